@@ -1,0 +1,146 @@
+package config
+
+import (
+	"io/fs"
+	"time"
+)
+
+// Config is a validated configuration: what [Load] and [Parse] return, or a
+// literal that [Config.Validate] has accepted. It is not changed after that and
+// may be read concurrently. Zero values mean the defaults; see
+// [Config.WithDefaults].
+//
+// The key tags name the keys of the YAML form, the default tags what holds when
+// a key is not set. Only [Secret], [Secrets] and [Tree] hold references in a
+// literal; in YAML any text may, and those of other fields are resolved once.
+type Config struct {
+	Version  int                `key:"version" default:"1"`                             // format of this configuration; 0 and 1 mean 1
+	Listen   []Listener         `key:"listen" default:"unix:///run/tokend/tokend.sock"` // where the node serves
+	Hosts    []string           `key:"hosts"`                                           // names that a TCP request's Host header may carry besides loopback and the listen addresses; lower case
+	Log      Log                `key:"log"`                                             // how the node logs
+	Vault    Vault              `key:"vault"`                                           // how tokens are kept
+	Limits   Limits             `key:"limits"`                                          // bounds
+	Defaults Settings           `key:"defaults"`                                        // what services start from
+	Services map[string]Service `key:"services"`                                        // by name: [a-z0-9][a-z0-9._-]{0,62}
+}
+
+// Listener is an address the node serves on.
+type Listener struct {
+	Address string      `key:"address"`             // unix:///absolute/path or tcp://127.0.0.1:7460
+	Name    string      `key:"name"`                // how messages call it; empty: the address
+	Mode    fs.FileMode `key:"mode" default:"0600"` // permission bits of a Unix socket; 0: 0600
+	Group   string      `key:"group"`               // group of a Unix socket; empty: the process's own
+}
+
+// Log says how the node logs.
+type Log struct {
+	Level  string `key:"level" default:"info"`  // error, warn, info or debug; empty: info
+	Format string `key:"format" default:"text"` // text or json; empty: text
+}
+
+// Vault says how tokens are kept.
+type Vault struct {
+	Memory string `key:"memory" default:"sealed"` // sealed or plain; empty: sealed
+}
+
+// Limits are bounds that hold for the whole system.
+type Limits struct {
+	WaitersPerService int `key:"waiters_per_service" default:"10000"` // callers that may wait for one service; 0: 10,000
+	InFlightPerHost   int `key:"in_flight_per_host" default:"32"`     // acquisitions under way per token-endpoint host; 0: 32
+}
+
+// The kinds of provider that come with tokend. A host's own kinds have other
+// names.
+const (
+	KindClientCredentials = "client_credentials"
+	KindLogin             = "login"
+	KindStatic            = "static"
+)
+
+// Service says where one service's token comes from. Which fields a service may
+// have depends on its Provider: in YAML, the fields of the built-in kinds stand
+// directly in the service.
+type Service struct {
+	Provider string   `key:"provider"` // KindClientCredentials, KindLogin, KindStatic, or a host's own kind
+	Settings          // those of defaults, for this service
+	Hosts    []string `key:"hosts"` // where Transport may send this token: host or host:port, lower case
+	TLS      *TLS     `key:"tls"`   // how the IdP is reached; nil: the system's roots, no client certificate
+	// AllowHTTP permits an http:// endpoint that is not on loopback: the secret
+	// then crosses the network in the clear.
+	AllowHTTP bool `key:"allow_http" default:"false"`
+
+	ClientCredentials *ClientCredentials `kind:"client_credentials"` // set if and only if Provider is KindClientCredentials
+	Login             *Login             `kind:"login"`              // set if and only if Provider is KindLogin
+	Static            *Static            `kind:"static"`             // set if and only if Provider is KindStatic
+	Options           Tree               `key:"options" kind:"*"`    // keys of a host's own kind: a map
+}
+
+// TLS says how an IdP is reached over TLS. In YAML, relative paths start at the
+// directory of the configuration file.
+type TLS struct {
+	CAFile     string `key:"ca_file"`     // PEM bundle that replaces the system's roots
+	CertFile   string `key:"cert_file"`   // PEM client certificate, with KeyFile
+	KeyFile    string `key:"key_file"`    // PEM private key, with CertFile
+	ServerName string `key:"server_name"` // name to verify instead of the URL's host
+}
+
+// The ways to hand over client credentials.
+const (
+	AuthBasic    = "basic"     // Authorization header, form-encoded as RFC 6749 says
+	AuthBasicRaw = "basic_raw" // Authorization header, as many servers read it
+	AuthPost     = "post"      // in the request's body
+)
+
+// ClientCredentials is the grant of RFC 6749, section 4.4.
+type ClientCredentials struct {
+	TokenURL     string   `key:"token_url"`                   // token endpoint; required
+	ClientID     string   `key:"client_id"`                   // required
+	ClientSecret Secret   `key:"client_secret"`               // required
+	ClientAuth   string   `key:"client_auth" default:"basic"` // one of the Auth constants; empty: AuthBasic
+	Scopes       []string `key:"scopes"`                      // sent as scope, if any
+	Audience     string   `key:"audience"`                    // sent as audience, if not empty
+	Resource     []string `key:"resource"`                    // sent as resource, repeated (RFC 8707)
+	Params       Secrets  `key:"params"`                      // sent as they are
+}
+
+// Login is any HTTP endpoint that answers with a token.
+type Login struct {
+	Request  Request  `key:"request"`
+	Response Response `key:"response"`
+}
+
+// Request is what [Login] sends. It counts as secret as a whole and prints
+// redacted. At most one of JSON, Form and Body is set.
+type Request struct {
+	redacted
+	Method  string  `key:"method" default:"POST"` // empty: POST
+	URL     Secret  `key:"url"`                   // required
+	Query   Secrets `key:"query"`                 // added to the URL's own query
+	Headers Secrets `key:"headers"`
+	JSON    Tree    `key:"json"` // body, as JSON
+	Form    Secrets `key:"form"` // body, form-encoded
+	Body    Secret  `key:"body"` // body, as it is
+}
+
+// Response says where [Login] finds what in the answer. Paths are gjson's;
+// predicates are what [ParsePredicate] takes.
+type Response struct {
+	Token        string `key:"token"`         // path; required
+	TokenType    string `key:"token_type"`    // path; without it the type is Bearer
+	ExpiresIn    string `key:"expires_in"`    // path of a lifetime in seconds
+	ExpiresInMS  string `key:"expires_in_ms"` // path of a lifetime in milliseconds
+	ExpiresAt    string `key:"expires_at"`    // path of an absolute time: RFC 3339, or epoch in seconds or milliseconds
+	RefreshToken string `key:"refresh_token"` // path
+	Scope        string `key:"scope"`         // path of a space-separated list or of an array
+	Error        string `key:"error"`         // path of the error text
+	Success      string `key:"success"`       // predicate; without it any 2xx answer is a success
+	Rejected     string `key:"rejected"`      // predicate that tells refused credentials from other failures
+}
+
+// Static is a token that is configured, not acquired.
+type Static struct {
+	Token     Secret    `key:"token"`                       // required
+	TokenType string    `key:"token_type" default:"Bearer"` // empty: Bearer
+	Scopes    []string  `key:"scopes"`
+	ExpiresAt time.Time `key:"expires_at"` // zero: no expiry
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func document(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// documented is what the document says about a key.
+type documented struct{ typ, preset string }
+
+// requiredKeys are those without which there is an error where they may stand.
+var requiredKeys = []string{
+	"listen[].address", "services.NAME.provider", "services.NAME.token_url", "services.NAME.client_id", "services.NAME.client_secret",
+	"services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
+}
+
+// keysOf adds the keys below t to out, as the document writes them. Settings are
+// documented once, under defaults.
+func keysOf(out map[string]documented, path string, t reflect.Type) {
+	settings := schema[reflect.TypeFor[Settings]()]
+	for _, f := range schema[t] {
+		at := strings.TrimPrefix(path+"."+f.key, ".")
+		isSetting := slices.ContainsFunc(settings, func(s field) bool { return s.key == f.key })
+		switch {
+		case isSetting && t == reflect.TypeFor[Service]():
+		case f.typ == reflect.TypeFor[map[string]Service]():
+			keysOf(out, at+".NAME", f.typ.Elem())
+		case f.typ == reflect.TypeFor[[]Listener]():
+			out[at] = documented{"list", preset(at, f)}
+			keysOf(out, at+"[]", f.typ.Elem())
+		case f.typ.Kind() == reflect.Pointer && schema[f.typ.Elem()] != nil:
+			keysOf(out, at, f.typ.Elem())
+		case schema[f.typ] != nil:
+			keysOf(out, at, f.typ)
+		default:
+			out[at] = documented{typeName(f.typ), preset(at, f)}
+		}
+	}
+}
+
+func preset(path string, f field) string {
+	switch {
+	case slices.Contains(requiredKeys, path):
+		return "required"
+	case f.preset == "":
+		return "–"
+	default:
+		return "`" + f.preset + "`"
+	}
+}
+
+func typeName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return map[reflect.Type]string{
+		reflect.TypeFor[string]():        "text",
+		reflect.TypeFor[int]():           "number",
+		reflect.TypeFor[bool]():          "true or false",
+		reflect.TypeFor[time.Duration](): "duration",
+		reflect.TypeFor[time.Time]():     "time",
+		reflect.TypeFor[fs.FileMode]():   "octal",
+		reflect.TypeFor[[]string]():      "list of texts",
+		reflect.TypeFor[Secret]():        "secret",
+		reflect.TypeFor[Secrets]():       "map of secrets",
+		reflect.TypeFor[Tree]():          "tree",
+	}[t]
+}
+
+func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
+	want := map[string]documented{}
+	keysOf(want, "", reflect.TypeFor[Config]())
+	got := map[string]documented{}
+	row := regexp.MustCompile("(?m)^\\| `([a-z][^`]*)` \\| ([^|]+) \\| ([^|]+) \\|")
+	for _, m := range row.FindAllStringSubmatch(document(t), -1) {
+		got[m[1]] = documented{m[2], m[3]}
+	}
+	for path, w := range want {
+		if g, ok := got[path]; !ok || g != w {
+			t.Errorf("%s: the document says %+v, the decoder %+v", path, g, w)
+		}
+	}
+	for path := range got {
+		if _, ok := want[path]; !ok {
+			t.Errorf("%s is documented, but there is no such key", path)
+		}
+	}
+}
+
+func TestEveryExampleOfTheDocumentLoads(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"secrets", "tls"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"billing", "erp", "legacy", "acme"} {
+		write(t, filepath.Join(dir, "secrets"), name, "hush\n")
+	}
+	for name, text := range SelfSigned(t) {
+		write(t, filepath.Join(dir, "tls"), name, text)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(document(t), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("found only %d examples", len(blocks))
+	}
+	for _, block := range blocks {
+		file := write(t, dir, "tokend.yaml", block[1])
+		if _, err := Load(file, WithEnviron(environ("BILLING_SECRET=hush", "CLIENT_ID=probe"))); err != nil {
+			t.Errorf("%v\nin\n%s", err, block[1])
+		}
+	}
+}
+
+func TestTheDocumentNamesEveryKind(t *testing.T) {
+	text := document(t)
+	for _, kind := range builtIn {
+		if !strings.Contains(text, "\n## "+kind+"\n") {
+			t.Errorf("no section on %s", kind)
+		}
+	}
+}
+
+// TestEqualFilesAreDeeplyEqual matters to whoever asks which services a new
+// configuration has changed.
+func TestEqualFilesAreDeeplyEqual(t *testing.T) {
+	text := []byte("services: {s: {provider: login, request: {url: 'https://idp.example', json: {a: 1}}, response: {token: t}, timeout: 1s}}")
+	a, errA := Parse(text)
+	b, errB := Parse(text)
+	if errA != nil || errB != nil || !reflect.DeepEqual(a, b) {
+		t.Errorf("%v, %v: not equal", errA, errB)
+	}
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+
+	"tokend/messages"
+)
+
+// redacted makes the struct that embeds it print as [messages.Redacted] by every
+// way that [messages.Secret] does.
+type redacted struct{}
+
+// String returns [messages.Redacted].
+func (redacted) String() string { return messages.Redacted }
+
+// Format prints [messages.Redacted] for every verb.
+func (redacted) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, messages.Redacted) }
+
+// MarshalText returns [messages.Redacted].
+func (redacted) MarshalText() ([]byte, error) { return []byte(messages.Redacted), nil }
+
+// LogValue returns [messages.Redacted].
+func (redacted) LogValue() slog.Value { return slog.StringValue(messages.Redacted) }
+
+// hidden holds a value where fmt does not find it. It prints what sits in
+// unexported fields without asking for methods, and when a verb does not fit it
+// even follows a pointer to a struct or map, but never a pointer to a pointer.
+type hidden[T any] struct{ at **T }
+
+func hide[T any](v T) hidden[T] {
+	p := &v
+	return hidden[T]{&p}
+}
+
+func (h hidden[T]) isZero() bool { return h.at == nil }
+
+// get returns the value, which must have been hidden.
+func (h hidden[T]) get() *T { return *h.at }
+
+// The structs that hold secrets beside other things are pointed to from a
+// [Service], where fmt would print them without asking their fields; each has a
+// Format that does ask.
+
+// Format prints everything but secrets, for every verb.
+func (c ClientCredentials) Format(f fmt.State, _ rune) {
+	type plain ClientCredentials
+	_, _ = fmt.Fprintf(f, "%+v", plain(c))
+}
+
+// Format prints everything but secrets, for every verb.
+func (l Login) Format(f fmt.State, _ rune) {
+	type plain Login
+	_, _ = fmt.Fprintf(f, "%+v", plain(l))
+}
+
+// Format prints everything but secrets, for every verb.
+func (s Static) Format(f fmt.State, _ rune) {
+	type plain Static
+	_, _ = fmt.Fprintf(f, "%+v", plain(s))
+}

@@ -1,0 +1,134 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	"go.yaml.in/yaml/v3"
+
+	"tokend/config"
+)
+
+// secretive has the word canary in every place that counts as secret.
+const secretive = `
+services:
+  billing:
+    provider: client_credentials
+    token_url: https://idp.example/oauth2/token
+    client_id: probe
+    client_secret: canary-${env:CANARY}
+    params: {canary: canary}
+  erp:
+    provider: login
+    request:
+      method: CANARY
+      url: https://erp.example/canary
+      query: {canary: canary}
+      headers: {Canary: canary}
+      json: {canary: canary, password: "${env:CANARY}"}
+    response: {token: t}
+  form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
+  body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
+  fixed: {provider: static, token: canary}
+  own: {provider: own, options: {canary: [canary]}}
+`
+
+func showsCanary(text string) bool { return strings.Contains(strings.ToLower(text), "canary") }
+
+// holder keeps values where fmt cannot call their methods.
+type holder struct {
+	secret  config.Secret
+	tree    config.Tree
+	service config.Service
+}
+
+func TestNoDumpShowsASecret(t *testing.T) {
+	c := parse(t, secretive, "CANARY=canary")
+	values := map[string]any{"config": *c, "pointer": c, "list": []any{*c}}
+	for name, svc := range c.Services {
+		values[name] = svc
+		if svc.Login != nil {
+			values[name+" login"], values[name+" request"] = *svc.Login, svc.Login.Request
+			values[name+" tree"], values[name+" url"] = svc.Login.Request.JSON, svc.Login.Request.URL
+			values[name+" headers"], values[name+" inside"] = svc.Login.Request.Headers, holder{secret: svc.Login.Request.URL, tree: svc.Login.Request.JSON}
+		}
+	}
+	cc := c.Services["billing"].ClientCredentials
+	values["credentials"], values["hidden"] = *cc, holder{secret: cc.ClientSecret, service: c.Services["own"]}
+	for name, v := range values {
+		t.Run(name, func(t *testing.T) { checkDumps(t, v) })
+	}
+}
+
+func checkDumps(t *testing.T, v any) {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
+		text := fmt.Sprintf(verb, v)
+		hex := fmt.Sprintf("%x", "canary")
+		if showsCanary(text) || strings.Contains(strings.ToLower(text), hex) {
+			t.Errorf("%s shows the secret: %s", verb, text)
+		}
+	}
+	asJSON, _ := json.Marshal(v)
+	asYAML, _ := yaml.Marshal(v)
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "v", v)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "v", v)
+	log := logrus.New()
+	log.SetOutput(&logged)
+	log.WithField("v", v).Info("x")
+	log.SetFormatter(&logrus.JSONFormatter{})
+	log.WithField("v", v).Info("x")
+	for name, text := range map[string]string{"JSON": string(asJSON), "YAML": string(asYAML), "a log": logged.String()} {
+		if showsCanary(text) {
+			t.Errorf("%s shows the secret: %s", name, text)
+		}
+	}
+}
+
+// TestNoErrorShowsAValue puts the word into every value, one that is wrong in
+// some way wherever that is possible.
+func TestNoErrorShowsAValue(t *testing.T) {
+	for name, text := range map[string]string{
+		"values that are wrong":    strings.NewReplacer("https://", "canary://", "probe", "canary probe", "token: t", "token: \"canary\\n\"", "own,", "Canary,").Replace(secretive),
+		"lists for texts":          strings.NewReplacer("canary-${env:CANARY}", "[canary]", "body: canary", "body: [canary]").Replace(secretive),
+		"unknown references":       strings.ReplaceAll(secretive, "${env:CANARY}", "${canary:x}"),
+		"unterminated references":  strings.ReplaceAll(secretive, "${env:CANARY}", "${env:canary"),
+		"settings":                 "version: canary\nlog: {level: canary, format: canary}\nvault: {memory: canary}\nlimits: {in_flight_per_host: canary}\nlisten: [canary, {address: canary, mode: canary, group: \"canary\\n\"}]\nhosts: [\"canary \"]\ndefaults: {timeout: canary, eager: canary}",
+		"a password with an alias": "services: {s: {provider: static, token: *canary}}",
+		"a password with a tag":    "services: {s: {provider: static, token: !canary x}}",
+		"a password with a %":      "services:\n  s:\n    provider: static\n    token: %canary",
+		"a password with an @":     "services:\n  s:\n    provider: static\n    token: @canary",
+		"a password with quotes":   "services:\n  s:\n    provider: static\n    token: \"can\"canary",
+		"a password with a colon":  "services:\n  s:\n    provider: static\n    token: x: canary",
+		"a missing space":          "services:\n  s: {provider: static, token:canary }",
+		"a missing quote":          "services:\n  s: {provider: static, token: 'canary }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Parse([]byte(text), environ("CANARY=canary"))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, e := range config.Errors(err) {
+				if showsCanary(e.Message) || showsCanary(strings.TrimSuffix(e.Path, ".canary")) && !isNamed(e.Path) {
+					t.Errorf("shows a value: %s", e.Error())
+				}
+			}
+		})
+	}
+}
+
+// isNamed reports whether the word in path is the name of a key that the
+// configuration itself gives.
+func isNamed(path string) bool {
+	for _, table := range []string{"params.", "query.", "headers.", "json.", "form.", "options."} {
+		if strings.Contains(path, table) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate reports every mistake in c, as [Load] does: the paths are those of
+// the YAML form. It reads the files that c refers to. Names of hosts must be in
+// lower case, which Load sees to.
+func (c *Config) Validate() error { return c.check().err() }
+
+func (c *Config) check() problems {
+	v := &checker{tls: map[TLS]problems{}}
+	if c.Version != 0 && c.Version != 1 {
+		v.add("version", "must be 1")
+	}
+	v.listeners(c.Listen)
+	v.hosts("hosts", c.Hosts)
+	v.oneOf("log.level", c.Log.Level, "error", "warn", "info", "debug")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
+	v.oneOf("vault.memory", c.Vault.Memory, "sealed", "plain")
+	v.limit("limits.waiters_per_service", c.Limits.WaitersPerService, 1_000_000)
+	v.limit("limits.in_flight_per_host", c.Limits.InFlightPerHost, 10_000)
+	v.settings("defaults", &c.Defaults)
+	for name, svc := range c.Services {
+		v.service(join("services", name), name, &svc)
+	}
+	return v.problems
+}
+
+// checker collects what is wrong with a Config.
+type checker struct {
+	problems
+	tls map[TLS]problems // many services share few settings, and each means reading files
+}
+
+// oneOf checks a text that may be empty.
+func (v *checker) oneOf(path, text string, allowed ...string) {
+	if text != "" && !slices.Contains(allowed, text) {
+		v.add(path, "must be one of %s", strings.Join(allowed, ", "))
+	}
+}
+
+func (v *checker) limit(path string, n, most int) {
+	if n < 0 || n > most {
+		v.add(path, "must be between 1 and %d", most)
+	}
+}
+
+const (
+	longestTimeout = 5 * time.Minute
+	longestSpan    = 10 * 365 * 24 * time.Hour // keeps sums of times far from overflow
+)
+
+func (v *checker) settings(path string, s *Settings) {
+	v.timeout(join(path, "timeout"), s.Timeout)
+	v.timeout(join(path, "connect_timeout"), s.ConnectTimeout)
+	v.span(join(path, "refresh_threshold"), s.RefreshThreshold)
+	v.span(join(path, "warn_before"), s.WarnBefore)
+	v.span(join(path, "min_ttl"), s.MinTTL)
+	v.span(join(path, "default_ttl"), s.DefaultTTL)
+}
+
+func (v *checker) timeout(path string, d *time.Duration) {
+	if d != nil && (*d <= 0 || *d > longestTimeout) {
+		v.add(path, "must be longer than 0s and at most 5m")
+	}
+}
+
+func (v *checker) span(path string, d *time.Duration) {
+	if d != nil && (*d < 0 || *d > longestSpan) {
+		v.add(path, "must be between 0s and 87600h")
+	}
+}
+
+var (
+	serviceName  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+	providerKind = serviceName
+)
+
+const nameRule = "must have 1 to 63 characters of a-z, 0-9, dot, underscore and hyphen, the first a letter or digit"
+
+func (v *checker) service(path, name string, s *Service) {
+	if !serviceName.MatchString(name) {
+		v.add(path, "the name %s", nameRule)
+	}
+	v.settings(path, &s.Settings)
+	v.hosts(join(path, "hosts"), s.Hosts)
+	v.checkTLS(join(path, "tls"), s.TLS)
+	switch {
+	case s.Provider == "":
+		v.add(join(path, "provider"), "required: one of %s, or a host's own kind", strings.Join(builtIn, ", "))
+	case !providerKind.MatchString(s.Provider):
+		v.add(join(path, "provider"), "%s", nameRule)
+	default:
+		v.kind(path, s)
+	}
+}
+
+// kind checks the keys that depend on the kind of provider. A literal without the
+// struct of its kind is one in which all of its keys are missing.
+func (v *checker) kind(path string, s *Service) {
+	switch s.Provider {
+	case KindClientCredentials:
+		v.clientCredentials(path, orNew(s.ClientCredentials), s.AllowHTTP)
+	case KindLogin:
+		v.login(path, orNew(s.Login), s.AllowHTTP)
+	case KindStatic:
+		v.static(path, orNew(s.Static))
+	}
+	v.foreign(path, KindClientCredentials, s.Provider, s.ClientCredentials != nil)
+	v.foreign(path, KindLogin, s.Provider, s.Login != nil)
+	v.foreign(path, KindStatic, s.Provider, s.Static != nil)
+	v.options(join(path, "options"), s)
+}
+
+func (v *checker) foreign(path, kind, provider string, present bool) {
+	if present && provider != kind {
+		v.add(path, "has keys that belong to provider %s", kind)
+	}
+}
+
+func (v *checker) options(path string, s *Service) {
+	switch {
+	case s.Options.IsZero():
+	case slices.Contains(builtIn, s.Provider):
+		v.add(path, "%s", misplacedOptions)
+	case !s.Options.isMap():
+		v.add(path, "must be a map")
+	default:
+		v.tree(path, s.Options)
+	}
+}

@@ -1,0 +1,102 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"unicode/utf8"
+
+	"tokend/messages"
+)
+
+// maxToken bounds an access token. Real ones are a few KiB; headers of that size
+// are refused nearly everywhere.
+const maxToken = 64 << 10
+
+// Acquire asks p for a token and returns one that can be used, with its Type
+// filled in, or an error that is always an *[Error]. A panic of p is one as well.
+// How long p may take is for ctx to say and for p to keep.
+func Acquire(ctx context.Context, p Provider, req Request) (res Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			res, err = Result{}, Classify(&panicked{v, string(debug.Stack())})
+		}
+	}()
+	res, err = p.Acquire(ctx, req)
+	if err != nil {
+		return Result{}, explain(ctx, err)
+	}
+	if res.Type == "" {
+		res.Type = bearer
+	}
+	if problem := unusableText(&res); problem != "" {
+		return Result{}, malformed(problem)
+	}
+	return res, nil
+}
+
+// explain classifies err. When the acquisition's time had run out, a failure
+// without an answer is a timeout whatever the provider calls it.
+func explain(ctx context.Context, err error) *Error {
+	e := Classify(err)
+	if ctx.Err() == context.DeadlineExceeded && e.Class == messages.ClassTransient && e.Status == 0 && !e.TimedOut {
+		e.TimedOut = true
+		e.Text = printable("timeout: "+e.Text, maxText)
+	}
+	return e
+}
+
+// unusableText says why a result cannot be handed out, or nothing. A token and
+// its type make up a header field together (RFC 9110, section 5.5), so neither
+// may break out of it.
+func unusableText(res *Result) string {
+	token := res.AccessToken.Reveal()
+	switch {
+	case token == "":
+		return "no access token"
+	case len(token) > maxToken:
+		return fmt.Sprintf("access token of %d bytes, more than %d", len(token), maxToken)
+	case !headerSafe(token), !utf8.ValidString(token):
+		return "access token holds characters that no header may carry"
+	case !isHTTPToken(res.Type):
+		return "token type is not one word"
+	default:
+		return ""
+	}
+}
+
+// headerSafe reports whether text has no control characters.
+func headerSafe(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// isHTTPToken reports whether text is a token of RFC 9110, section 5.6.2, as
+// methods, header names and authorization schemes are.
+func isHTTPToken(text string) bool {
+	if text == "" || len(text) > maxCode {
+		return false
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
+}
+
+// panicked is what a provider's panic becomes.
+type panicked struct {
+	value any
+	stack string
+}
+
+func (*panicked) Error() string { return "provider panicked" }
+
+// text names the value's type alone: anything may be in it. Texts of the runtime
+// ("index out of range") are harmless and needed.
+func (p *panicked) text() string {
+	text := fmt.Sprintf("provider panicked: %T", p.value)
+	if e, ok := p.value.(runtime.Error); ok {
+		text += ": " + e.Error()
+	}
+	return printable(text, maxText)
+}

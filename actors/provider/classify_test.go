@@ -1,0 +1,216 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+
+	"tokend/messages"
+)
+
+// uncomparable is an error that == panics for.
+type uncomparable []string
+
+func (uncomparable) Error() string { return "canary" }
+
+func dialError(err error) error {
+	return &url.Error{Op: "Post", URL: "https://idp.example/token?key=canary", Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
+}
+
+// classified are errors that an acquisition can end with, and what becomes of
+// them.
+var classified = map[string]struct {
+	err  error
+	want *Error
+}{
+	"an error of a provider keeps its class": {
+		&Error{Class: messages.ClassAmbiguous, Text: "refresh token sent, no answer"},
+		&Error{Class: messages.ClassAmbiguous, Text: "refresh token sent, no answer"},
+	},
+	"an error that wraps one is that one": {
+		fmt.Errorf("canary: %w", &Error{Class: messages.ClassRejected, Text: "no such user"}),
+		&Error{Class: messages.ClassRejected, Text: "no such user"},
+	},
+	"an unknown class is transient": {
+		&Error{Class: "wrong", Text: "down"},
+		&Error{Class: messages.ClassTransient, Text: "down"},
+	},
+	"a provider's error is bounded and printable": {
+		&Error{Class: messages.ClassThrottled, Text: "a\n\x1b[31mb" + strings.Repeat("c", 1000), RetryAfter: 48 * time.Hour},
+		&Error{Class: messages.ClassThrottled, Text: "a [31mb" + strings.Repeat("c", maxText-7), RetryAfter: time.Hour},
+	},
+	"a provider's error without text says so": {
+		&Error{RetryAfter: -time.Second},
+		&Error{Class: messages.ClassTransient, Text: "provider gave no reason"},
+	},
+	"a nil *Error is transient": {
+		(*Error)(nil),
+		&Error{Class: messages.ClassTransient, Text: "provider returned an error that is a nil *provider.Error"},
+	},
+	"an error of unknown type does not show its text": {
+		errors.New("canary"),
+		&Error{Class: messages.ClassTransient, Text: "provider returned a *errors.errorString: return a *provider.Error to show its text"},
+	},
+	"an error that cannot be compared": {
+		uncomparable{"canary"},
+		&Error{Class: messages.ClassTransient, Text: "provider returned a provider.uncomparable: return a *provider.Error to show its text"},
+	},
+	"a file that is missing is no connection that failed": {
+		&fs.PathError{Op: "open", Path: "/canary", Err: syscall.ENOENT},
+		&Error{Class: messages.ClassTransient, Text: "provider returned a *fs.PathError: return a *provider.Error to show its text"},
+	},
+	"a context's deadline": {
+		fmt.Errorf("canary: %w", context.DeadlineExceeded),
+		&Error{Class: messages.ClassTransient, Text: "timeout", TimedOut: true},
+	},
+	"a cancelled context": {
+		&url.Error{Op: "Get", URL: "https://idp.example/?canary", Err: context.Canceled},
+		&Error{Class: messages.ClassTransient, Text: "acquisition was called off"},
+	},
+	"a refused connection": {
+		dialError(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
+		&Error{Class: messages.ClassTransient, Text: "connection refused by idp.example:443"},
+	},
+	"a timed out dial": {
+		dialError(os.ErrDeadlineExceeded),
+		&Error{Class: messages.ClassTransient, Text: "timeout connecting to idp.example:443", TimedOut: true},
+	},
+	"an unreachable network": {
+		dialError(syscall.ENETUNREACH),
+		&Error{Class: messages.ClassTransient, Text: "no connection to idp.example:443: network is unreachable"},
+	},
+	"an unknown name": {
+		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsNotFound: true}),
+		&Error{Class: messages.ClassTransient, Text: "no such host: idp.example"},
+	},
+	"a name server that fails": {
+		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsTemporary: true}),
+		&Error{Class: messages.ClassTransient, Text: "name cannot be resolved: idp.example"},
+	},
+	"a name server that is slow": {
+		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsTimeout: true}),
+		&Error{Class: messages.ClassTransient, Text: "timeout connecting to idp.example:443", TimedOut: true},
+	},
+	"a proxy that is down": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &net.OpError{Op: "proxyconnect", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}},
+		&Error{Class: messages.ClassTransient, Text: "connection refused by the proxy"},
+	},
+	"a connection closed early": {
+		&url.Error{Op: "Post", URL: "http://IDP.example/", Err: io.EOF},
+		&Error{Class: messages.ClassTransient, Text: "connection closed by idp.example:80 before the answer was complete"},
+	},
+	"an expired certificate": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: x509.CertificateInvalidError{Reason: x509.Expired}},
+		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 has expired or is not valid yet"},
+	},
+	"a certificate that is wrong otherwise": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}},
+		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 is not valid"},
+	},
+	"a verification that fails otherwise": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &tls.CertificateVerificationError{Err: errors.New("canary")}},
+		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 cannot be verified"},
+	},
+	"something else that net/http says": {
+		&url.Error{Op: "Post", URL: "https://idp.example/?canary", Err: errors.New("canary")},
+		&Error{Class: messages.ClassTransient, Text: "no valid HTTP answer from idp.example:443"},
+	},
+	"an oauth2 error shows status and code": {
+		&oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, ErrorCode: "invalid_grant", ErrorDescription: "canary", Body: []byte("canary")},
+		&Error{Class: messages.ClassRejected, Text: "400 invalid_grant", Code: "invalid_grant", Status: 400},
+	},
+	"an oauth2 error that asks for patience": {
+		&oauth2.RetrieveError{Response: &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"7"}}}},
+		&Error{Class: messages.ClassThrottled, Text: "429 too many requests", Status: 429, RetryAfter: 7 * time.Second},
+	},
+}
+
+func TestClassifyGivesEveryErrorAClass(t *testing.T) {
+	for name, c := range classified {
+		t.Run(name, func(t *testing.T) {
+			got := Classify(c.err)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", got, got, got), "canary") {
+				t.Errorf("shows what nobody knows: %#v", got)
+			}
+		})
+	}
+}
+
+func TestClassifyOfNilIsNil(t *testing.T) {
+	if got := Classify(nil); got != nil {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAnErrorWrapsNothing(t *testing.T) {
+	err := error(Classify(context.DeadlineExceeded))
+	if errors.Is(err, context.DeadlineExceeded) || errors.Unwrap(err) != nil {
+		t.Error("a provider's timeout looks like the caller's own")
+	}
+}
+
+func TestAnswersOfEveryStatusGetTheirClass(t *testing.T) {
+	cases := map[string]struct {
+		status  int
+		body    string
+		headers []string
+		want    Error
+	}{
+		"401":                            {status: 401, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
+		"401 with an OAuth error":        {status: 401, body: `{"error":"invalid_client","error_description":"no such client"}`, want: Error{Class: messages.ClassRejected, Text: "401 invalid_client: no such client", Code: "invalid_client"}},
+		"401 that says later":            {status: 401, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassRejected, Text: "401 temporarily_unavailable", Code: "temporarily_unavailable"}},
+		"401 with Retry-After":           {status: 401, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
+		"403 with a page":                {status: 403, body: `<html>open sesame</html>`, want: Error{Class: messages.ClassRejected, Text: "403 forbidden"}},
+		"400 with an OAuth error":        {status: 400, body: `{"error":"invalid_scope"}`, want: Error{Class: messages.ClassRejected, Text: "400 invalid_scope", Code: "invalid_scope"}},
+		"400 as a form":                  {status: 400, body: `error=invalid_grant&error_description=too+old`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, want: Error{Class: messages.ClassRejected, Text: "400 invalid_grant: too old", Code: "invalid_grant"}},
+		"400 temporarily_unavailable":    {status: 400, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "400 temporarily_unavailable", Code: "temporarily_unavailable"}},
+		"400 server_error":               {status: 400, body: `{"error":"server_error"}`, want: Error{Class: messages.ClassTransient, Text: "400 server_error", Code: "server_error"}},
+		"400 slow_down with Retry-After": {status: 400, body: `{"error":"slow_down"}`, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassTransient, Text: "400 slow_down", Code: "slow_down", RetryAfter: 5 * time.Second}},
+		"400 authorization_pending":      {status: 400, body: `{"error":"authorization_pending"}`, want: Error{Class: messages.ClassTransient, Text: "400 authorization_pending", Code: "authorization_pending"}},
+		"400 of something else":          {status: 400, body: `{"status":400,"error":"Bad Request"}`, want: Error{Class: messages.ClassTransient, Text: "400 bad request"}},
+		"400 without a body":             {status: 400, want: Error{Class: messages.ClassTransient, Text: "400 bad request"}},
+		"404":                            {status: 404, body: "nothing here", want: Error{Class: messages.ClassTransient, Text: "404: is token_url right?"}},
+		"405":                            {status: 405, want: Error{Class: messages.ClassTransient, Text: "405: is token_url right?"}},
+		"422 with an OAuth error":        {status: 422, body: `{"error":"invalid_client"}`, want: Error{Class: messages.ClassTransient, Text: "422 invalid_client", Code: "invalid_client"}},
+		"429":                            {status: 429, want: Error{Class: messages.ClassThrottled, Text: "429 too many requests"}},
+		"429 with seconds":               {status: 429, headers: []string{"Retry-After", "120"}, want: Error{Class: messages.ClassThrottled, Text: "429 too many requests", RetryAfter: 2 * time.Minute}},
+		"503":                            {status: 503, want: Error{Class: messages.ClassTransient, Text: "503 service unavailable"}},
+		"503 with seconds":               {status: 503, headers: []string{"Retry-After", "30"}, want: Error{Class: messages.ClassThrottled, Text: "503 service unavailable", RetryAfter: 30 * time.Second}},
+		"503 with a date":                {status: 503, headers: []string{"Date", "Tue, 01 Jan 2019 00:00:00 GMT", "Retry-After", "Tue, 01 Jan 2019 00:01:00 GMT"}, want: Error{Class: messages.ClassThrottled, Text: "503 service unavailable", RetryAfter: time.Minute}},
+		"503 with nonsense":              {status: 503, headers: []string{"Retry-After", "soon"}, want: Error{Class: messages.ClassTransient, Text: "503 service unavailable"}},
+		"500 with an OAuth error":        {status: 500, body: `{"error":"invalid_client"}`, want: Error{Class: messages.ClassTransient, Text: "500 invalid_client", Code: "invalid_client"}},
+		"599":                            {status: 599, want: Error{Class: messages.ClassTransient, Text: "599"}},
+		"302":                            {status: 302, headers: []string{"Location", "https://user:pw@other.example/token?key=canary#x"}, want: Error{Class: messages.ClassTransient, Text: "302: redirect to https://other.example/token refused: set token_url to the final address"}},
+		"307 without a Location":         {status: 307, want: Error{Class: messages.ClassTransient, Text: "307 temporary redirect"}},
+		"200 with an OAuth error":        {status: 200, body: `{"error":"incorrect_client_credentials","error_description":"no"}`, want: Error{Class: messages.ClassRejected, Text: "200 incorrect_client_credentials: no", Code: "incorrect_client_credentials"}},
+		"200 with a passing error":       {status: 200, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "200 temporarily_unavailable", Code: "temporarily_unavailable"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, says(c.status, c.body, c.headers...))
+			got := failure(t, mustClient(t, client(t, server.URL)))
+			c.want.Status = c.status
+			if diff := cmp.Diff(&c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,170 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"tokend/messages"
+)
+
+// How a client says who it is at a token endpoint.
+const (
+	AuthBasic    = "basic"     // RFC 6749, section 2.3.1: form-encoded, then HTTP Basic
+	AuthBasicRaw = "basic_raw" // HTTP Basic without the encoding, as some servers want it
+	AuthPost     = "post"      // client_id and client_secret in the body
+)
+
+// ClientCredentials is the grant of RFC 6749, section 4.4, against any endpoint.
+type ClientCredentials struct {
+	Endpoint
+
+	TokenURL string
+	ClientID string
+	// ClientSecret is called at every acquisition. Its error is shown, so its text
+	// must not hold the secret.
+	ClientSecret func() (messages.Secret, error)
+	Auth         string   // one of the Auth constants; empty: AuthBasic
+	Scopes       []string // sent as scope, if any
+	Audience     string   // sent as audience, if not empty
+	Resource     []string // sent as resource, repeated (RFC 8707, section 2)
+	// Params returns what is sent besides, in place of a parameter of the same
+	// name. All of it counts as secret. Called and bound as ClientSecret; may be
+	// nil.
+	Params func() (map[string]string, error)
+}
+
+// NewClientCredentials returns a Provider for c, which is [Hosted]. It
+// neither reads a secret nor connects.
+func NewClientCredentials(c ClientCredentials) (Provider, error) {
+	var err error
+	if c.Endpoint, err = c.withDefaults(); err != nil {
+		return nil, err
+	}
+	if c.Auth == "" {
+		c.Auth = AuthBasic
+	}
+	u, err := c.parse("token_url", c.TokenURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(u); err != nil {
+		return nil, err
+	}
+	p := &clientCredentials{c, u}
+	return newHosted("client_credentials", hostPort(u), p.acquire), nil
+}
+
+func (c *ClientCredentials) check(u *url.URL) error {
+	switch {
+	case u.User != nil:
+		return errors.New("token_url: has a user in it: use client_id and client_secret")
+	case c.ClientID == "":
+		return errors.New("client_id: missing")
+	case c.ClientSecret == nil:
+		return errors.New("client_secret: missing")
+	case c.Auth != AuthBasic && c.Auth != AuthBasicRaw && c.Auth != AuthPost:
+		return fmt.Errorf("client_auth: %q is none of %s, %s, %s", c.Auth, AuthBasic, AuthBasicRaw, AuthPost)
+	case c.Auth == AuthBasicRaw && strings.Contains(c.ClientID, ":"): // RFC 7617, section 2
+		return errors.New("client_auth: basic_raw cannot carry a client_id with a colon in it")
+	default:
+		return nil
+	}
+}
+
+type clientCredentials struct {
+	ClientCredentials
+
+	url *url.URL
+}
+
+// acquire sends one token request and judges the answer.
+func (p *clientCredentials) acquire(ctx context.Context, req Request) (Result, error) {
+	secret, params, err := p.secrets()
+	if err != nil {
+		return Result{}, err
+	}
+	httpReq, err := p.request(ctx, secret, params)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := p.send(ctx, httpReq)
+	if err != nil {
+		return Result{}, err
+	}
+	return a.oauthResult(func() *secrets { return p.hidden(req, secret, params) })
+}
+
+// secrets reads them anew.
+func (p *clientCredentials) secrets() (secret string, params map[string]string, err error) {
+	s, err := p.ClientSecret()
+	if err != nil {
+		return "", nil, unreadyf("client_secret: %s", err)
+	}
+	if s.IsZero() {
+		return "", nil, unreadyf("client_secret: is empty")
+	}
+	if p.Params == nil {
+		return s.Reveal(), nil, nil
+	}
+	if params, err = p.Params(); err != nil {
+		return "", nil, unreadyf("params: %s", err)
+	}
+	return s.Reveal(), params, nil
+}
+
+// request builds the token request of RFC 6749, section 4.4.2.
+func (p *clientCredentials) request(ctx context.Context, secret string, params map[string]string) (*http.Request, error) {
+	form := p.form(params)
+	if p.Auth == AuthPost {
+		form.Set("client_id", p.ClientID)
+		form.Set("client_secret", secret)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, unreadyf("token_url: no request can be made of it")
+	}
+	switch p.Auth {
+	case AuthBasic:
+		req.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(secret))
+	case AuthBasicRaw:
+		req.SetBasicAuth(p.ClientID, secret)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return req, nil
+}
+
+func (p *clientCredentials) form(params map[string]string) url.Values {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(p.Scopes) > 0 {
+		form.Set("scope", strings.Join(p.Scopes, " "))
+	}
+	if p.Audience != "" {
+		form.Set("audience", p.Audience)
+	}
+	if len(p.Resource) > 0 {
+		form["resource"] = p.Resource
+	}
+	for name, value := range params {
+		form.Set(name, value)
+	}
+	return form
+}
+
+// hidden returns what must not come out of an answer.
+func (p *clientCredentials) hidden(req Request, secret string, params map[string]string) *secrets {
+	var hidden secrets
+	hidden.add(secret, p.ClientID+":"+secret, url.QueryEscape(p.ClientID)+":"+url.QueryEscape(secret))
+	hidden.add(string(req.Previous.Bytes()))
+	for _, value := range params {
+		hidden.add(value)
+	}
+	for _, values := range p.url.Query() {
+		hidden.add(values...)
+	}
+	return &hidden
+}

@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// defaultConnectTimeout bounds connecting where an Endpoint does not say.
+const defaultConnectTimeout = 3 * time.Second
+
+// Endpoint says how a token endpoint is reached.
+type Endpoint struct {
+	Transports     *Transports   // required
+	TLS            TLS           //
+	ConnectTimeout time.Duration // of resolving, dialling and the TLS handshake together; 0: 3 s
+	AllowHTTP      bool          // permits http:// to hosts other than this one
+}
+
+// withDefaults returns e with its zero values filled in.
+func (e Endpoint) withDefaults() (Endpoint, error) {
+	if e.Transports == nil {
+		return e, errors.New("transports are missing")
+	}
+	if e.ConnectTimeout <= 0 {
+		e.ConnectTimeout = defaultConnectTimeout
+	}
+	return e, nil
+}
+
+// send sends one request, once.
+func (e Endpoint) send(ctx context.Context, req *http.Request) (*answer, error) {
+	client, err := e.Transports.Client(e.TLS)
+	if err != nil {
+		return nil, err
+	}
+	x := newExchange(ctx, hostPort(req.URL), e.ConnectTimeout)
+	defer x.close()
+	return x.send(client, req)
+}
+
+// parse returns the URL that setting names. Its errors quote nothing of it but
+// its scheme.
+func (e Endpoint) parse(setting, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: not a URL", setting)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("%s: not an https:// URL", setting)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%s: no host in it", setting)
+	case u.Fragment != "": // RFC 6749, section 3.2
+		return nil, fmt.Errorf("%s: has a fragment", setting)
+	case u.Scheme == "http" && !e.AllowHTTP && !loopback(u.Hostname()):
+		return nil, fmt.Errorf("%s: http:// would send secrets in the clear: use https://, or set allow_http", setting)
+	}
+	return u, nil
+}
+
+// loopback reports whether host can be nothing but this machine.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// hostPort returns the host and port of u in lower case, with the port that the
+// scheme implies if it names none.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "443"
+		if strings.EqualFold(u.Scheme, "http") {
+			port = "80"
+		}
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// refuse returns what an answer without success says. setting names the key that
+// holds the URL; code and description are not redacted yet.
+func (a *answer) refuse(setting, code, description string, hidden *secrets) *refusal {
+	r := &refusal{
+		status:      a.status,
+		code:        hidden.show(oauthCode(code), maxCode),
+		description: hidden.show(description, maxDescription),
+		hint:        a.hint(setting, hidden),
+	}
+	if !success(a.status) && !redirect(a.status) {
+		r.retryAfter, r.told = retryAfterOf(a.header, a.received)
+	}
+	return r
+}
+
+func redirect(status int) bool { return status >= 300 && status <= 399 }
+
+// hint says what a status commonly means that comes without an explanation.
+func (a *answer) hint(setting string, hidden *secrets) string {
+	target := a.header.Get("Location")
+	switch {
+	case redirect(a.status) && target != "":
+		return fmt.Sprintf("redirect to %s refused: set %s to the final address", a.location(target, hidden), setting)
+	case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed:
+		return fmt.Sprintf("is %s right?", setting)
+	default:
+		return ""
+	}
+}
+
+// location returns where a redirect leads, as scheme://host/path.
+func (a *answer) location(target string, hidden *secrets) string {
+	u, err := a.url.Parse(target)
+	if err != nil {
+		return "an address that is no URL"
+	}
+	return hidden.show((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), maxDescription)
+}

@@ -1,0 +1,64 @@
+package provider
+
+import (
+	"time"
+
+	"tokend/messages"
+)
+
+// Bounds of what an Error carries.
+const (
+	maxCode        = 64        // characters of an OAuth error code
+	maxDescription = 200       // characters taken from an answer
+	maxText        = 400       // characters of a whole text
+	maxStack       = 16 << 10  // bytes of a panic's stack
+	maxRetryAfter  = time.Hour // longest wait an endpoint may ask for
+)
+
+// Error says why an acquisition failed. Its text is short, holds no secret, and
+// may be shown to everybody.
+//
+// It wraps nothing on purpose: what lies below may print a URL's query, and a
+// context error below it would look as if the caller's own context had ended.
+type Error struct {
+	Class      string        // one of the Class constants of package messages
+	Text       string        // what happened and, where that is known, what to do
+	Code       string        // OAuth error code of the answer, if it had one (RFC 6749, section 5.2)
+	Status     int           // HTTP status of the answer; 0 without one
+	RetryAfter time.Duration // how long the endpoint asked to be left alone; 0: it did not
+	TimedOut   bool          // time ran out before the answer was there
+	Stack      string        // stack of a panic; for the log, not for callers
+}
+
+// Error returns the text.
+func (e *Error) Error() string { return e.Text }
+
+// normal returns e as everybody may rely on it: with a known class, a bounded
+// printable text and a bounded wait. A host's provider may have filled it in.
+func (e *Error) normal() *Error {
+	if e == nil {
+		return transient("provider returned an error that is a nil *provider.Error")
+	}
+	n := *e
+	switch n.Class {
+	case messages.ClassRejected, messages.ClassMalformed, messages.ClassThrottled,
+		messages.ClassAmbiguous, messages.ClassPanic, messages.ClassTransient:
+	default:
+		n.Class = messages.ClassTransient
+	}
+	n.Code = printable(n.Code, maxCode)
+	n.Text = printable(n.Text, maxText)
+	if n.Text == "" {
+		n.Text = "provider gave no reason"
+	}
+	n.RetryAfter = min(max(n.RetryAfter, 0), maxRetryAfter)
+	return &n
+}
+
+func transient(text string) *Error {
+	return &Error{Class: messages.ClassTransient, Text: printable(text, maxText)}
+}
+
+func malformed(text string) *Error {
+	return &Error{Class: messages.ClassMalformed, Text: printable(text, maxText)}
+}

@@ -1,0 +1,151 @@
+package provider
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// maxBody bounds an answer's body, after decompression.
+const maxBody = 1 << 20
+
+// answer is what an endpoint answered, read whole.
+type answer struct {
+	url      *url.URL // of the request
+	status   int
+	header   http.Header
+	body     []byte
+	received time.Time
+	tooLarge bool // the body was over maxBody and is not there
+}
+
+// date returns the IdP's clock when it answered, zero if unknown.
+func (a *answer) date() time.Time { return dateOf(a.header) }
+
+// exchange is one request on its way. It knows how far it has come, which
+// net/http's errors do not tell, and bounds connecting on its own.
+type exchange struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	host   string
+	timer  *time.Timer // ends connecting
+
+	mu     sync.Mutex
+	phase  phase
+	guards []func() bool // one a connection that is being made
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// newExchange starts the time for connecting. The caller calls close.
+func newExchange(ctx context.Context, host string, connect time.Duration) *exchange {
+	ctx, cancel := context.WithCancelCause(ctx)
+	x := &exchange{cancel: cancel, host: host}
+	x.ctx = httptrace.WithClientTrace(context.WithValue(ctx, exchangeKey{}, x), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { x.connected() },
+	})
+	x.timer = time.AfterFunc(connect, func() { cancel(errConnectTimeout) })
+	return x
+}
+
+// guard closes conn when the exchange ends before it has a connection.
+func (x *exchange) guard(conn net.Conn) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.phase == connecting {
+		x.guards = append(x.guards, context.AfterFunc(x.ctx, func() { _ = conn.Close() }))
+	}
+}
+
+// connected ends connecting: TLS and a proxy's CONNECT, too, lie behind. From
+// now on the connection belongs to net/http's pool.
+func (x *exchange) connected() {
+	x.timer.Stop()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.phase = waiting
+	for _, stop := range x.guards {
+		stop()
+	}
+	x.guards = nil
+}
+
+func (x *exchange) advance(p phase) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.phase = p
+}
+
+// close releases what the exchange holds.
+func (x *exchange) close() {
+	x.timer.Stop()
+	x.cancel(nil)
+}
+
+// lost returns err as what it is: why the exchange broke off. If its context has
+// ended, that is the reason, whatever the connection says about it.
+func (x *exchange) lost(err error) error {
+	if cause := context.Cause(x.ctx); cause != nil {
+		err = x.ctx.Err()
+		if cause == errConnectTimeout {
+			err = cause
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return &lost{host: x.host, phase: x.phase, err: err}
+}
+
+// send sends req by client and reads the answer.
+func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error) {
+	resp, err := client.Do(req.WithContext(x.ctx))
+	if err != nil {
+		return nil, x.lost(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	x.advance(reading)
+	a := &answer{url: req.URL, status: resp.StatusCode, header: resp.Header}
+	if err := a.read(resp.Body); err != nil && success(a.status) {
+		if undecodable(err) {
+			return nil, unusablef("answer cannot be decompressed")
+		}
+		return nil, x.lost(err)
+	}
+	a.received = time.Now()
+	return a, nil
+}
+
+// read reads the body. Without success the status says enough, so what could not
+// be read is left out.
+func (a *answer) read(body io.Reader) error {
+	content, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return err
+	}
+	if len(content) > maxBody {
+		a.tooLarge = true
+		return nil
+	}
+	a.body = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")))
+	return nil
+}
+
+// undecodable reports whether err comes from decompressing, not from the network.
+func undecodable(err error) bool {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+}

@@ -1,0 +1,43 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+)
+
+// opaque is a provider that fmt can see nothing of: what it works with is held by
+// a function. Methods alone would not do, as fmt does not call those of values in
+// unexported fields.
+type opaque struct {
+	name    string
+	acquire func(context.Context, Request) (Result, error)
+}
+
+// Acquire acquires a token; its error is always an *Error.
+func (p *opaque) Acquire(ctx context.Context, req Request) (Result, error) {
+	res, err := p.acquire(ctx, req)
+	if err != nil {
+		return Result{}, Classify(err)
+	}
+	return res, nil
+}
+
+// String names the kind and the host.
+func (p *opaque) String() string { return p.name }
+
+// Format prints what String returns, for every verb.
+func (p *opaque) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.name) }
+
+// hosted is an opaque provider that calls a token endpoint.
+type hosted struct {
+	opaque
+
+	host string
+}
+
+func newHosted(kind, host string, acquire func(context.Context, Request) (Result, error)) *hosted {
+	return &hosted{opaque{kind + " at " + host, acquire}, host}
+}
+
+// Host returns the endpoint's host and port.
+func (p *hosted) Host() string { return p.host }

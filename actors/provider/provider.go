@@ -1,0 +1,88 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tokend/messages"
+)
+
+// Provider acquires access tokens for one service.
+type Provider interface {
+	// Acquire asks for a new token. It must return soon after ctx ends, is never
+	// called concurrently for one service, and may be called again at any time.
+	// It returns an *Error to say more than "transient" about a failure; any other
+	// error is taken as transient and its text is not shown, for nobody knows what
+	// is in it.
+	Acquire(ctx context.Context, req Request) (Result, error)
+}
+
+// Func is a function that is a Provider.
+type Func func(ctx context.Context, req Request) (Result, error)
+
+// Acquire calls f.
+func (f Func) Acquire(ctx context.Context, req Request) (Result, error) { return f(ctx, req) }
+
+// Hosted is what a Provider implements that calls a token endpoint: services
+// with the same host share the bound on acquisitions in flight.
+type Hosted interface {
+	// Host returns the endpoint's host and port in lower case.
+	Host() string
+}
+
+// Request is what a Provider is told.
+type Request struct {
+	Service  string
+	Previous State // what the last successful Result carried, also before the service was configured anew
+}
+
+// State is what a Provider wants to have again at the next acquisition, such as
+// a refresh token. It is opaque to everybody else, sealed and kept by the vault,
+// and prints redacted.
+type State struct{ bytes messages.Secret }
+
+// NewState returns a State that holds a copy of b.
+func NewState(b []byte) State { return State{messages.NewSecret(string(b))} }
+
+// Bytes returns a copy of what the State holds, nil if nothing.
+func (s State) Bytes() []byte {
+	if s.IsZero() {
+		return nil
+	}
+	return []byte(s.bytes.Reveal())
+}
+
+// IsZero reports whether the State holds nothing.
+func (s State) IsZero() bool { return s.bytes.IsZero() }
+
+// String returns [messages.Redacted].
+func (State) String() string { return messages.Redacted }
+
+// Format prints [messages.Redacted] for every verb.
+func (State) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, messages.Redacted) }
+
+// MarshalText returns [messages.Redacted].
+func (State) MarshalText() ([]byte, error) { return []byte(messages.Redacted), nil }
+
+// LogValue returns [messages.Redacted].
+func (State) LogValue() slog.Value { return slog.StringValue(messages.Redacted) }
+
+// Result is what a Provider acquired.
+//
+// Of Lifetime, ExpiresAt and a JWT's own exp claim the earliest counts. Lifetime
+// runs from the moment Acquire was called; absolute times are compared with Date
+// if that is set, else with the local clock. Without any of them the token lives
+// until it is replaced if NoExpiry says so, else for the service's default_ttl,
+// and without that the result is malformed. See [Lifetime].
+type Result struct {
+	AccessToken messages.Secret
+	Type        string // token type; empty: Bearer
+	Lifetime    time.Duration
+	ExpiresAt   time.Time
+	Date        time.Time // the IdP's clock when it answered; zero: unknown
+	NoExpiry    bool      // the token has no expiry, unless one of the others says so
+	Scopes      []string  // nil: as asked
+	State       State     // zero: keep the previous one
+}

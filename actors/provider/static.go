@@ -1,0 +1,71 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tokend/messages"
+)
+
+// Static is a token that is configured, not acquired.
+type Static struct {
+	// Token is called at every acquisition. Its error is shown, so its text must
+	// not hold the token.
+	Token     func() (messages.Secret, error)
+	Type      string           // empty: Bearer
+	Scopes    []string         //
+	ExpiresAt time.Time        // zero: that of the token itself if it is a JWT, else no expiry
+	Now       func() time.Time // the clock; nil: time.Now
+}
+
+// NewStatic returns a Provider for s. It does not read the token.
+func NewStatic(s Static) (Provider, error) {
+	if s.Token == nil {
+		return nil, errors.New("token: missing")
+	}
+	s.Type = canonicalType(s.Type)
+	if s.Type == "" {
+		s.Type = bearer
+	}
+	if !isHTTPToken(s.Type) {
+		return nil, errors.New("token_type: is not one word")
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	s.Scopes = slices.Clone(s.Scopes)
+	return &opaque{"static", (&static{s}).acquire}, nil
+}
+
+type static struct{ Static }
+
+// acquire reads the token anew. One that has expired is rejected: nothing but a
+// person can replace it.
+func (p *static) acquire(context.Context, Request) (Result, error) {
+	token, err := p.Token()
+	if err != nil {
+		return Result{}, unreadyf("token: %s", err)
+	}
+	res := Result{AccessToken: token, Type: p.Type, Scopes: p.Scopes, ExpiresAt: p.expiry(token)}
+	if res.ExpiresAt.IsZero() {
+		res.NoExpiry = true
+		return res, nil
+	}
+	if !res.ExpiresAt.After(p.Now()) {
+		text := fmt.Sprintf("the configured token expired at %s: replace it", res.ExpiresAt.UTC().Format(time.RFC3339))
+		return Result{}, &Error{Class: messages.ClassRejected, Text: text}
+	}
+	return res, nil
+}
+
+// expiry returns the earlier of what is configured and what the token says.
+func (p *static) expiry(token messages.Secret) time.Time {
+	own := jwtExpiry(token.Reveal())
+	if own.IsZero() || !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(own) {
+		return p.ExpiresAt
+	}
+	return own
+}

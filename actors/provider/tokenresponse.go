@@ -1,0 +1,158 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"tokend/messages"
+)
+
+// members looks up the top-level members of an answer.
+type members struct {
+	get  func(name string) gjson.Result
+	each func(visit func(name, value string))
+}
+
+// oauthResult judges the answer of an OAuth token endpoint (RFC 6749, sections
+// 5.1 and 5.2). hidden returns what must not come out of it; it is called on
+// failure only. A refresh token is ignored: the client can always ask again
+// (RFC 6749, section 4.4.3).
+func (a *answer) oauthResult(hidden func() *secrets) (Result, error) {
+	m, err := a.members("token_url")
+	if !success(a.status) {
+		return Result{}, a.oauthRefusal(m, hidden())
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	// Some servers answer 200 to everything. An error without a token counts as
+	// the 400 it should have been.
+	if absent(m.get("access_token")) && oauthCode(m.get("error").Str) != "" {
+		return Result{}, a.oauthRefusal(m, hidden())
+	}
+	return m.result(a.date())
+}
+
+func (a *answer) oauthRefusal(m members, hidden *secrets) *refusal {
+	m.hide(hidden)
+	return a.refuse("token_url", m.get("error").Str, m.get("error_description").Str, hidden)
+}
+
+// members reads a JSON object, or a form, which some servers answer with. If it
+// cannot, the members are empty and the error says why; setting names the key
+// that may be wrong then.
+func (a *answer) members(setting string) (members, error) {
+	if a.isForm() {
+		if form, err := url.ParseQuery(string(a.body)); err == nil {
+			return formMembers(form), nil
+		}
+	}
+	object, err := a.json(setting)
+	if err == nil && !object.IsObject() {
+		return jsonMembers(gjson.Result{}), unusablef("answer is not a JSON object")
+	}
+	return jsonMembers(object), err
+}
+
+// json reads the body as JSON. encoding/json checks it because it bounds the
+// depth of nesting, which gjson does not.
+func (a *answer) json(setting string) (gjson.Result, error) {
+	var none gjson.Result
+	switch {
+	case a.tooLarge:
+		return none, unusablef("answer is larger than %d bytes", maxBody)
+	case len(a.body) == 0:
+		return none, unusablef("answer is empty")
+	case a.body[0] == '<':
+		return none, unusablef("answer is HTML or XML, not JSON: is %s right?", setting)
+	case !json.Valid(a.body):
+		return none, unusablef("answer is not JSON: is %s right?", setting)
+	default:
+		return gjson.ParseBytes(a.body), nil
+	}
+}
+
+// isForm reports whether the body is a form: by its type, or by its beginning,
+// as servers that answer with forms tend to call them text.
+func (a *answer) isForm() bool {
+	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	switch {
+	case bytes.HasPrefix(a.body, []byte("{")):
+		return false
+	case kind == "application/x-www-form-urlencoded":
+		return len(a.body) > 0
+	default:
+		return bytes.HasPrefix(a.body, []byte("access_token=")) || bytes.HasPrefix(a.body, []byte("error="))
+	}
+}
+
+func jsonMembers(object gjson.Result) members {
+	return members{
+		get: func(name string) gjson.Result { return object.Get(name) },
+		each: func(visit func(name, value string)) {
+			object.ForEach(func(name, value gjson.Result) bool {
+				visit(name.Str, value.String())
+				return true
+			})
+		},
+	}
+}
+
+func formMembers(form url.Values) members {
+	return members{
+		get: func(name string) gjson.Result {
+			if !form.Has(name) {
+				return gjson.Result{}
+			}
+			return gjson.Result{Type: gjson.String, Str: form.Get(name)}
+		},
+		each: func(visit func(name, value string)) {
+			for name, values := range form {
+				for _, value := range values {
+					visit(name, value)
+				}
+			}
+		},
+	}
+}
+
+// hide makes every token of the answer known to hidden: they may stand in its
+// texts again.
+func (m members) hide(hidden *secrets) {
+	m.each(func(name, value string) {
+		name = strings.ToLower(name)
+		if strings.Contains(name, "token") && name != "token_type" {
+			hidden.add(value)
+		}
+	})
+}
+
+// result takes out what a success holds. Lifetimes of the other tokens
+// (refresh_expires_in and the like) do not concern the access token.
+func (m members) result(date time.Time) (Result, error) {
+	token, err := text(m.get("access_token"))
+	if err != nil {
+		return Result{}, unusablef("access_token %s", err)
+	}
+	kind, err := tokenType(m.get("token_type"))
+	if err != nil {
+		return Result{}, unusablef("token_type %s", err)
+	}
+	life, err := duration(m.get("expires_in"), time.Second)
+	if err != nil {
+		return Result{}, unusablef("expires_in %s", err)
+	}
+	granted, err := scopes(m.get("scope"))
+	if err != nil {
+		return Result{}, unusablef("scope %s", err)
+	}
+	return Result{
+		AccessToken: messages.NewSecret(token), Type: kind, Lifetime: life, Date: date, Scopes: granted,
+	}, nil
+}

@@ -1,0 +1,174 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+)
+
+// Bounds that hold for every connection.
+const (
+	maxHeaders      = 128 << 10        // bytes of an answer's headers
+	idlePerHost     = 8                // connections kept to one host
+	idleAtAll       = 128              // connections kept to all hosts
+	idleTimeout     = 30 * time.Second // shorter than what servers commonly use, so that they seldom close first
+	keepAlive       = 15 * time.Second // finds connections whose other end is gone
+	lastDialTimeout = time.Minute      // of connections that no exchange bounds
+)
+
+// TLS says how a server is reached over TLS. Verification is always on.
+type TLS struct {
+	CAFile     string // PEM bundle that replaces the system's roots
+	CertFile   string // PEM client certificate, with KeyFile
+	KeyFile    string // PEM private key, with CertFile
+	ServerName string // name to verify instead of the URL's host
+}
+
+// Transports are the HTTP connections of all services: one pool for each distinct
+// TLS setting. They may be used concurrently. Proxies come from the environment
+// (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+type Transports struct {
+	userAgent string
+	proxy     func(*http.Request) (*url.URL, error)
+
+	mu      sync.Mutex
+	clients map[TLS]*http.Client
+}
+
+// NewTransports returns Transports that call themselves userAgent.
+func NewTransports(userAgent string) *Transports {
+	return &Transports{
+		userAgent: userAgent,
+		proxy:     http.ProxyFromEnvironment,
+		clients:   map[TLS]*http.Client{},
+	}
+}
+
+// Client returns the client for a TLS setting, always the same one. It follows no
+// redirect, and sets no bound but those of the request's context. Files are read
+// when the setting is first asked for; while that fails, every call tries again.
+func (t *Transports) Client(setting TLS) (*http.Client, error) {
+	if client := t.client(setting); client != nil {
+		return client, nil
+	}
+	config, err := setting.config() // not under the lock: a disk that hangs concerns one setting
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if client, ok := t.clients[setting]; ok {
+		return client, nil // made by somebody else meanwhile
+	}
+	client := &http.Client{
+		Transport:     &agent{t.transport(config), t.userAgent},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.clients[setting] = client
+	return client, nil
+}
+
+func (t *Transports) client(setting TLS) *http.Client {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.clients[setting]
+}
+
+// Close closes connections that no request uses. Twice is harmless, and clients
+// can still be used after it.
+func (t *Transports) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, client := range t.clients {
+		client.CloseIdleConnections()
+	}
+}
+
+func (t *Transports) transport(config *tls.Config) *http.Transport {
+	return &http.Transport{
+		Proxy:                  t.proxy,
+		DialContext:            dial,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    lastDialTimeout,
+		OnProxyConnectResponse: checkProxy,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           idleAtAll,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeaders,
+	}
+}
+
+// checkProxy replaces an error that would consist of the proxy's own words.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &proxyRefusal{answer.StatusCode}
+	}
+	return nil
+}
+
+// dial connects for the exchange that ctx belongs to, if any, and leaves the
+// connection to it until it is ready for requests: net/http detaches dialling
+// from the request that needs it, so that an end of the exchange would otherwise
+// leave a hanging dial or handshake behind.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, lastDialTimeout)
+	defer cancel()
+	x := exchangeOf(ctx)
+	if x != nil {
+		defer context.AfterFunc(x.ctx, cancel)()
+	}
+	dialer := net.Dialer{KeepAlive: keepAlive}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err == nil && x != nil {
+		x.guard(conn)
+	}
+	return conn, err
+}
+
+// agent sets the User-Agent of requests that have none.
+type agent struct {
+	*http.Transport
+
+	name string
+}
+
+// RoundTrip sends req, or a copy of it with the User-Agent.
+func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, ok := req.Header["User-Agent"]; !ok && a.name != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("User-Agent", a.name)
+	}
+	return a.Transport.RoundTrip(req)
+}
+
+// config reads the files and returns what crypto/tls wants. Its errors are
+// *unready.
+func (s TLS) config() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
+	if s.CAFile != "" {
+		pem, err := os.ReadFile(s.CAFile)
+		if err != nil {
+			return nil, unreadyf("tls.ca_file: %s", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
+		}
+	}
+	if s.CertFile == "" && s.KeyFile == "" {
+		return config, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+	if err != nil {
+		return nil, unreadyf("tls.cert_file, tls.key_file: %s", err)
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}

@@ -1,0 +1,211 @@
+package provider
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tokend/messages"
+)
+
+const goodAnswer = `{"access_token":"at-1","token_type":"bearer","expires_in":3600}`
+
+// quiet is a log for servers whose clients break off on purpose.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+func hour() time.Time { return time.Now().Add(time.Hour) }
+
+func TestTLS(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	_, certFile, keyFile := ca.issue(t, hour())
+	wantCert := func(s *httptest.Server) {
+		pool := x509.NewCertPool()
+		pool.AddCert(ca.cert)
+		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, pool
+	}
+	cases := map[string]struct {
+		tls    TLS
+		until  time.Time
+		change func(*httptest.Server)
+		want   string // empty: success
+	}{
+		"a CA file":                         {tls: TLS{CAFile: ca.file}},
+		"a name that the certificate has":   {tls: TLS{CAFile: ca.file, ServerName: "idp.example"}},
+		"HTTP/2":                            {tls: TLS{CAFile: ca.file}, change: func(s *httptest.Server) { s.EnableHTTP2 = true }},
+		"a client certificate":              {tls: TLS{CAFile: ca.file, CertFile: certFile, KeyFile: keyFile}, change: wantCert},
+		"a CA the system does not know":     {want: "certificate signed by unknown authority: set tls.ca_file"},
+		"a CA file that replaces the roots": {tls: TLS{CAFile: other.file}, want: "certificate signed by unknown authority: set tls.ca_file"},
+		"a name it does not have":           {tls: TLS{CAFile: ca.file, ServerName: "wrong.example"}, want: "certificate is for another name than ADDRESS: set tls.server_name"},
+		"an expired certificate":            {tls: TLS{CAFile: ca.file}, until: time.Now().Add(-time.Hour), want: "certificate of ADDRESS has expired or is not valid yet"},
+		"no client certificate":             {tls: TLS{CAFile: ca.file}, change: wantCert, want: "ADDRESS ended the TLS handshake: tls: certificate required: set tls.cert_file and tls.key_file"},
+		"too old a version":                 {tls: TLS{CAFile: ca.file}, change: func(s *httptest.Server) { s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, want: "ADDRESS ended the TLS handshake: tls: protocol version not supported"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if c.until.IsZero() {
+				c.until = hour()
+			}
+			server := ca.serveTLS(t, c.until, says(200, goodAnswer), c.change)
+			settings := client(t, server.URL)
+			settings.TLS = c.tls
+			p := mustClient(t, settings)
+			if c.want == "" {
+				acquire(t, p)
+				return
+			}
+			want := strings.ReplaceAll(c.want, "ADDRESS", p.(Hosted).Host())
+			wantFailure(t, failure(t, p), messages.ClassTransient, want)
+		})
+	}
+}
+
+func TestFilesThatCannotBeUsedConcernTheirServiceOnly(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		tls  TLS
+		want string
+	}{
+		"no such CA file":      {TLS{CAFile: "/nowhere/ca.pem"}, "tls.ca_file: open /nowhere/ca.pem: no such file or directory"},
+		"nothing in it":        {TLS{CAFile: empty}, "tls.ca_file: no certificate in " + empty},
+		"no such certificate":  {TLS{CertFile: "/nowhere/c.pem", KeyFile: "/nowhere/k.pem"}, "tls.cert_file, tls.key_file: open /nowhere/c.pem: no such file or directory"},
+		"no key to be read":    {TLS{CertFile: empty}, "tls.cert_file, tls.key_file: open : no such file or directory"},
+		"nothing in that file": {TLS{CertFile: empty, KeyFile: empty}, "tls.cert_file, tls.key_file: tls: failed to find any PEM data in certificate input"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			settings := client(t, "https://127.0.0.1:1/")
+			settings.TLS = c.tls
+			wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassTransient, c.want)
+		})
+	}
+}
+
+func TestAFileIsReadWhenItIsThere(t *testing.T) {
+	ca := newAuthority(t)
+	server := ca.serveTLS(t, hour(), says(200, goodAnswer), nil)
+	settings := client(t, server.URL)
+	settings.TLS.CAFile = filepath.Join(t.TempDir(), "late.pem")
+	p := mustClient(t, settings)
+	failure(t, p)
+	if err := os.Rename(ca.file, settings.TLS.CAFile); err != nil {
+		t.Fatal(err)
+	}
+	acquire(t, p)
+}
+
+func TestServicesWithOneTLSSettingShareATransport(t *testing.T) {
+	ca := newAuthority(t)
+	transports := NewTransports("")
+	var group sync.WaitGroup
+	clients := make([]*http.Client, 20)
+	for i := range clients {
+		group.Go(func() {
+			c, err := transports.Client(TLS{CAFile: ca.file})
+			if err != nil {
+				t.Error(err)
+			}
+			clients[i] = c
+		})
+	}
+	group.Wait()
+	for _, c := range clients {
+		if c != clients[0] {
+			t.Fatal("two clients for one setting")
+		}
+	}
+	if other, err := transports.Client(TLS{}); err != nil || other == clients[0] {
+		t.Errorf("one client for two settings (%v)", err)
+	}
+}
+
+func TestConnectionsAreKeptUntilClosed(t *testing.T) {
+	remotes := make(chan string, 3)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		remotes <- r.RemoteAddr
+		says(200, goodAnswer)(w, r)
+	})
+	settings := client(t, server.URL)
+	p := mustClient(t, settings)
+	acquire(t, p)
+	acquire(t, p)
+	if first, second := <-remotes, <-remotes; first != second {
+		t.Error("the second request had a connection of its own")
+	} else {
+		settings.Transports.Close()
+		settings.Transports.Close()
+		acquire(t, p)
+		if third := <-remotes; third == first {
+			t.Error("the connection outlived Close")
+		}
+	}
+}
+
+func TestRequestsSayWhoSendsThem(t *testing.T) {
+	agents := make(chan string, 2)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		agents <- r.UserAgent()
+		says(200, goodAnswer)(w, r)
+	})
+	acquire(t, mustClient(t, client(t, server.URL)))
+	l := loginTo(t, server.URL, Response{Token: "access_token"})
+	l.Request = func() (HTTPRequest, error) {
+		return HTTPRequest{URL: server.URL, Headers: map[string]string{"user-agent": "mine"}}, nil
+	}
+	acquire(t, mustLogin(t, l))
+	if first, second := <-agents, <-agents; first != "tokend/test" || second != "mine" {
+		t.Errorf("got %q and %q", first, second)
+	}
+}
+
+// net/http tells of a connection in different places for HTTP/1 and HTTP/2, new
+// and kept; missing one would end a slow answer as if it had not connected.
+func TestEveryKindOfConnectionEndsConnecting(t *testing.T) {
+	ca := newAuthority(t)
+	for name, protocol := range map[string]int{"HTTP/1.1": 1, "HTTP/2": 2} {
+		t.Run(name, func(t *testing.T) {
+			protocols := make(chan int, 2)
+			server := ca.serveTLS(t, hour(), func(w http.ResponseWriter, r *http.Request) {
+				protocols <- r.ProtoMajor
+				says(200, goodAnswer)(w, r)
+			}, func(s *httptest.Server) { s.EnableHTTP2 = protocol == 2 })
+			web, err := reach(t).Transports.Client(TLS{CAFile: ca.file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				exchangeOnce(t, web, server.URL)
+				if got := <-protocols; got != protocol {
+					t.Errorf("spoke HTTP/%d", got)
+				}
+			}
+		})
+	}
+}
+
+func exchangeOnce(t *testing.T, web *http.Client, address string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("a=b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newExchange(t.Context(), "idp.example:443", time.Hour)
+	defer x.close()
+	if _, err := x.send(web, req); err != nil {
+		t.Fatal(err)
+	}
+	if x.timer.Stop() {
+		t.Error("the time for connecting was running to the end")
+	}
+}

@@ -1,0 +1,159 @@
+package provider
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+const (
+	// maxEpoch is the last second of the year 9999 (RFC 3339, section 1).
+	maxEpoch = 253402300799
+	// firstMillis tells epoch seconds from epoch milliseconds: as seconds it lies
+	// in the year 5138, as milliseconds in 1973.
+	firstMillis = 1e11
+)
+
+// bearer is the type of a token that comes without one.
+const bearer = "Bearer"
+
+// absent reports whether an answer leaves a value out; null does.
+func absent(v gjson.Result) bool { return v.Type == gjson.Null }
+
+// text returns what must be there and be a non-empty text, such as a token: a
+// number or an object in its place is something else than a token.
+func text(v gjson.Result) (string, error) {
+	switch {
+	case absent(v), v.Type == gjson.String && v.Str == "":
+		return "", errMissing
+	case v.Type != gjson.String:
+		return "", errNoText
+	default:
+		return v.Str, nil
+	}
+}
+
+// number returns a JSON number, or the number a JSON string holds: some servers
+// quote them.
+func number(v gjson.Result) (float64, bool) {
+	if v.Type == gjson.Number {
+		return v.Num, finite(v.Num)
+	}
+	text := strings.TrimSpace(v.Str)
+	if v.Type != gjson.String || text == "" || strings.Trim(text, "0123456789+-.eE") != "" {
+		return 0, false // ParseFloat takes "inf", "nan" and hexadecimal, too
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil && finite(n)
+}
+
+func finite(n float64) bool { return !math.IsInf(n, 0) && !math.IsNaN(n) }
+
+var (
+	errNoNumber    = errors.New("is not a number")
+	errNotPositive = errors.New("is not positive")
+	errNoTime      = errors.New("is neither RFC 3339 nor seconds or milliseconds since 1970")
+	errNoText      = errors.New("is not a text")
+	errMissing     = errors.New("is missing")
+	errNoScopes    = errors.New("is neither a text nor a list of texts")
+)
+
+// duration returns a lifetime given as a count of units, zero if absent. A count
+// of 0 is an answer, not an absence: a token without life.
+func duration(v gjson.Result, unit time.Duration) (time.Duration, error) {
+	if absent(v) {
+		return 0, nil
+	}
+	n, ok := number(v)
+	if !ok {
+		return 0, errNoNumber
+	}
+	d := time.Duration(min(n*float64(unit), float64(maxLifetime)))
+	if n <= 0 || d <= 0 {
+		return 0, errNotPositive
+	}
+	return d, nil
+}
+
+// instant returns an absolute time, zero if absent: RFC 3339, or seconds or
+// milliseconds since 1970, told apart by magnitude.
+func instant(v gjson.Result) (time.Time, error) {
+	if absent(v) {
+		return time.Time{}, nil
+	}
+	n, ok := number(v)
+	if !ok {
+		return rfc3339(v)
+	}
+	if n >= firstMillis {
+		n /= 1e3
+	}
+	if n < 0 || n > maxEpoch {
+		return time.Time{}, errNoTime
+	}
+	return epoch(n), nil
+}
+
+func rfc3339(v gjson.Result) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(v.Str))
+	if v.Type != gjson.String || err != nil || at.Year() < 1 {
+		return time.Time{}, errNoTime
+	}
+	if at.IsZero() {
+		// What some servers write for "never" and others for "unset". Zero means
+		// absent here, and absent would let the token live longest.
+		return time.Time{}, errNotPositive
+	}
+	return at.UTC(), nil
+}
+
+func epoch(seconds float64) time.Time {
+	whole, part := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(part*1e9)).UTC()
+}
+
+// tokenType returns a token type as Authorization headers spell it; types are
+// not case-sensitive (RFC 6749, section 5.1). Unknown ones stay as they are.
+func tokenType(v gjson.Result) (string, error) {
+	if absent(v) || v.Type == gjson.String && v.Str == "" {
+		return bearer, nil
+	}
+	if v.Type != gjson.String {
+		return "", errNoText
+	}
+	return canonicalType(v.Str), nil
+}
+
+func canonicalType(name string) string {
+	for _, known := range []string{bearer, "DPoP", "MAC", "Basic"} {
+		if strings.EqualFold(name, known) {
+			return known
+		}
+	}
+	return name
+}
+
+// scopes returns granted scopes, nil if absent: a list separated by spaces
+// (RFC 6749, section 3.3), or an array, which some servers send.
+func scopes(v gjson.Result) ([]string, error) {
+	switch {
+	case absent(v):
+		return nil, nil
+	case v.Type == gjson.String:
+		return strings.Fields(v.Str), nil
+	case !v.IsArray():
+		return nil, errNoScopes
+	}
+	list := []string{}
+	for _, item := range v.Array() {
+		if item.Type != gjson.String {
+			return nil, errNoScopes
+		}
+		list = append(list, strings.Fields(item.Str)...)
+	}
+	return list, nil
+}

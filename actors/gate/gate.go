@@ -1,0 +1,72 @@
+// Package gate bounds how many acquisitions are under way at one token endpoint.
+//
+// One gate actor a host hands out places. It keeps names, not goroutines: a
+// token actor asks with [Acquire], is told by [Granted] when it has a place, and
+// whoever ends the acquisition gives the place back with [Release]. Acquisitions
+// that callers wait for go before background refreshes, and services whose last
+// attempt timed out hold at most half the places, so that hanging ones never
+// starve the rest.
+//
+// # Invariants
+//
+// A service has at most one entry: asking again for the same flight only raises
+// its rank, asking for a newer flight replaces the entry. Releasing what is not
+// held does nothing. So every message may be sent twice.
+package gate
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Acquire asks for a place. The sender gets [Granted].
+type Acquire struct {
+	Service string
+	Flight  uint64
+	Waiting bool // callers wait for this acquisition
+	Slow    bool // the service's last attempt timed out
+}
+
+// Granted tells that the flight has its place.
+type Granted struct{ Flight uint64 }
+
+// Release gives up a flight's place, or its wait for one.
+type Release struct {
+	Service string
+	Flight  uint64
+}
+
+// SetLimit changes the number of places.
+type SetLimit struct{ Limit int }
+
+// IgnoreDeadLetterLogging keeps messages to a gate that has stopped out of the log.
+func (*Acquire) IgnoreDeadLetterLogging() {}
+
+// IgnoreDeadLetterLogging keeps messages to an actor that has stopped out of the log.
+func (*Granted) IgnoreDeadLetterLogging() {}
+
+// IgnoreDeadLetterLogging keeps messages to a gate that has stopped out of the log.
+func (*Release) IgnoreDeadLetterLogging() {}
+
+// Props returns the properties of a gate with limit places.
+func Props(limit int, opts ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &gate{queue: newQueue(limit)} }, opts...)
+}
+
+type gate struct{ queue *queue }
+
+// Receive is the gate's table of messages.
+func (g *gate) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *Acquire:
+		g.queue.ask(*m, c.Sender())
+	case *Release:
+		g.queue.release(m.Service, m.Flight)
+	case *SetLimit:
+		g.queue.limit = m.Limit
+	default:
+		return
+	}
+	for e := g.queue.next(); e != nil; e = g.queue.next() {
+		c.Send(e.asker, &Granted{Flight: e.Flight})
+	}
+}

@@ -1,0 +1,99 @@
+// Package publisher hands events to whoever listens, away from the actors they
+// come from.
+//
+// Token actors give their events to one publisher actor, which logs them, sends
+// them to subscribers and publishes them on protoactor's EventStream, whose
+// handlers run on its goroutine. Its queue is bounded: when a listener is too
+// slow, events are dropped and counted, and no token actor waits.
+package publisher
+
+import (
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/messages"
+)
+
+// Limit is how many events may wait to be published.
+const Limit = 10_000
+
+// Publisher is the way to the publisher actor. Its methods may be called
+// concurrently.
+type Publisher struct {
+	Hub
+
+	root    *actor.RootContext
+	pid     *actor.PID
+	log     func(messages.Event)
+	pending atomic.Int64
+	dropped atomic.Uint64
+	done    chan struct{}
+}
+
+// New returns a Publisher that is not started yet. It calls log for every event,
+// on the actor's goroutine.
+func New(root *actor.RootContext, log func(messages.Event)) *Publisher {
+	return &Publisher{root: root, log: log, done: make(chan struct{})}
+}
+
+// Start spawns the actor. It must be called once, before Publish.
+func (p *Publisher) Start(name string, opts ...actor.PropsOption) error {
+	props := actor.PropsFromProducer(func() actor.Actor { return (*publisherActor)(p) }, opts...)
+	pid, err := p.root.SpawnNamed(props, name)
+	if err != nil {
+		return err
+	}
+	p.pid = pid
+	return nil
+}
+
+// Publish hands an event over without waiting. When too many wait already, it is
+// dropped.
+func (p *Publisher) Publish(e messages.Event) {
+	if p.pending.Add(1) > Limit {
+		p.pending.Add(-1)
+		p.dropped.Add(1)
+		return
+	}
+	p.root.Send(p.pid, &publish{e})
+}
+
+// Dropped returns how many events were dropped because too many waited.
+func (p *Publisher) Dropped() uint64 { return p.dropped.Load() }
+
+// Stop publishes what waits and then stops the actor; Done is closed after that.
+func (p *Publisher) Stop() {
+	if p.pid == nil { // never started
+		p.Close()
+		close(p.done)
+		return
+	}
+	p.root.Poison(p.pid)
+}
+
+// Done is closed when the actor has stopped.
+func (p *Publisher) Done() <-chan struct{} { return p.done }
+
+type publish struct{ event messages.Event }
+
+// IgnoreDeadLetterLogging keeps an event that comes after the end out of the log.
+func (*publish) IgnoreDeadLetterLogging() {}
+
+// publisherActor is the actor's side of a Publisher. It holds nothing of its
+// own, so a new incarnation goes on where the last one was.
+type publisherActor Publisher
+
+// Receive is the publisher's table of messages.
+func (a *publisherActor) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *publish:
+		a.pending.Add(-1)
+		a.log(m.event)
+		a.deliver(m.event)
+		c.ActorSystem().EventStream.Publish(m.event)
+	case *actor.Stopped:
+		a.Close()
+		close(a.done)
+	}
+}

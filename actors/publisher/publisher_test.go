@@ -1,0 +1,140 @@
+package publisher
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/messages"
+)
+
+func event(service string) messages.Event {
+	return &messages.TokenRefreshed{Occurrence: messages.Occurrence{Service: service}}
+}
+
+// start returns a running publisher that counts what it logs.
+func start(t *testing.T) (*Publisher, *actor.ActorSystem, *atomic.Int64) {
+	t.Helper()
+	system := actor.NewActorSystem()
+	logged := &atomic.Int64{}
+	p := New(system.Root, func(messages.Event) { logged.Add(1) })
+	if err := p.Start("publisher"); err != nil {
+		t.Fatal(err)
+	}
+	return p, system, logged
+}
+
+func TestEventsReachLogSubscribersAndEventStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, system, logged := start(t)
+		var streamed atomic.Int64
+		system.EventStream.Subscribe(func(m any) {
+			if _, ok := m.(messages.Event); ok {
+				streamed.Add(1)
+			}
+		})
+		all := p.Subscribe(t.Context())
+		one := p.Subscribe(t.Context(), "erp", "billing")
+		for _, service := range []string{"billing", "crm", "erp"} {
+			p.Publish(event(service))
+		}
+		synctest.Wait()
+		if logged.Load() != 3 || streamed.Load() != 3 || len(all) != 3 || len(one) != 2 {
+			t.Errorf("logged %d, streamed %d, all %d, one %d", logged.Load(), streamed.Load(), len(all), len(one))
+		}
+		if e := <-one; e.About().Service != "billing" {
+			t.Errorf("first of the chosen is %s", e.About().Service)
+		}
+		p.Stop()
+		<-p.Done()
+	})
+}
+
+func TestSubscriptionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, _ := start(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		mine, others := p.Subscribe(ctx), p.Subscribe(t.Context())
+		cancel()
+		synctest.Wait()
+		if _, open := <-mine; open {
+			t.Error("the channel stays open after its context ended")
+		}
+		p.Publish(event("billing"))
+		p.Stop()
+		<-p.Done()
+		if e, open := <-others; !open || e.About().Service != "billing" {
+			t.Error("what was published before Stop is delivered")
+		}
+		if _, open := <-others; open {
+			t.Error("the channel stays open after Stop")
+		}
+		if _, open := <-p.Subscribe(t.Context()); open {
+			t.Error("a subscription after Stop gets an open channel")
+		}
+	})
+}
+
+func TestASlowSubscriberMissesEventsAndHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, logged := start(t)
+		slow := p.Subscribe(t.Context())
+		for range SubscriptionBuffer + 10 {
+			p.Publish(event("billing"))
+		}
+		synctest.Wait()
+		if len(slow) != SubscriptionBuffer || logged.Load() != SubscriptionBuffer+10 {
+			t.Errorf("slow has %d, logged %d", len(slow), logged.Load())
+		}
+		p.Stop()
+		<-p.Done()
+	})
+}
+
+func TestWhatDoesNotFitTheQueueIsDroppedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		system := actor.NewActorSystem()
+		stuck := make(chan struct{})
+		p := New(system.Root, func(messages.Event) { <-stuck })
+		if err := p.Start("publisher"); err != nil {
+			t.Fatal(err)
+		}
+		p.Publish(event("billing"))
+		synctest.Wait() // that one is in the hands of the stuck listener
+		for range Limit + 5 {
+			p.Publish(event("billing"))
+		}
+		if got := p.Dropped(); got != 5 {
+			t.Errorf("dropped %d, want 5", got)
+		}
+		close(stuck)
+		p.Stop()
+		<-p.Done()
+	})
+}
+
+func TestStopWithoutStart(t *testing.T) {
+	p := New(actor.NewActorSystem().Root, func(messages.Event) {})
+	events := p.Subscribe(t.Context())
+	p.Stop()
+	select {
+	case <-p.Done():
+	case <-time.After(time.Minute):
+		t.Fatal("not done")
+	}
+	if _, open := <-events; open {
+		t.Error("the channel stays open")
+	}
+}
+
+func TestATakenNameIsAnError(t *testing.T) {
+	p, system, _ := start(t)
+	defer p.Stop()
+	if err := New(system.Root, nil).Start("publisher"); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,150 @@
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"tokend/messages"
+)
+
+// The ways to keep secrets in memory.
+const (
+	MemorySealed = "sealed"
+	MemoryPlain  = "plain"
+)
+
+// sealsPerKey bounds what one key seals: with random 96-bit nonces the odds of a
+// repetition stay below 2^-32 up to 2^32 messages (NIST SP 800-38D, 8.3).
+const sealsPerKey = 1 << 31
+
+// Vault seals secrets. Its methods may be called concurrently.
+type Vault struct {
+	plain bool
+	key   atomic.Pointer[key]
+}
+
+type key struct {
+	aead  cipher.AEAD
+	seals atomic.Uint64
+}
+
+// New returns a Vault that keeps secrets the given way: [MemorySealed], which
+// the empty text means too, or [MemoryPlain].
+func New(memory string) (*Vault, error) {
+	switch memory {
+	case MemoryPlain:
+		return &Vault{plain: true}, nil
+	case MemorySealed, "":
+	default:
+		return nil, fmt.Errorf("vault memory %q: want %s or %s", memory, MemorySealed, MemoryPlain)
+	}
+	v := &Vault{}
+	k, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	v.key.Store(k)
+	return v, nil
+}
+
+func newKey() (*key, error) {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails, see crypto/rand
+	defer clear(raw)
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return nil, fmt.Errorf("vault key: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("vault key: %w", err)
+	}
+	return &key{aead: aead}, nil
+}
+
+// Label says what a box is for. It is authenticated with the box's contents, so
+// one service's box never opens as another's, nor an old one as a new one.
+type Label struct {
+	Service    string
+	Part       string // which of the service's secrets
+	Generation uint64
+}
+
+func (l Label) bytes(room int) []byte {
+	b := make([]byte, 0, len(l.Service)+len(l.Part)+2+8+room)
+	b = append(b, l.Service...)
+	b = append(b, 0)
+	b = append(b, l.Part...)
+	b = append(b, 0)
+	return binary.BigEndian.AppendUint64(b, l.Generation)
+}
+
+// Seal returns secret in a box of its own nonce, labelled l. An empty secret
+// gives the zero Sealed.
+func (v *Vault) Seal(l Label, secret messages.Secret) Sealed {
+	if secret.IsZero() {
+		return Sealed{}
+	}
+	if v.plain {
+		return Sealed{plain: secret}
+	}
+	k := v.currentKey()
+	text := []byte(secret.Reveal())
+	data := l.bytes(k.aead.Overhead() + len(text))
+	box := k.aead.Seal(data, nil, text, data)
+	clear(text)
+	return Sealed{aead: k.aead, data: box, label: len(data)}
+}
+
+// currentKey returns the key to seal with and replaces a worn one. Boxes know
+// the key they were sealed with, so an old key lives as long as its last box.
+func (v *Vault) currentKey() *key {
+	k := v.key.Load()
+	if k.seals.Add(1) < sealsPerKey {
+		return k
+	}
+	fresh, err := newKey()
+	if err != nil { // cannot happen: the key has the right size
+		return k
+	}
+	if v.key.CompareAndSwap(k, fresh) {
+		return fresh
+	}
+	return v.key.Load()
+}
+
+// Sealed is a secret in its box. It is immutable, may be copied and opened
+// concurrently, and prints redacted. The zero Sealed holds nothing.
+type Sealed struct {
+	aead  cipher.AEAD
+	data  []byte // label, nonce, ciphertext and tag
+	label int    // length of the label
+	plain messages.Secret
+}
+
+// IsZero reports whether the box holds nothing.
+func (s Sealed) IsZero() bool { return s.aead == nil && s.plain.IsZero() }
+
+// Open returns the secret. It fails only if the box was changed in memory.
+func (s Sealed) Open() (messages.Secret, error) {
+	if s.aead == nil {
+		return s.plain, nil
+	}
+	text, err := s.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
+	if err != nil {
+		return messages.Secret{}, fmt.Errorf("open sealed secret: %w", err)
+	}
+	secret := messages.NewSecret(string(text))
+	clear(text)
+	return secret, nil
+}
+
+// Format prints [messages.Redacted] for every verb.
+func (Sealed) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, messages.Redacted) }
+
+// MarshalText returns [messages.Redacted].
+func (Sealed) MarshalText() ([]byte, error) { return []byte(messages.Redacted), nil }

@@ -1,0 +1,188 @@
+package vault
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tokend/messages"
+)
+
+const canary = "canary-81d4f0"
+
+func sealed(t *testing.T) *Vault {
+	t.Helper()
+	v, err := New(MemorySealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestASealedSecretOpens(t *testing.T) {
+	for _, memory := range []string{"", MemorySealed, MemoryPlain} {
+		v, err := New(memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		box := v.Seal(Label{Service: "billing", Part: "access_token", Generation: 7}, messages.NewSecret(canary))
+		got, err := box.Open()
+		if err != nil || got.Reveal() != canary {
+			t.Errorf("memory %q: opened %q, %v", memory, got.Reveal(), err)
+		}
+		if box.IsZero() {
+			t.Errorf("memory %q: a box with a secret is zero", memory)
+		}
+	}
+}
+
+func TestASealedSecretIsNotInItsBox(t *testing.T) {
+	box := sealed(t).Seal(Label{Service: "billing"}, messages.NewSecret(canary))
+	if bytes.Contains(box.data, []byte(canary)) || !box.plain.IsZero() {
+		t.Error("the box holds the plain text")
+	}
+}
+
+func TestEveryBoxHasANonceOfItsOwn(t *testing.T) {
+	v, l := sealed(t), Label{Service: "billing", Generation: 1}
+	a, b := v.Seal(l, messages.NewSecret(canary)), v.Seal(l, messages.NewSecret(canary))
+	if bytes.Equal(a.data, b.data) {
+		t.Error("the same secret sealed twice gave the same box")
+	}
+}
+
+func TestATamperedBoxDoesNotOpen(t *testing.T) {
+	box := sealed(t).Seal(Label{Service: "billing", Part: "state", Generation: 1}, messages.NewSecret(canary))
+	for i := range box.data {
+		for bit := range 8 {
+			changed := box
+			changed.data = bytes.Clone(box.data)
+			changed.data[i] ^= 1 << bit
+			if _, err := changed.Open(); err == nil {
+				t.Fatalf("opened with bit %d of byte %d flipped", bit, i)
+			}
+		}
+	}
+}
+
+func TestABoxOpensUnderItsOwnLabelOnly(t *testing.T) {
+	v := sealed(t)
+	box := v.Seal(Label{Service: "billing", Part: "access_token", Generation: 1}, messages.NewSecret(canary))
+	for name, other := range map[string]Label{
+		"another service":    {Service: "erp", Part: "access_token", Generation: 1},
+		"another generation": {Service: "billing", Part: "access_token", Generation: 2},
+		"another part":       {Service: "billing", Part: "state", Generation: 1},
+		"a moved boundary":   {Service: "billing\x00access", Part: "_token", Generation: 1},
+	} {
+		label := other.bytes(0)
+		moved := Sealed{aead: box.aead, data: append(label, box.data[box.label:]...), label: len(label)}
+		if _, err := moved.Open(); err == nil {
+			t.Errorf("opened as %s", name)
+		}
+	}
+}
+
+func TestABoxPrintsRedacted(t *testing.T) {
+	for _, memory := range []string{MemorySealed, MemoryPlain} {
+		v, err := New(memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &Record{AccessToken: v.Seal(Label{Service: "billing"}, messages.NewSecret(canary))}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+			for _, text := range []string{fmt.Sprintf(verb, rec), fmt.Sprintf(verb, rec.AccessToken), fmt.Sprintf(verb, v)} {
+				if strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
+					t.Errorf("memory %s, %s: %s", memory, verb, text)
+				}
+			}
+		}
+		if text, err := rec.AccessToken.MarshalText(); err != nil || string(text) != messages.Redacted {
+			t.Errorf("MarshalText() = %s, %v", text, err)
+		}
+	}
+}
+
+func TestAWornKeyIsReplaced(t *testing.T) {
+	v := sealed(t)
+	before := v.Seal(Label{}, messages.NewSecret(canary))
+	v.key.Load().seals.Store(sealsPerKey - 1)
+	after := v.Seal(Label{}, messages.NewSecret(canary))
+	if before.aead == after.aead {
+		t.Error("the key was not replaced")
+	}
+	for _, box := range []Sealed{before, after} {
+		if got, err := box.Open(); err != nil || got.Reveal() != canary {
+			t.Errorf("opened %v, %v", got, err)
+		}
+	}
+}
+
+func TestAnEmptySecretNeedsNoBox(t *testing.T) {
+	box := sealed(t).Seal(Label{}, messages.Secret{})
+	if got, err := box.Open(); err != nil || !got.IsZero() || !box.IsZero() {
+		t.Errorf("opened %v, %v", got, err)
+	}
+}
+
+func TestUnknownMemoryIsRefused(t *testing.T) {
+	if _, err := New("locked"); err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestMemoryKeepsTheNewestRecord(t *testing.T) {
+	var m Memory
+	key := Key{Service: "billing"}
+	if rec, err := m.Load(key); rec != nil || err != nil {
+		t.Fatalf("an empty store gave %v, %v", rec, err)
+	}
+	m.Save(&Record{Key: key, Revision: 2, Fingerprint: "two"})
+	m.Save(&Record{Key: key, Revision: 1, Fingerprint: "one"})
+	if rec, _ := m.Load(key); rec.Fingerprint != "two" {
+		t.Errorf("kept %s", rec.Fingerprint)
+	}
+	m.Save(&Record{Key: key, Revision: 3, Fingerprint: "three"})
+	if rec, _ := m.Load(key); rec.Fingerprint != "three" {
+		t.Errorf("kept %s", rec.Fingerprint)
+	}
+	m.Delete(key)
+	if rec, _ := m.Load(key); rec != nil {
+		t.Errorf("kept %v after Delete", rec)
+	}
+}
+
+func TestMemoryKeepsProviderStateApart(t *testing.T) {
+	var m Memory
+	key, v := Key{Service: "billing"}, sealed(t)
+	box := v.Seal(Label{Part: "state"}, messages.NewSecret(canary))
+	for _, rec := range []*Record{nil, {Key: key, Revision: 5, Fingerprint: "five"}} {
+		if rec != nil {
+			m.Save(rec)
+		}
+		if err := m.SaveState(t.Context(), key, box); err != nil {
+			t.Fatal(err)
+		}
+		kept, _ := m.Load(key)
+		if got, err := kept.State.Open(); err != nil || got.Reveal() != canary {
+			t.Errorf("state %v, %v", got, err)
+		}
+		if rec != nil && kept.Fingerprint != "five" {
+			t.Error("SaveState changed the rest of the record")
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	v, err := New(MemorySealed)
+	if err != nil {
+		b.Fatal(err)
+	}
+	box := v.Seal(Label{Service: "billing"}, messages.NewSecret(strings.Repeat("x", 1024)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := box.Open(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

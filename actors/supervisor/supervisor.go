@@ -1,0 +1,281 @@
+package supervisor
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/schedule"
+	"tokend/actors/token"
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+// Apply makes the services those of the map and nothing else. Services whose
+// options are the very same pointer as before are left alone. The reply comes
+// when what was removed is gone, and tells which services could not be started.
+type Apply struct {
+	Services map[string]*token.Options
+	Reply    chan<- error // with room for one
+}
+
+// Stop ends all services and then the supervisor, see [Options].
+type Stop struct{}
+
+// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
+func (*Apply) IgnoreDeadLetterLogging() {}
+
+// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
+func (*Stop) IgnoreDeadLetterLogging() {}
+
+// Options are what a supervisor needs.
+type Options struct {
+	Env       *token.Env
+	Directory *Directory
+	Child     []actor.PropsOption // of the token actors
+	Done      chan<- struct{}     // closed when the supervisor and all its services have ended
+}
+
+// Props returns the properties of a supervisor.
+func Props(o Options, opts ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor {
+		return &supervisor{Options: o, slots: make(map[string]*token.Slot), falls: make(map[string]*fall)}
+	}, opts...)
+}
+
+// supervisor is the actor. It is its own strategy for its children's failures,
+// so that these are handled like messages.
+type supervisor struct {
+	Options
+	slots  map[string]*token.Slot
+	falls  map[string]*fall
+	ending int    // services that have yet to end
+	jobs   []*job // the first is under way
+	watch  watch
+}
+
+// job is an Apply or a Stop. One at a time: a name that is removed and added
+// again must be free first.
+type job struct {
+	apply *Apply // nil: Stop
+	begun bool
+	err   error
+}
+
+var errJobCrashed = errors.New("the supervisor crashed while changing services: apply again")
+
+// Receive is the supervisor's table of messages.
+func (s *supervisor) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		s.watch.start(c, s.Env.Clock.Now())
+	case *actor.Stopping:
+		s.onStopping()
+	case *actor.Stopped:
+		s.onStopped()
+	case *actor.Terminated:
+		s.onTerminated(c, m)
+	case *Apply:
+		s.enqueue(c, &job{apply: m})
+	case *Stop:
+		s.enqueue(c, &job{})
+	case *startAgain:
+		s.onStartAgain(c, m)
+	case *tick:
+		s.onTick(c)
+	case *messages.ListServices:
+		c.Respond(&messages.ServicesReply{Services: s.Directory.Infos()})
+	default:
+		s.Env.Log.Debugf("supervisor: unexpected %T", m)
+	}
+}
+
+func (s *supervisor) enqueue(c actor.Context, j *job) {
+	s.jobs = append(s.jobs, j)
+	s.work(c)
+}
+
+// work does jobs, and stops when one must wait for services to end. Whoever ends
+// the waiting calls it again, and so does every tick: a job that made the
+// supervisor crash would else be in the way of the next for ever.
+func (s *supervisor) work(c actor.Context) {
+	for len(s.jobs) > 0 {
+		j := s.jobs[0]
+		if !j.begun {
+			j.begun, j.err = true, errJobCrashed
+			j.err = s.begin(c, j)
+		}
+		if s.ending > 0 {
+			return
+		}
+		s.jobs = s.jobs[1:]
+		if j.apply == nil {
+			c.Stop(c.Self())
+			return
+		}
+		j.apply.Reply <- j.err
+	}
+}
+
+func (s *supervisor) begin(c actor.Context, j *job) error {
+	if j.apply != nil {
+		return s.apply(c, j.apply.Services)
+	}
+	for _, slot := range s.slots {
+		s.end(c, slot, messages.ErrStopped)
+	}
+	return nil
+}
+
+func (s *supervisor) apply(c actor.Context, services map[string]*token.Options) error {
+	for name, slot := range s.slots {
+		if services[name] == nil {
+			s.end(c, slot, messages.ErrUnknownService)
+		}
+	}
+	var errs []error
+	for name, o := range services {
+		if err := s.ensure(c, name, o); err != nil {
+			errs = append(errs, &messages.Error{Kind: messages.ErrUnavailable, Service: name, Cause: err})
+		}
+	}
+	s.publishDirectory()
+	return errors.Join(errs...)
+}
+
+// ensure makes a service run with these options.
+func (s *supervisor) ensure(c actor.Context, name string, o *token.Options) error {
+	if slot := s.slots[name]; slot != nil {
+		if slot.Options() != o {
+			slot.Configure(o)
+			c.Send(slot.PID(), &token.Reconfigured{})
+		}
+		return nil
+	}
+	pid := c.ActorSystem().NewLocalPID(c.Self().Id + "/" + name)
+	slot, err := token.NewSlot(name, pid, s.Env, o)
+	if err != nil {
+		return err
+	}
+	if err := s.spawn(c, slot); err != nil {
+		return err
+	}
+	s.slots[name] = slot
+	return nil
+}
+
+func (s *supervisor) spawn(c actor.Context, slot *token.Slot) error {
+	_, err := c.SpawnNamed(token.Props(slot, s.Child...), slot.Name())
+	return err
+}
+
+func (s *supervisor) publishDirectory() {
+	running := make(map[string]*token.Slot, len(s.slots))
+	for name, slot := range s.slots {
+		if !slot.Ending() {
+			running[name] = slot
+		}
+	}
+	s.Directory.publish(running)
+}
+
+// end makes a service end after the commands that are in its mailbox. One that
+// is down reads no commands, so it ends at once.
+func (s *supervisor) end(c actor.Context, slot *token.Slot, kind error) {
+	slot.End(kind)
+	s.ending++
+	if f := s.falls[slot.Name()]; f != nil && f.down {
+		c.Stop(slot.PID())
+		return
+	}
+	c.Poison(slot.PID())
+}
+
+func (s *supervisor) onTerminated(c actor.Context, m *actor.Terminated) {
+	name := strings.TrimPrefix(m.Who.Id, c.Self().Id+"/")
+	slot := s.slots[name]
+	switch {
+	case slot == nil:
+	case slot.Ending():
+		s.buried(c, slot)
+	default:
+		s.fallen(c, slot, "stopped from outside", func(c actor.Context) error { return s.spawn(c, slot) })
+	}
+}
+
+// buried forgets a service that has ended.
+func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
+	delete(s.slots, slot.Name())
+	delete(s.falls, slot.Name())
+	if slot.Removed() {
+		s.Env.Store.Delete(vault.Key{Service: slot.Name()})
+		s.Env.Publish(&messages.ServiceRemoved{Occurrence: slot.Occurrence()})
+	}
+	slot.Gone()
+	s.ending--
+	s.work(c)
+}
+
+func (s *supervisor) onStopping() {
+	s.watch.stop()
+	for _, f := range s.falls {
+		f.stop()
+	}
+	for _, slot := range s.slots {
+		slot.End(messages.ErrStopped)
+	}
+	s.Directory.publish(nil)
+}
+
+func (s *supervisor) onStopped() {
+	for _, slot := range s.slots {
+		slot.Gone()
+	}
+	close(s.Done)
+}
+
+// watch looks for steps of the wall clock, and for sleeps of the machine, which
+// stop the monotonic clock.
+type watch struct {
+	last  schedule.Instant
+	timer *time.Timer
+}
+
+type tick struct{}
+
+// IgnoreDeadLetterLogging keeps a tick that comes after the end out of the log.
+func (*tick) IgnoreDeadLetterLogging() {}
+
+const (
+	watchEvery = 5 * time.Second
+	watchDrift = time.Second // what clocks may differ by without anybody minding
+)
+
+func (w *watch) start(c actor.Context, now schedule.Instant) {
+	root, self := c.ActorSystem().Root, c.Self()
+	w.last = now
+	w.timer = time.AfterFunc(watchEvery, func() { root.Send(self, &tick{}) })
+}
+
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+func (s *supervisor) onTick(c actor.Context) {
+	now := s.Env.Clock.Now()
+	drift := now.Drift(s.watch.last)
+	s.watch.last = now
+	s.watch.timer.Reset(watchEvery)
+	s.work(c)
+	if drift.Abs() <= watchDrift {
+		return
+	}
+	s.Env.Log.WithField("moved", drift.String()).Warn("wall clock moved against the monotonic clock: planning anew")
+	for _, slot := range s.slots {
+		c.Send(slot.PID(), &token.ClockMoved{})
+	}
+}

@@ -1,0 +1,137 @@
+package token
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/schedule"
+	"tokend/messages"
+)
+
+func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
+	now := k.env.Clock.Now()
+	switch k.state().decide(now, m.MinTTL) {
+	case answer:
+		w.answer(k.env.Root, k.tokenReply(now, &k.slot.hits))
+		return
+	case refuse:
+		k.slot.misses.Add(1)
+		w.answer(k.env.Root, &messages.TokenReply{Err: k.state().err(k.slot.name)})
+		return
+	case join:
+		k.wait(now, w, m.Deadline)
+	case launch:
+		k.demand(now)
+		k.wait(now, w, m.Deadline)
+	}
+	k.hasten(c)
+	k.settle(c)
+}
+
+func (k *keeper) onRefreshToken(c actor.Context, w *waiter) {
+	now := k.env.Clock.Now()
+	if k.state().flight.phase == grounded {
+		k.demand(now)
+	}
+	k.wait(now, w, time.Time{})
+	k.hasten(c)
+	k.settle(c)
+}
+
+// onInvalidateToken takes the word of a caller that the token was refused. The
+// pause and the back-off bound what that may cause.
+func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken, w *waiter) {
+	now, st := k.env.Clock.Now(), k.state()
+	h := st.held
+	if h == nil || (m.Fingerprint != "" && m.Fingerprint != h.token.Fingerprint) {
+		w.answer(k.env.Root, &messages.InvalidateReply{})
+		return
+	}
+	if st.invalidated {
+		k.waitForOther(c, now, w)
+		return
+	}
+	if !st.pressure.suspicious && (h.repeated || schedule.Suspicious(now.Elapsed(h.birth))) {
+		st = k.change(func(s *State) { s.pressure.suspicious = true })
+	}
+	switch {
+	case !st.living(now), st.pressure.until.Until(now) > 0, st.failure != nil && st.backoff(now):
+		w.answer(k.env.Root, &messages.InvalidateReply{})
+	case h.repeated:
+		k.press(now)
+		w.answer(k.env.Root, &messages.InvalidateReply{})
+		k.settle(c)
+	default:
+		k.press(now)
+		st = k.change(func(s *State) { s.invalidated, s.since = true, now })
+		k.publish(&messages.TokenInvalidated{Occurrence: st.occurrence(k.slot.name, now, h)})
+		k.waitForOther(c, now, w)
+	}
+}
+
+// waitForOther makes the asker wait for what replaces the refused token.
+func (k *keeper) waitForOther(c actor.Context, now schedule.Instant, w *waiter) {
+	w.refused = k.state().held.token.Fingerprint
+	k.wait(now, w, time.Time{})
+	k.hasten(c)
+	k.settle(c)
+}
+
+// press makes an attempt on behalf of a caller who reported a refused token, and
+// begins the pause before the next of that kind.
+func (k *keeper) press(now schedule.Instant) {
+	k.demand(now)
+	k.change(func(s *State) {
+		begin := now
+		if s.flight.phase == grounded {
+			begin = s.want
+		}
+		s.pressure.pause = schedule.InvalidationPause(s.pressure.pause, s.pressure.suspicious)
+		s.pressure.until = begin.Add(s.pressure.pause)
+		s.pressure.suspicious = false
+	})
+}
+
+// demand plans an attempt as soon as one may start, on a caller's behalf.
+func (k *keeper) demand(now schedule.Instant) {
+	k.change(func(s *State) {
+		if !s.needed {
+			s.needed, s.since = true, now
+		}
+		if s.flight.phase == grounded {
+			s.want = schedule.Earliest(now, s.want, s.mayStart(now))
+		}
+	})
+}
+
+// tokenReply answers with the living token and counts the answer.
+func (k *keeper) tokenReply(now schedule.Instant, counter interface{ Add(uint64) uint64 }) messages.Reply {
+	tok, err := k.state().open(now)
+	if err != nil {
+		k.slot.misses.Add(1)
+		return &messages.TokenReply{Err: k.slot.err(messages.ErrUnavailable, err)}
+	}
+	counter.Add(1)
+	return &messages.TokenReply{Token: tok}
+}
+
+// settleWaiters answers everybody who waited for the attempt that has ended with
+// err, nil if it succeeded.
+func (k *keeper) settleWaiters(now schedule.Instant, err error) {
+	st := k.state()
+	living := st.living(now)
+	k.waiting.answerAll(k.env.Root, func(w *waiter) messages.Reply {
+		switch w.command.(type) {
+		case *messages.RefreshToken:
+			return &messages.TokenInfoReply{Info: k.slot.Info(), Err: err}
+		case *messages.InvalidateToken:
+			return &messages.InvalidateReply{Invalidated: !living || st.held.token.Fingerprint != w.refused}
+		}
+		if living {
+			return k.tokenReply(now, &k.slot.misses)
+		}
+		k.slot.misses.Add(1)
+		return &messages.TokenReply{Err: st.err(k.slot.name)}
+	})
+}

@@ -1,0 +1,68 @@
+package token
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/schedule"
+	"tokend/actors/vault"
+)
+
+func (k *keeper) onReconfigured(c actor.Context) {
+	k.takeUpOptions(c)
+	k.settle(c)
+}
+
+// takeUpOptions brings the state in line with the options, whatever of them has
+// changed since the last time.
+func (k *keeper) takeUpOptions(c actor.Context) {
+	now, o := k.env.Clock.Now(), k.options()
+	if o.Credential != k.state().credential {
+		k.abort(c)
+		k.change(func(s *State) { s.startOver(now, o.Credential) })
+	}
+	if h := k.state().held; h != nil && h.plan.Life > 0 {
+		again := *h
+		again.schedule(h.plan.Life, o)
+		if again.at != h.at || again.minLeft != h.minLeft {
+			k.change(func(s *State) { s.held = &again })
+		}
+	}
+	if o.Eager && !k.state().needed {
+		k.change(func(s *State) { s.needed, s.since = true, now })
+	}
+}
+
+// startOver forgets what belongs to the old configuration of the provider, but
+// not the token, which serves until the new one has brought its first, nor what
+// the provider wants to have again, which nobody else has.
+func (s *State) startOver(now schedule.Instant, credential uint64) {
+	s.credential = credential
+	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
+	s.pressure = pressure{}
+	if s.needed {
+		s.forced, s.want = true, now
+	}
+}
+
+func recordKey(service string) vault.Key { return vault.Key{Service: service} }
+
+// record returns what is to be kept of the state.
+func (s *State) record(service string) *vault.Record {
+	rec := &vault.Record{
+		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
+		CredentialVersion: s.credential, State: s.previous, Failure: s.failure, Flight: s.flight.number,
+	}
+	h := s.held
+	if h == nil {
+		return rec
+	}
+	rec.Generation = h.token.Generation
+	if s.invalidated {
+		return rec
+	}
+	rec.AccessToken = h.box
+	rec.Type, rec.Scopes, rec.Fingerprint = h.token.Type, h.token.Scopes, h.token.Fingerprint
+	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
+	rec.RefreshAt, rec.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
+	return rec
+}

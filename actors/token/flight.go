@@ -1,0 +1,238 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/gate"
+	"tokend/actors/provider"
+	"tokend/actors/schedule"
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+const (
+	// graceAfterTimeout is how long a provider may take to notice that its time is
+	// up before the actor goes on without it.
+	graceAfterTimeout = 2 * time.Second
+	// gatePatience is after how long a flight in the queue asks for its place again,
+	// should the gate have lost it.
+	gatePatience = 30 * time.Second
+)
+
+// takeOff begins an acquisition: with a place at the gate, if there is one.
+func (k *keeper) takeOff(c actor.Context, now schedule.Instant) {
+	k.change(func(s *State) {
+		s.want = schedule.Instant{}
+		s.flight.number++
+		s.flight.phase, s.flight.superseded = queued, false
+		s.flight.deadline = now.Add(gatePatience)
+		s.flight.gate = k.options().Gate
+	})
+	k.queueUp(c)
+}
+
+// queueUp asks the gate for a place, or goes on at once where there is no gate.
+// Asking again for the same flight does no harm.
+func (k *keeper) queueUp(c actor.Context) {
+	st := k.state()
+	if st.flight.gate == nil {
+		k.fly(c)
+		return
+	}
+	c.Request(st.flight.gate, &gate.Acquire{
+		Service: k.slot.name, Flight: st.flight.number,
+		Waiting: len(k.waiting.queue) > 0, Slow: st.slow,
+	})
+}
+
+// hasten tells the gate that somebody waits now for a flight in its queue.
+func (k *keeper) hasten(c actor.Context) {
+	if k.state().flight.phase == queued && len(k.waiting.queue) == 1 {
+		k.queueUp(c)
+	}
+}
+
+func (k *keeper) onGranted(c actor.Context, m *gate.Granted) {
+	f := k.state().flight
+	switch {
+	case f.phase == queued && f.number == m.Flight:
+		k.fly(c)
+		k.settle(c)
+	case f.phase != grounded && f.number == m.Flight:
+		// Granted twice; the flight itself gives the place back.
+	default:
+		c.Send(c.Sender(), &gate.Release{Service: k.slot.name, Flight: m.Flight})
+	}
+}
+
+// fly starts the goroutine that asks the provider. It gets copies, and gives
+// back exactly one outcome.
+func (k *keeper) fly(c actor.Context) {
+	now, o := k.env.Clock.Now(), k.options()
+	before := k.state()
+	timeout := schedule.AttemptTimeout(o.Policy.Timeout, leadOf(before), before.living(now))
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	st := k.change(func(s *State) {
+		s.flight.phase = flying
+		s.flight.began = now
+		s.flight.deadline = now.Add(timeout + graceAfterTimeout)
+		s.flight.cancel = cancel
+	})
+	t := &trip{
+		env: k.env, slot: k.slot, options: o, self: c.Self(), gate: st.flight.gate,
+		flight: st.flight.number, asked: now, previous: st.previous, generation: 1,
+	}
+	if st.held != nil {
+		t.generation = st.held.token.Generation + 1
+	}
+	k.env.Flights.Go(func() {
+		defer cancel()
+		t.run(ctx)
+	})
+}
+
+func leadOf(s *State) time.Duration {
+	if s.held == nil {
+		return 0
+	}
+	return s.held.plan.Lead
+}
+
+// abort ends the flight under way, if any; what it brings is dropped. One that
+// asks the IdP is told to end, and ends when it lands.
+func (k *keeper) abort(c actor.Context) {
+	f := k.state().flight
+	switch f.phase {
+	case grounded:
+		return
+	case queued:
+		if f.gate != nil {
+			c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
+		}
+		k.change(func(s *State) { s.flight.phase = grounded })
+	default:
+		f.cancel()
+		k.change(func(s *State) { s.flight.superseded = true })
+	}
+}
+
+// trip is what a flight takes along.
+type trip struct {
+	env        *Env
+	slot       *Slot
+	options    *Options
+	self, gate *actor.PID
+	flight     uint64
+	asked      schedule.Instant
+	previous   vault.Sealed
+	generation uint64 // that a new token will have
+}
+
+// landing is what a flight leaves in the slot.
+type landing struct {
+	flight      uint64
+	err         *provider.Error // nil: the rest is set
+	asked       schedule.Instant
+	took        time.Duration
+	box         vault.Sealed
+	fingerprint string
+	kind        string
+	scopes      []string
+	life        time.Duration // 0: no expiry
+	previous    vault.Sealed  // zero: as before
+}
+
+// run makes the trip: it leaves the outcome in the slot, gives the place at the
+// gate back and tells the actor.
+func (t *trip) run(ctx context.Context) {
+	l := t.acquire(ctx)
+	l.flight, l.asked = t.flight, t.asked
+	t.slot.leave(l)
+	if t.gate != nil {
+		t.env.Root.Send(t.gate, &gate.Release{Service: t.slot.name, Flight: t.flight})
+	}
+	t.env.Root.Send(t.self, &landed{})
+}
+
+// leave puts the outcome where the actor finds it, unless that of a later flight
+// is there.
+func (s *Slot) leave(l *landing) {
+	for {
+		there := s.landed.Load()
+		if there != nil && there.flight > l.flight {
+			return
+		}
+		if s.landed.CompareAndSwap(there, l) {
+			return
+		}
+	}
+}
+
+// acquire asks the provider and seals what it brings.
+func (t *trip) acquire(ctx context.Context) *landing {
+	previous, err := t.previous.Open()
+	if err != nil {
+		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
+	}
+	req := provider.Request{Service: t.slot.name}
+	if !previous.IsZero() {
+		req.Previous = provider.NewState([]byte(previous.Reveal()))
+	}
+	res, err := provider.Acquire(ctx, t.options.Provider, req)
+	if err != nil {
+		return t.failed(provider.Classify(err))
+	}
+	return t.accept(ctx, res)
+}
+
+// accept turns a provider's result into an outcome.
+func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
+	answered := t.env.Clock.Now()
+	life, expires, perr := provider.Lifetime(res, t.asked.Time(), answered.Time(), t.options.DefaultTTL)
+	took := t.took(answered)
+	switch {
+	case perr != nil:
+		return t.failed(perr)
+	case expires && life <= took:
+		return t.failed(&provider.Error{
+			Class: messages.ClassMalformed,
+			Text:  fmt.Sprintf("the token lives %s but took %s to arrive", life, took.Round(time.Millisecond)),
+		})
+	}
+	text := res.AccessToken.Reveal()
+	l := &landing{
+		took: took, life: life, kind: res.Type, scopes: res.Scopes,
+		fingerprint: messages.Fingerprint(text),
+		box:         t.seal("access_token", t.generation, res.AccessToken),
+	}
+	if !res.State.IsZero() {
+		l.previous = t.seal("state", t.flight, messages.NewSecret(string(res.State.Bytes())))
+		t.keep(ctx, l.previous)
+	}
+	return l
+}
+
+// keep makes what the provider wants to have again durable before its token is
+// handed out: a refresh token that was rotated and then lost is lost for good.
+func (t *trip) keep(ctx context.Context, state vault.Sealed) {
+	err := t.env.Store.SaveState(context.WithoutCancel(ctx), recordKey(t.slot.name), state)
+	if err != nil {
+		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
+	}
+}
+
+func (t *trip) seal(part string, generation uint64, secret messages.Secret) vault.Sealed {
+	return t.env.Vault.Seal(vault.Label{Service: t.slot.name, Part: part, Generation: generation}, secret)
+}
+
+func (t *trip) failed(err *provider.Error) *landing {
+	return &landing{err: err, took: t.took(t.env.Clock.Now())}
+}
+
+// took returns how long the trip has taken, by the monotonic clock: Until would
+// take a step of the wall clock for time.
+func (t *trip) took(now schedule.Instant) time.Duration { return now.Elapsed(t.asked) }

@@ -1,0 +1,281 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/gate"
+	"tokend/actors/provider"
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+func TestNothingIsTriedBesideAProviderThatDoesNotReturn(t *testing.T) {
+	var release chan struct{} // made in the bubble, so that waiting for it lets time pass
+	bubble(t, func(h *harness) {
+		_, err := h.get(h.Context(), 0)
+		if !errors.Is(err, messages.ErrTimeout) { // the waiter's own time ends a second before
+			t.Errorf("err = %v", err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if f := h.slot.Info().LastError; f == nil || f.Class != messages.ClassTransient || f.Attempts != 1 {
+			t.Fatalf("failure %+v after timeout and grace", f)
+		}
+		time.Sleep(time.Hour)
+		begin := time.Now()
+		_, err = h.get(h.Context(), 0)
+		e, ok := errors.AsType[*messages.Error](err)
+		if !ok || e.Attempts < 100 || !e.NextTry.After(begin) || time.Since(begin) > 0 {
+			t.Errorf("err = %v", err)
+		}
+		h.wantRequests(1)
+		close(release)
+		synctest.Wait()
+		if tok := h.mustGet(); tok.Value() != "token-1" || tok.Generation != 1 {
+			t.Errorf("got %s, generation %d", tok.Value(), tok.Generation)
+		}
+	}, func(h *harness, _ *Options) {
+		release = make(chan struct{})
+		h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			<-release
+			return issue(n, 2*time.Hour), nil
+		}
+	})
+}
+
+func TestALateTokenIsTaken(t *testing.T) {
+	bubble(t, func(h *harness) {
+		_, _ = h.get(h.Context(), 0)
+		time.Sleep(1100 * time.Millisecond) // given up at 12 s; it returns at 12.1 s
+		synctest.Wait()
+		h.wantState(messages.StateFresh)
+		h.wantRequests(1)
+	}, func(h *harness, _ *Options) {
+		h.env.Roll = func() float64 { return 0.999 } // a back-off of a second
+		h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			time.Sleep(12100 * time.Millisecond)
+			return issue(n, time.Hour), nil
+		}
+	})
+}
+
+func TestALateFailureIsCountedOnce(t *testing.T) {
+	bubble(t, func(h *harness) {
+		_, _ = h.get(h.Context(), 0)
+		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
+		if f := h.slot.Info().LastError; f.Attempts != 1 || h.count("refresh_failed") != 1 {
+			t.Errorf("%d attempts, %d events", f.Attempts, h.count("refresh_failed"))
+		}
+	}, func(h *harness, _ *Options) {
+		h.env.Roll = func() float64 { return 0.999 }
+		h.script = func(context.Context, int, provider.Request) (provider.Result, error) {
+			time.Sleep(12100 * time.Millisecond)
+			return provider.Result{}, down(messages.ClassTransient)
+		}
+	})
+}
+
+func TestTheProviderGetsItsStateBack(t *testing.T) {
+	var seen []string
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		for range 3 {
+			time.Sleep(2 * time.Second)
+			if err := h.refresh(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{"", "state-1", "state-1", "state-3"}; len(seen) != 4 || seen[1] != want[1] || seen[2] != want[2] || seen[3] != want[3] {
+			t.Errorf("the provider saw %q, want %q", seen, want)
+		}
+		rec, err := h.env.Store.Load(vault.Key{Service: "billing"})
+		if err != nil || rec.State.IsZero() {
+			t.Errorf("the store holds %v, %v", rec, err)
+		}
+	}, func(h *harness, _ *Options) {
+		h.script = func(_ context.Context, n int, req provider.Request) (provider.Result, error) {
+			seen = append(seen, string(req.Previous.Bytes()))
+			res := issue(n, time.Hour)
+			if n%2 == 1 { // rotated every other time
+				res.State = provider.NewState([]byte("state-" + string(rune('0'+n))))
+			}
+			return res, nil
+		}
+	})
+}
+
+func TestATokenThatWasDeadOnArrivalIsMalformed(t *testing.T) {
+	bubble(t, func(h *harness) {
+		if _, err := h.get(h.Context(), 0); !errors.Is(err, messages.ErrInvalidResponse) {
+			t.Errorf("err = %v", err)
+		}
+		h.wantState(messages.StateEmpty)
+	}, func(h *harness, _ *Options) {
+		h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			time.Sleep(2 * time.Second)
+			return issue(n, 2*time.Second), nil
+		}
+	})
+}
+
+// failingStore is a store whose disk is broken.
+type failingStore struct{ vault.Memory }
+
+func (*failingStore) SaveState(context.Context, vault.Key, vault.Sealed) error {
+	return errors.New("disk full")
+}
+
+func TestABrokenStoreDoesNotStopServing(t *testing.T) {
+	bubble(t, func(h *harness) {
+		if tok := h.mustGet(); tok.Value() != "token-1" {
+			t.Errorf("got %s", tok.Value())
+		}
+	}, func(h *harness, _ *Options) {
+		h.env.Store = &failingStore{}
+		h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			res := issue(n, time.Hour)
+			res.State = provider.NewState([]byte("state"))
+			return res, nil
+		}
+	})
+}
+
+func TestAPanicOfTheProviderIsAFailure(t *testing.T) {
+	bubble(t, func(h *harness) {
+		_, err := h.get(h.Context(), 0)
+		if e, ok := errors.AsType[*messages.Error](err); !ok || e.Class != messages.ClassPanic || !errors.Is(err, messages.ErrUnavailable) {
+			t.Errorf("err = %v", err)
+		}
+	}, func(h *harness, _ *Options) {
+		h.script = func(context.Context, int, provider.Request) (provider.Result, error) { panic("boom") }
+	})
+}
+
+// A provider that calls runtime.Goexit ends the flight's goroutine without an
+// outcome; the deadline of the flight is what is left.
+func TestAFlightThatVanishesIsGivenUp(t *testing.T) {
+	bubble(t, func(h *harness) {
+		_, _ = h.get(h.Context(), 0)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if h.slot.Info().LastError == nil {
+			t.Error("no failure noted")
+		}
+	}, func(h *harness, _ *Options) {
+		h.script = func(context.Context, int, provider.Request) (provider.Result, error) {
+			runtime.Goexit()
+			return provider.Result{}, nil
+		}
+	})
+}
+
+func TestALostGrantIsAskedForAgain(t *testing.T) {
+	bubble(t, func(h *harness) {
+		ctx, cancel := context.WithTimeout(h.Context(), time.Second)
+		defer cancel()
+		_, err := h.get(ctx, 0)
+		if !errors.Is(err, messages.ErrTimeout) || h.requests() != 0 {
+			t.Fatalf("err = %v, %d requests", err, h.requests())
+		}
+		time.Sleep(gatePatience)
+		synctest.Wait()
+		h.wantRequests(1)
+		h.wantState(messages.StateFresh)
+	}, func(h *harness, o *Options) {
+		asked := 0
+		o.Gate = h.system.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
+			if m, ok := c.Message().(*gate.Acquire); ok {
+				if asked++; asked > 1 { // the first is lost
+					c.Respond(&gate.Granted{Flight: m.Flight})
+				}
+			}
+		}))
+	})
+}
+
+func TestAPlaceNobodyWantsIsGivenBack(t *testing.T) {
+	var released []uint64
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		h.system.Root.RequestWithCustomSender(h.slot.PID(), &gate.Granted{Flight: 77}, h.slot.Options().Gate)
+		synctest.Wait()
+		if len(released) != 2 || released[0] != 1 || released[1] != 77 {
+			t.Errorf("released %v, want the flight's own place and the stray one", released)
+		}
+	}, func(h *harness, o *Options) {
+		o.Gate = h.system.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
+			switch m := c.Message().(type) {
+			case *gate.Acquire:
+				c.Respond(&gate.Granted{Flight: m.Flight})
+				c.Respond(&gate.Granted{Flight: m.Flight}) // twice does no harm
+			case *gate.Release:
+				released = append(released, m.Flight)
+			}
+		}))
+	})
+}
+
+func TestTheLaterOfTwoLandingsStays(t *testing.T) {
+	s := &Slot{}
+	s.leave(&landing{flight: 2})
+	s.leave(&landing{flight: 1})
+	if got := s.landed.Load().flight; got != 2 {
+		t.Errorf("flight %d is there", got)
+	}
+	s.leave(&landing{flight: 3})
+	if got := s.landed.Load().flight; got != 3 {
+		t.Errorf("flight %d is there", got)
+	}
+}
+
+// A flight of an earlier configuration is waited for. It brings no token, only
+// what the provider wants to have again.
+func TestASupersededFlightBringsNoToken(t *testing.T) {
+	bubble(t, func(h *harness) {
+		call := h.slot.Call(&messages.GetToken{Service: "billing"})
+		synctest.Wait()
+		o := *h.slot.Options()
+		o.Credential++
+		h.slot.Configure(&o)
+		h.system.Root.Send(h.slot.PID(), &Reconfigured{})
+		synctest.Wait()
+		h.wantRequests(1)
+		r := call.Wait(h.Context()).(*messages.TokenReply)
+		if r.Err != nil || r.Token.Value() != "token-2" || r.Token.Generation != 1 {
+			t.Errorf("got %v, %v", r.Token.Value(), r.Err)
+		}
+		h.wantRequests(2)
+		if kept, err := h.slot.state.Load().previous.Open(); err != nil || kept.Reveal() != "rotated" {
+			t.Errorf("kept %v, %v", kept.Reveal(), err)
+		}
+	}, func(h *harness, _ *Options) {
+		h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			res := issue(n, time.Hour)
+			if n == 1 {
+				res.State = provider.NewState([]byte("rotated"))
+				time.Sleep(3 * time.Second)
+			}
+			return res, nil
+		}
+	})
+}
+
+func TestALandingOfAnotherLifeIsDropped(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		h.slot.landed.Store(&landing{flight: 99, fingerprint: "x", life: time.Hour})
+		h.system.Root.Send(h.slot.PID(), &landed{})
+		synctest.Wait()
+		if tok := h.mustGet(); tok.Value() != "token-1" {
+			t.Errorf("got %s", tok.Value())
+		}
+	})
+}

@@ -1,0 +1,191 @@
+package token
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/gate"
+	"tokend/actors/schedule"
+	"tokend/messages"
+)
+
+// Props returns the properties of the actor that owns the slot's token.
+func Props(s *Slot, opts ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &keeper{slot: s, env: s.env} }, opts...)
+}
+
+// keeper is the token actor. What it must not lose is in the slot.
+type keeper struct {
+	slot    *Slot
+	env     *Env
+	waiting waiters
+	timer   *time.Timer
+	serving *waiter // the command at hand, until it is answered or waits
+}
+
+// Receive is the token actor's table of messages.
+func (k *keeper) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		k.onStarted(c)
+	case *actor.Restarting:
+		k.onRestarting()
+	case *actor.Stopping:
+		k.onStopping(c)
+	case *actor.Stopped:
+	case *wake:
+		k.settle(c)
+	case *landed:
+		k.onLanded(c)
+	case *gate.Granted:
+		k.onGranted(c, m)
+	case *Reconfigured:
+		k.onReconfigured(c)
+	case *ClockMoved:
+		k.onClockMoved(c)
+	case *Call:
+		k.onCommand(c, &waiter{command: m.Command, reply: m.Reply})
+	case messages.ServiceCommand:
+		k.onCommand(c, &waiter{command: m, pid: c.Sender()})
+	default:
+		k.env.Log.Debugf("token actor of %s: unexpected %T", k.slot.name, m)
+	}
+}
+
+func (k *keeper) onCommand(c actor.Context, w *waiter) {
+	k.serving = w
+	switch m := w.command.(type) {
+	case *messages.GetToken:
+		k.onGetToken(c, m, w)
+	case *messages.GetTokenInfo:
+		w.answer(k.env.Root, &messages.TokenInfoReply{Info: k.slot.Info()})
+	case *messages.RefreshToken:
+		k.onRefreshToken(c, w)
+	case *messages.InvalidateToken:
+		k.onInvalidateToken(c, m, w)
+	}
+	k.serving = nil
+}
+
+func (k *keeper) onStarted(c actor.Context) {
+	k.takeUpOptions(c)
+	if k.state().flight.phase == queued {
+		k.queueUp(c)
+	}
+	k.onLanded(c) // a flight may have landed while nobody was here
+}
+
+func (k *keeper) onRestarting() {
+	k.stopTimer()
+}
+
+func (k *keeper) onStopping(c actor.Context) {
+	k.stopTimer()
+	if !k.slot.Ending() { // stopped by somebody else: the supervisor brings it back
+		k.dismiss(k.slot.err(messages.ErrUnavailable, errCrashed))
+		return
+	}
+	k.dismiss(k.slot.endErr())
+	k.abort(c)
+}
+
+// onClockMoved arms the timer anew. What is due all of a sudden is due for all
+// services at once, so it is spread.
+func (k *keeper) onClockMoved(c actor.Context) {
+	now := k.env.Clock.Now()
+	k.arm(c, now, time.Duration(k.env.Roll()*float64(clockSpread)))
+}
+
+// clockSpread is over how long the services do what a step of the clock has made
+// due.
+const clockSpread = 5 * time.Second
+
+// settle does what is due and arms the timer for what comes next.
+func (k *keeper) settle(c actor.Context) {
+	now := k.env.Clock.Now()
+	k.loseFlight(c, now)
+	k.announce(now)
+	if at := k.state().attempt(now); at.Reached(now) {
+		k.takeOff(c, now)
+	}
+	k.dropLate(now)
+	k.arm(c, now, 0)
+}
+
+// arm sets the timer. What is due already gets done after the delay.
+func (k *keeper) arm(c actor.Context, now schedule.Instant, delay time.Duration) {
+	at := schedule.Earliest(now, k.state().next(now), k.waiting.first)
+	if at.IsZero() {
+		k.stopTimer()
+		return
+	}
+	d := max(at.Until(now), delay)
+	if k.timer != nil {
+		k.timer.Reset(d)
+		return
+	}
+	root, self := k.env.Root, c.Self()
+	k.timer = time.AfterFunc(d, func() { root.Send(self, &wake{}) })
+}
+
+func (k *keeper) stopTimer() {
+	if k.timer != nil {
+		k.timer.Stop()
+		k.timer = nil
+	}
+}
+
+// announce publishes that the token expires soon or has expired.
+func (k *keeper) announce(now schedule.Instant) {
+	st := k.state()
+	if h := st.held; h != nil && !st.invalidated {
+		if !st.warned && h.at.Warn.Reached(now) && st.living(now) {
+			st = k.change(func(s *State) { s.warned = true })
+			k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.failure})
+		}
+		if !st.expired && h.at.Expiry.Reached(now) {
+			st = k.change(func(s *State) { s.expired, s.since = true, now })
+			k.publish(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.failure})
+		}
+	}
+	for len(st.overdue) > 0 && st.overdue[0].at.Reached(now) {
+		h := st.overdue[0].held
+		st = k.change(func(s *State) { s.overdue = s.overdue[1:] })
+		k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h)})
+	}
+}
+
+func (k *keeper) state() *State     { return k.slot.state.Load() }
+func (k *keeper) options() *Options { return k.slot.options.Load() }
+
+func (k *keeper) publish(e messages.Event) { k.env.Publish(e) }
+
+// change replaces the state by a changed copy, keeps that, and returns it.
+func (k *keeper) change(edit func(*State)) *State {
+	next := *k.state()
+	edit(&next)
+	next.revision++
+	k.slot.state.Store(&next)
+	k.env.Store.Save(next.record(k.slot.name))
+	return &next
+}
+
+// Abandon tells everybody who waits that the actor crashed. It is called on the
+// actor's goroutine, after a panic and before the supervisor hears of it, since a
+// restart may be some time away.
+func (k *keeper) Abandon() {
+	err := k.slot.err(messages.ErrUnavailable, errCrashed)
+	if w := k.serving; w != nil {
+		k.serving = nil
+		w.answer(k.env.Root, messages.ReplyError(w.command, err))
+	}
+	k.dismiss(err)
+}
+
+// dismiss answers everybody who waits with err.
+func (k *keeper) dismiss(err error) {
+	k.waiting.answerAll(k.env.Root, func(w *waiter) messages.Reply {
+		return messages.ReplyError(w.command, err)
+	})
+}

@@ -1,0 +1,196 @@
+package token
+
+import (
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/gate"
+	"tokend/actors/provider"
+	"tokend/actors/schedule"
+	"tokend/messages"
+)
+
+// onLanded takes up the outcome that a flight has left in the slot.
+func (k *keeper) onLanded(c actor.Context) {
+	if l := k.slot.landed.Swap(nil); l != nil {
+		k.land(l)
+	}
+	k.settle(c)
+}
+
+func (k *keeper) land(l *landing) {
+	now, st := k.env.Clock.Now(), k.state()
+	switch {
+	case l.flight != st.flight.number:
+		return // of an actor's earlier life that the store did not know of
+	case st.flight.superseded, l.err != nil && st.flight.phase == stuck:
+		k.change(func(s *State) { s.touchDown(l) })
+	case l.err != nil:
+		k.fail(now, l.err, l.took)
+	case st.sameAgain(l):
+		k.repeat(now, l)
+	default:
+		k.adopt(now, l)
+	}
+}
+
+// maxOverdue bounds the warnings that are still to come about tokens replaced in
+// time: only refreshes that somebody asks for again and again make so many.
+const maxOverdue = 16
+
+// adopt makes the token that landed the service's.
+func (k *keeper) adopt(now schedule.Instant, l *landing) {
+	before, o := k.state(), k.options()
+	h := k.newHeld(before, o, l)
+	st := k.change(func(s *State) {
+		s.touchDown(l)
+		s.held = h
+		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
+		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
+		s.pressure.suspicious = false
+		if !before.living(now) {
+			s.since = now
+		}
+		if o.WarnAlways && before.living(now) && !before.warned {
+			s.overdue = append(slices.Clone(s.overdue), overdue{before.held.at.Warn, before.held})
+			s.overdue = s.overdue[max(0, len(s.overdue)-maxOverdue):]
+		}
+	})
+	k.slot.refreshes.Add(1)
+	about := st.occurrence(k.slot.name, now, h)
+	if before.living(now) {
+		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: l.took})
+	} else {
+		k.publish(&messages.TokenAcquired{Occurrence: about, Took: l.took})
+	}
+	k.settleWaiters(now, nil)
+}
+
+func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
+	h := &held{
+		token: messages.Token{
+			Service: k.slot.name, Type: l.kind, Fingerprint: l.fingerprint, Generation: 1,
+			Scopes: slices.Clone(l.scopes), CreatedAt: l.asked.Time(),
+		},
+		box: l.box, birth: l.asked, roll: k.env.Roll(),
+	}
+	if before.held != nil {
+		h.token.Generation = before.held.token.Generation + 1
+	}
+	if l.life > 0 {
+		h.schedule(l.life, o)
+	}
+	return h
+}
+
+// schedule plans the token's life.
+func (h *held) schedule(life time.Duration, o *Options) {
+	h.plan = schedule.NewPlan(life, o.Policy, h.roll)
+	h.at = h.plan.Deadlines(h.birth)
+	h.minLeft = schedule.MinLeft(0, life, o.Policy)
+	h.token.ExpiresAt = h.at.Expiry.Time()
+}
+
+// repeat goes on with the token at hand after the IdP handed it out again. Its
+// schedule stays that of its birth; planned by what is left of its life, the
+// attempts would come faster and faster.
+func (k *keeper) repeat(now schedule.Instant, l *landing) {
+	before := k.state()
+	h := *before.held
+	h.repeated = true
+	k.change(func(s *State) {
+		s.touchDown(l)
+		s.streak = before.inRow("")
+		s.failure, s.slow, s.forced = nil, false, false
+		if s.invalidated {
+			s.invalidated, s.since = false, now
+		}
+		s.held = &h
+		if h.at.Expiry.IsZero() {
+			s.nextTry = schedule.Instant{}
+			return
+		}
+		pause := schedule.Pause(schedule.Outcome{
+			Streak: s.streak, Life: s.life(), Living: s.living(now),
+		}, k.env.Roll())
+		s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), false)
+	})
+	k.slot.refreshes.Add(1)
+	k.settleWaiters(now, nil)
+}
+
+// fail notes that the attempt failed and when to make the next one.
+func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Duration) {
+	before := k.state()
+	st := k.change(func(s *State) {
+		s.touchDown(&landing{})
+		s.streak = before.inRow(err.Class)
+		s.slow = err.TimedOut
+		pause := schedule.Pause(schedule.Outcome{
+			Class: err.Class, Streak: s.streak, RetryAfter: err.RetryAfter,
+			Life: s.life(), Living: s.living(now),
+		}, k.env.Roll())
+		s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced)
+		s.failure = &messages.Failure{
+			Class: err.Class, Text: err.Text, At: now.Time(), Attempts: 1, NextTry: s.nextTry.Time(),
+		}
+		if before.failure != nil {
+			s.failure.Attempts = before.failure.Attempts + 1
+		}
+	})
+	k.slot.failures.Add(1)
+	if err.Stack != "" {
+		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
+	}
+	k.publish(&messages.RefreshFailed{
+		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.failure, Took: took,
+	})
+	k.settleWaiters(now, st.err(k.slot.name))
+}
+
+// touchDown ends the flight that brought l. What the provider wants to have again
+// is kept even if the token is not wanted: it may be a refresh token that was
+// rotated.
+func (s *State) touchDown(l *landing) {
+	s.flight.phase, s.flight.cancel = grounded, nil
+	if !l.previous.IsZero() {
+		s.previous = l.previous
+	}
+}
+
+// loseFlight notes that a flight is long overdue. A provider that does not heed
+// its context may still return: until it does, nothing else is tried, as it may
+// be about to use up a refresh token. What it brings then is taken.
+func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
+	f := k.state().flight
+	switch {
+	case f.phase == grounded || !f.deadline.Reached(now):
+		return
+	case f.phase == queued:
+		k.change(func(s *State) { s.flight.deadline = now.Add(gatePatience) })
+		k.queueUp(c)
+		return
+	case f.phase == flying && f.gate != nil:
+		c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
+	}
+	k.fail(now, &provider.Error{
+		Class: messages.ClassTransient, TimedOut: true,
+		Text: "the provider has not returned, though its time is up",
+	}, now.Elapsed(f.began))
+	k.change(func(s *State) {
+		s.flight = f
+		s.flight.phase, s.flight.deadline = stuck, s.nextTry
+	})
+}
+
+// pace tells classes of outcome apart by how the next attempt is chosen.
+func pace(class string) string {
+	switch class {
+	case "", messages.ClassRejected, messages.ClassThrottled:
+		return class
+	default:
+		return messages.ClassTransient
+	}
+}

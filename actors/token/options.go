@@ -1,0 +1,60 @@
+package token
+
+import (
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"tokend/actors/provider"
+	"tokend/actors/schedule"
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+// Options say how one service is configured. They are immutable.
+type Options struct {
+	Kind       string // kind of provider, for TokenInfo
+	Provider   provider.Provider
+	Gate       *actor.PID // that an acquisition passes; nil: none
+	Policy     schedule.Policy
+	DefaultTTL time.Duration // lifetime of tokens that come without one
+	WarnAlways bool
+	Eager      bool
+	Required   bool
+	Waiters    int    // bound on waiting callers
+	Credential uint64 // differs between configurations of the provider
+}
+
+// Env is what all services of a system share. It is immutable.
+type Env struct {
+	Clock   *Clock
+	Vault   *vault.Vault
+	Store   vault.Store
+	Root    *actor.RootContext
+	Log     logrus.FieldLogger
+	Publish func(messages.Event) // hands an event over without waiting
+	Roll    func() float64       // a number in [0, 1)
+	Flights *sync.WaitGroup      // acquisitions under way
+}
+
+// Clock reads the time.
+type Clock struct {
+	wall   func() time.Time // nil: the system's
+	origin time.Time
+}
+
+// NewClock returns a Clock whose wall clock is wall, the system's if nil. The
+// monotonic clock is always the system's.
+func NewClock(wall func() time.Time) *Clock { return &Clock{wall: wall, origin: time.Now()} }
+
+// Now returns what both clocks show.
+func (c *Clock) Now() schedule.Instant {
+	now := time.Now()
+	mono := now.Sub(c.origin)
+	if c.wall != nil {
+		now = c.wall()
+	}
+	return schedule.At(now, mono)
+}

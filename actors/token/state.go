@@ -1,0 +1,198 @@
+package token
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/schedule"
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+// State is all that a token actor knows about its service. It is immutable: a
+// change makes a new one. The zero State is that of a service never asked for.
+type State struct {
+	revision   uint64
+	credential uint64           // version of the configuration it is about
+	held       *held            // the last token, nil before the first
+	previous   vault.Sealed     // what the provider wants to have again
+	since      schedule.Instant // since when there is, or is not, a living token
+
+	needed      bool // eager, or asked for once
+	invalidated bool // held was refused by a resource server
+	expired     bool // the death of held has been announced
+	warned      bool // the warning about held has been given
+	slow        bool // the last attempt timed out
+	forced      bool // a new configuration has not brought a token yet
+
+	failure *messages.Failure // of the last attempt, nil if it succeeded
+	streak  int               // attempts in a row that ended as the last one did
+	nextTry schedule.Instant  // set while the last attempt brought no new token
+	want    schedule.Instant  // when to make an attempt that somebody asked for
+
+	flight   flight
+	pressure pressure
+	overdue  []overdue
+}
+
+// held is a token and its schedule.
+type held struct {
+	token    messages.Token // its value only where memory is plain
+	box      vault.Sealed
+	birth    schedule.Instant
+	plan     schedule.Plan // zero for a token without expiry
+	at       schedule.Deadlines
+	minLeft  time.Duration // life wanted by callers who ask for none
+	roll     float64
+	repeated bool // the IdP handed it out again
+}
+
+// flight is the last acquisition.
+type flight struct {
+	number   uint64 // counted from 1
+	phase    phase
+	gate     *actor.PID       // whose place it has or waits for; nil: none needed
+	began    schedule.Instant // when it asked the IdP
+	deadline schedule.Instant // when to stop hoping for an answer
+	cancel   func()           // ends it; set while flying
+	// superseded: its configuration no longer counts. It is waited for all the
+	// same, so that there are never two at a time.
+	superseded bool
+}
+
+type phase uint8
+
+const (
+	grounded phase = iota // no acquisition under way
+	queued                // waiting for a place at the gate
+	flying                // asking the IdP
+	stuck                 // still asking, though its time is up and it has been noted as failed
+)
+
+// pressure bounds what invalidation may cause.
+type pressure struct {
+	pause      time.Duration    // between acquisitions that invalidation causes
+	until      schedule.Instant // end of the pause
+	suspicious bool             // held was refused while suspiciously young
+}
+
+// overdue is a warning that is still to come about a token that was replaced
+// before its warning point.
+type overdue struct {
+	at   schedule.Instant
+	held *held
+}
+
+// left returns how long the token lives, and whether it has an expiry at all.
+func (h *held) left(now schedule.Instant) (left time.Duration, expires bool) {
+	if h.at.Expiry.IsZero() {
+		return 0, false
+	}
+	return h.at.Expiry.Until(now), true
+}
+
+// living reports whether there is a token that may be handed out at now.
+func (s *State) living(now schedule.Instant) bool {
+	return s.held != nil && !s.invalidated && !s.held.at.Expiry.Reached(now)
+}
+
+// enough reports whether there is a token that has the life left that a caller
+// asked for; zero means what the service's callers usually want.
+func (s *State) enough(now schedule.Instant, asked time.Duration) bool {
+	if s.held == nil || s.invalidated {
+		return false
+	}
+	left, expires := s.held.left(now)
+	if !expires {
+		return true
+	}
+	need := s.held.minLeft
+	if asked > 0 {
+		need = schedule.MinLeft(asked, s.held.plan.Life, schedule.Policy{})
+	}
+	return left > 0 && left >= need
+}
+
+// open returns the token to hand out. There must be a living one.
+func (s *State) open(now schedule.Instant) (messages.Token, error) {
+	secret, err := s.held.box.Open()
+	if err != nil {
+		return messages.Token{}, err
+	}
+	tok := s.held.token.WithValue(secret)
+	tok.State = s.livingName(now)
+	return tok, nil
+}
+
+// name returns the state by the name users see.
+func (s *State) name(now schedule.Instant) string {
+	switch {
+	case s.held == nil:
+		return messages.StateEmpty
+	case !s.living(now):
+		return messages.StateExpired
+	default:
+		return s.livingName(now)
+	}
+}
+
+func (s *State) livingName(now schedule.Instant) string {
+	switch {
+	case s.failure != nil:
+		return messages.StateDegraded
+	case s.held.at.Refresh.Reached(now):
+		return messages.StateDue
+	default:
+		return messages.StateFresh
+	}
+}
+
+// life returns the lifetime of the token at hand, zero without one.
+func (s *State) life() time.Duration {
+	if s.held == nil {
+		return 0
+	}
+	return s.held.plan.Life
+}
+
+// deadlines returns those of the living token, nil if there is none.
+func (s *State) deadlines(now schedule.Instant) *schedule.Deadlines {
+	if !s.living(now) {
+		return nil
+	}
+	return &s.held.at
+}
+
+// err returns what a caller is told who cannot have a token.
+func (s *State) err(service string) error {
+	if s.failure != nil {
+		return messages.FailureError(service, *s.failure)
+	}
+	return &messages.Error{Kind: messages.ErrUnavailable, Service: service}
+}
+
+// info describes the state to users. What is not in the State stays empty.
+func (s *State) info(now schedule.Instant) messages.TokenInfo {
+	info := messages.TokenInfo{
+		State: s.name(now), Since: s.since.Time(), Needed: s.needed, LastError: s.failure,
+	}
+	if h := s.held; h != nil {
+		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
+		info.RefreshAt, info.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
+		info.RefreshThreshold = h.plan.Lead
+		info.TokenType, info.Scopes = h.token.Type, h.token.Scopes
+		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint
+	}
+	return info
+}
+
+// occurrence says when and in which state something happened to token h.
+func (s *State) occurrence(service string, now schedule.Instant, h *held) messages.Occurrence {
+	o := messages.Occurrence{Service: service, At: now.Time(), State: s.name(now)}
+	if h != nil {
+		o.Generation, o.Fingerprint = h.token.Generation, h.token.Fingerprint
+		o.ExpiresAt = h.token.ExpiresAt
+	}
+	return o
+}

@@ -1,0 +1,107 @@
+package token
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/schedule"
+	"tokend/messages"
+)
+
+// waiter is a command and where its one reply goes.
+type waiter struct {
+	command  messages.ServiceCommand
+	pid      *actor.PID            // of the asker, or
+	reply    chan<- messages.Reply // its channel; neither: nobody wants to know
+	deadline schedule.Instant      // when the asker stops waiting
+	refused  string                // fingerprint of the token that InvalidateToken was about
+	answered bool
+}
+
+// answer sends the reply, once.
+func (w *waiter) answer(root *actor.RootContext, r messages.Reply) {
+	if w.answered {
+		return
+	}
+	w.answered = true
+	switch {
+	case w.reply != nil:
+		w.reply <- r // has room: this is the only reply
+	case w.pid != nil:
+		root.Send(w.pid, r)
+	}
+}
+
+// waiters are served first come, first served.
+type waiters struct {
+	queue []*waiter
+	first schedule.Instant // the earliest deadline; zero: nobody waits
+}
+
+func (ws *waiters) add(now schedule.Instant, w *waiter) {
+	ws.queue = append(ws.queue, w)
+	ws.first = schedule.Earliest(now, ws.first, w.deadline)
+}
+
+// answerAll answers and removes all.
+func (ws *waiters) answerAll(root *actor.RootContext, reply func(*waiter) messages.Reply) {
+	leaving := ws.queue
+	*ws = waiters{}
+	for _, w := range leaving {
+		w.answer(root, reply(w))
+	}
+}
+
+// sweepEvery bounds what deadlines cost when each of many waiters has its own: a
+// waiter may be told this much late, whose own clock has told it already.
+const sweepEvery = time.Millisecond
+
+// dropLate answers and removes those whose deadline has come.
+func (ws *waiters) dropLate(now schedule.Instant, late func(*waiter)) {
+	if !ws.first.Reached(now) {
+		return
+	}
+	kept := ws.queue[:0]
+	ws.first = schedule.Instant{}
+	for _, w := range ws.queue {
+		if w.deadline.Reached(now) {
+			late(w)
+			continue
+		}
+		kept = append(kept, w)
+		ws.first = schedule.Earliest(now, ws.first, w.deadline)
+	}
+	clear(ws.queue[len(kept):])
+	ws.queue = kept
+	if !ws.first.IsZero() {
+		ws.first = schedule.Latest(now, ws.first, now.Add(sweepEvery))
+	}
+}
+
+// wait makes the asker wait for the outcome of an attempt.
+func (k *keeper) wait(now schedule.Instant, w *waiter, deadline time.Time) {
+	if len(k.waiting.queue) >= k.options().Waiters {
+		k.slot.misses.Add(1)
+		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.err(messages.ErrOverloaded, errTooMany)))
+		return
+	}
+	w.deadline = now.Add(k.options().Policy.Timeout + time.Second)
+	if !deadline.IsZero() {
+		w.deadline = now.Add(deadline.Sub(now.Time()))
+	}
+	k.waiting.add(now, w)
+}
+
+// dropLate tells those whose time is up. A living token, however short its life,
+// is better than no answer.
+func (k *keeper) dropLate(now schedule.Instant) {
+	k.waiting.dropLate(now, func(w *waiter) {
+		if _, wantsToken := w.command.(*messages.GetToken); wantsToken && k.state().living(now) {
+			w.answer(k.env.Root, k.tokenReply(now, &k.slot.misses))
+			return
+		}
+		k.slot.misses.Add(1)
+		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.err(messages.ErrTimeout, errLateReply)))
+	})
+}

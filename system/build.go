@@ -1,0 +1,294 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"runtime/debug"
+	"slices"
+
+	"tokend/actors/provider"
+	"tokend/actors/schedule"
+	"tokend/actors/token"
+	"tokend/config"
+)
+
+// build is a configuration made into what actors understand.
+type build struct {
+	memory   string
+	limits   config.Limits
+	services map[string]*service
+}
+
+// service is one service of a build. It is immutable but for made, which is
+// filled in once.
+type service struct {
+	configured config.Service
+	policy     config.Policy
+	provider   provider.Provider
+	waiters    int
+	credential uint64 // differs between configurations of the provider
+	hosts      hosts
+	made       *token.Options
+}
+
+// build makes cfg into what actors understand. What did not change is taken from
+// previous, so that nothing happens to it.
+func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	full := cfg.WithDefaults()
+	b := &build{memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services))}
+	if previous != nil && previous.memory != b.memory {
+		return nil, under("vault.memory", errors.New("cannot be changed while running"))
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
+		var before *service
+		if previous != nil {
+			before = previous.services[name]
+		}
+		svc, err := s.service(name, &full, before)
+		if err != nil {
+			errs = append(errs, under("services."+name, err))
+			continue
+		}
+		b.services[name] = svc
+	}
+	return b, errors.Join(errs...)
+}
+
+// under returns err as errors of the configuration, each with its path.
+func under(path string, err error) error {
+	fields := config.Errors(err)
+	if len(fields) == 0 {
+		return &config.FieldError{Path: path, Message: err.Error()}
+	}
+	errs := make([]error, len(fields))
+	for i, f := range fields {
+		errs[i] = &config.FieldError{Path: path + "." + f.Path, Message: f.Message}
+	}
+	return errors.Join(errs...)
+}
+
+// service returns one service of cfg: the one before, if nothing has changed,
+// else one with the provider of the one before, if that has not changed.
+func (s *System) service(name string, cfg *config.Config, before *service) (*service, error) {
+	configured := cfg.Services[name]
+	next := &service{
+		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
+		credential: 1, hosts: newHosts(configured.Hosts),
+	}
+	if before == nil {
+		return next.withProvider(s, name)
+	}
+	if !sameProvider(before, next) {
+		next.credential = before.credential + 1
+		return next.withProvider(s, name)
+	}
+	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) {
+		return before, nil
+	}
+	next.provider, next.credential = before.provider, before.credential
+	return next, nil
+}
+
+// sameProvider reports whether two services get their tokens the same way.
+func sameProvider(a, b *service) bool {
+	x, y := a.configured, b.configured
+	x.Settings, y.Settings = config.Settings{}, config.Settings{}
+	x.Hosts, y.Hosts = nil, nil
+	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && reflect.DeepEqual(x, y)
+}
+
+func (v *service) withProvider(s *System, name string) (*service, error) {
+	p, err := s.provider(name, &v.configured, v.policy)
+	v.provider = p
+	return v, err
+}
+
+// options returns what the supervisor is to run.
+func (b *build) options(g *gates) map[string]*token.Options {
+	all := make(map[string]*token.Options, len(b.services))
+	for name, v := range b.services {
+		if v.made == nil {
+			v.made = v.options(g)
+		}
+		all[name] = v.made
+	}
+	return all
+}
+
+func (v *service) options(g *gates) *token.Options {
+	return &token.Options{
+		Kind: v.configured.Provider, Provider: v.provider, Gate: g.of(gateOf(v)),
+		Policy: schedule.Policy{
+			Timeout: v.policy.Timeout, RefreshThreshold: v.policy.RefreshThreshold,
+			WarnBefore: v.policy.WarnBefore, MinTTL: v.policy.MinTTL,
+		},
+		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
+		Eager: v.policy.Eager, Required: v.policy.Required,
+		Waiters: v.waiters, Credential: v.credential,
+	}
+}
+
+// gateOf returns whose gate a service's acquisitions pass: their endpoint's host,
+// that of all services of a host's own kind if they do not tell, and none where
+// nothing is asked.
+func gateOf(v *service) string {
+	if h, ok := v.provider.(provider.Hosted); ok {
+		return h.Host()
+	}
+	if v.configured.Provider == config.KindStatic {
+		return ""
+	}
+	return "kind:" + v.configured.Provider
+}
+
+// provider makes the provider of a service.
+func (s *System) provider(name string, svc *config.Service, policy config.Policy) (provider.Provider, error) {
+	endpoint := provider.Endpoint{
+		Transports: s.transports, ConnectTimeout: policy.ConnectTimeout, AllowHTTP: svc.AllowHTTP,
+	}
+	if svc.TLS != nil {
+		endpoint.TLS = provider.TLS(*svc.TLS)
+	}
+	switch svc.Provider {
+	case config.KindClientCredentials:
+		return clientCredentials(endpoint, svc.ClientCredentials)
+	case config.KindLogin:
+		return login(endpoint, svc.Login)
+	case config.KindStatic:
+		return static(svc.Static, s.options)
+	default:
+		return s.options.custom(name, svc)
+	}
+}
+
+// custom makes the provider of a host's own kind.
+func (o *options) custom(name string, svc *config.Service) (provider.Provider, error) {
+	factory := o.factories[svc.Provider]
+	if factory == nil {
+		known := []string{config.KindClientCredentials, config.KindLogin, config.KindStatic}
+		known = append(known, slices.Sorted(maps.Keys(o.factories))...)
+		return nil, under("provider", fmt.Errorf("unknown kind %q, want one of %q", svc.Provider, known))
+	}
+	resolved, err := svc.Options.Resolve()
+	if err != nil {
+		return nil, under("options", err)
+	}
+	values, _ := resolved.(map[string]any)
+	p, err := factory(name, values)
+	if err != nil {
+		return nil, under("options", err)
+	}
+	if p == nil {
+		return nil, under("provider", fmt.Errorf("the factory of kind %q made none", svc.Provider))
+	}
+	return p, nil
+}
+
+func clientCredentials(e provider.Endpoint, c *config.ClientCredentials) (provider.Provider, error) {
+	return provider.NewClientCredentials(provider.ClientCredentials{
+		Endpoint: e, TokenURL: c.TokenURL, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Resolve,
+		Auth: c.ClientAuth, Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
+		Params: func() (map[string]string, error) { return resolve(c.Params) },
+	})
+}
+
+func login(e provider.Endpoint, l *config.Login) (provider.Provider, error) {
+	success, err := predicate(l.Response.Success)
+	if err != nil {
+		return nil, under("response.success", err)
+	}
+	rejected, err := predicate(l.Response.Rejected)
+	if err != nil {
+		return nil, under("response.rejected", err)
+	}
+	r := l.Response
+	return provider.NewLogin(provider.Login{
+		Endpoint: e,
+		Request:  func() (provider.HTTPRequest, error) { return request(&l.Request) },
+		Response: provider.Response{
+			Token: r.Token, TokenType: r.TokenType, ExpiresIn: r.ExpiresIn, ExpiresInMS: r.ExpiresInMS,
+			ExpiresAt: r.ExpiresAt, RefreshToken: r.RefreshToken, Scope: r.Scope, Error: r.Error,
+			Success: success, Rejected: rejected,
+		},
+	})
+}
+
+func static(c *config.Static, o *options) (provider.Provider, error) {
+	return provider.NewStatic(provider.Static{
+		Token: c.Token.Resolve, Type: c.TokenType, Scopes: c.Scopes, ExpiresAt: c.ExpiresAt, Now: o.now,
+	})
+}
+
+func predicate(text string) (*provider.Predicate, error) {
+	if text == "" {
+		return nil, nil
+	}
+	p, err := config.ParsePredicate(text)
+	if err != nil {
+		return nil, err
+	}
+	return &provider.Predicate{Path: p.Path, Op: p.Op, Literal: p.Literal}, nil
+}
+
+// request resolves what a login sends.
+func request(r *config.Request) (provider.HTTPRequest, error) {
+	var errs []error
+	check := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	text := func(s config.Secret) string {
+		v, err := s.Resolve()
+		check(err)
+		return v.Reveal()
+	}
+	texts := func(s config.Secrets) map[string]string {
+		v, err := resolve(s)
+		check(err)
+		return v
+	}
+	req := provider.HTTPRequest{
+		Method: r.Method, URL: text(r.URL), Query: texts(r.Query), Headers: texts(r.Headers), Form: texts(r.Form),
+	}
+	tree, err := r.JSON.Resolve()
+	check(err)
+	req.JSON = tree
+	if !r.Body.IsZero() {
+		body := text(r.Body)
+		req.Body = &body
+	}
+	return req, errors.Join(errs...)
+}
+
+func resolve(secrets config.Secrets) (map[string]string, error) {
+	if len(secrets) == 0 {
+		return nil, nil
+	}
+	values := make(map[string]string, len(secrets))
+	for name, secret := range secrets {
+		v, err := secret.Resolve()
+		if err != nil {
+			return nil, err
+		}
+		values[name] = v.Reveal()
+	}
+	return values, nil
+}
+
+func userAgent() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == "tokend" && m.Version != "" && m.Version != "(devel)" {
+				return "tokend/" + m.Version
+			}
+		}
+	}
+	return "tokend"
+}

@@ -1,0 +1,33 @@
+// Package httpapi is tokend's HTTP door: it answers programs in any language with
+// the tokens of a [Keeper], and can be mounted in a host's own mux.
+//
+//	GET  /v1/token/{service}?min_ttl=30s&wait=5s   one token
+//	POST /v1/tokens                                tokens of several services
+//	GET  /v1/services, /v1/services/{service}      everything but the tokens
+//	GET  /healthz, /readyz                         for whoever watches the node
+//
+// # Key types
+//
+// [New] makes the handler, [Guard] keeps browsers away from it on TCP, [Listen]
+// opens a Unix socket or a loopback port and [NewServer] has the time limits that
+// fit. [Token], [TokenInfo], [Services], [Readiness] and [Problem] are what goes
+// over the wire; clients decode into them.
+//
+// # Invariants
+//
+//   - A token's value leaves through [Token.AppendJSON] only, in the body of a 200
+//     answer to one of the two token routes. Everything else prints it redacted.
+//   - Every other answer under /v1 is JSON too, errors included, and nothing under
+//     /v1 may be stored by a cache.
+//   - Nobody waits longer than [MaxWait].
+//   - A request is taken exactly as documented or refused: unknown and repeated
+//     query parameters, unknown, repeated and null JSON fields, and trailing JSON
+//     are errors, and a path that was escaped or has dot segments matches nothing.
+//
+// # Gotchas
+//
+// A request's Content-Type is not looked at: the body is parsed strictly as JSON
+// whatever it claims to be. A name that no service can have is unknown_service,
+// like any other name that is not configured. Repeated names in a batch are asked
+// for once.
+package httpapi

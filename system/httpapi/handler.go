@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Options are what a door may be told besides its keeper. The zero Options are
+// useful.
+type Options struct {
+	// Now is the clock that expires_in and Retry-After are counted by; nil: time.Now.
+	Now func() time.Time
+	// Stopping reports that the node is about to stop, so that it is not ready any
+	// more though it still answers; nil: it never is.
+	Stopping func() bool
+	// Report is told of what no answer shows, such as a handler that panicked. The
+	// text holds no secret. nil: nobody is told.
+	Report func(text string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Stopping == nil {
+		o.Stopping = func() bool { return false }
+	}
+	if o.Report == nil {
+		o.Report = func(string) {}
+	}
+	return o
+}
+
+// New returns a handler that answers with what keeper has. It expects the paths
+// of the package documentation; under a prefix, mount it by [http.StripPrefix].
+func New(keeper Keeper, opts Options) http.Handler {
+	return &handler{keeper: keeper, opts: opts.withDefaults()}
+}
+
+type handler struct {
+	keeper  Keeper
+	opts    Options
+	buffers sync.Pool // of *[]byte, wiped
+}
+
+func (h *handler) now() time.Time { return h.opts.Now().Round(0) }
+
+// ServeHTTP finds the route and turns whatever goes wrong into a problem.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer h.rescue(w)
+	rt, service := find(r.URL)
+	switch {
+	case rt == nil:
+		h.fail(w, problem(CodeNotFound, "no such path"))
+	case !rt.allows(r.Method):
+		w.Header().Set("Allow", rt.allow)
+		h.fail(w, problem(CodeMethodNotAllowed, "this path answers to "+rt.allow))
+	default:
+		if err := rt.serve(h, w, r, service); err != nil {
+			h.fail(w, ProblemOf(err))
+		}
+	}
+}
+
+// rescue answers a panic. Its value may hold anything, a token included, and is
+// named by type only. Handlers write nothing before they know all of their answer,
+// so the problem can still be sent.
+func (h *handler) rescue(w http.ResponseWriter) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == any(http.ErrAbortHandler) {
+		panic(v)
+	}
+	h.opts.Report(fmt.Sprintf("a handler panicked with a %T\n%s", v, debug.Stack()))
+	h.fail(w, problem(CodeInternal, "internal error"))
+}

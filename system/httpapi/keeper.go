@@ -1,0 +1,26 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"tokend/messages"
+)
+
+// Keeper is what the door asks: a *system.System, or whatever a test puts in its
+// place. All methods may be called concurrently.
+type Keeper interface {
+	// TokenMinTTL returns the service's token; zero minTTL means the service's own.
+	// It waits at most until ctx ends.
+	TokenMinTTL(ctx context.Context, service string, minTTL time.Duration) (messages.Token, error)
+	// TokensByName returns, for each name, either a token or an error.
+	TokensByName(ctx context.Context, minTTL time.Duration, services ...string) (map[string]messages.Token, map[string]error)
+	// Info returns everything about the service's token but the token, at once.
+	Info(ctx context.Context, service string) (messages.TokenInfo, error)
+	// List returns the infos of all services, sorted by name, at once.
+	List() []messages.TokenInfo
+	// Readiness tells whether every service that counts has a valid token.
+	Readiness() messages.Readiness
+	// Timeout returns how long one acquisition for the service may take.
+	Timeout(service string) (time.Duration, error)
+}

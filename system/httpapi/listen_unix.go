@@ -1,0 +1,166 @@
+//go:build unix
+
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	socketMode = 0o600
+	// maxSocketPath fits into sockaddr_un on every system: 104 bytes on BSD and
+	// macOS, 108 on Linux, one of them for the end.
+	maxSocketPath = 103
+	// probeTimeout is far longer than a connect to a local socket takes.
+	probeTimeout = 2 * time.Second
+)
+
+func listenUnix(ctx context.Context, path string, e Endpoint) (net.Listener, error) {
+	if err := checkSocketPath(path); err != nil {
+		return nil, err
+	}
+	if err := clearSocket(ctx, path); err != nil {
+		return nil, err
+	}
+	l, err := bindPrivate(ctx, path)
+	if err != nil {
+		return nil, explainUnix(err, path)
+	}
+	s := &socket{UnixListener: l, path: path}
+	if err := s.open(e); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func checkSocketPath(path string) error {
+	if !filepath.IsAbs(path) {
+		return errors.New("a socket needs an absolute path, such as unix:///run/tokend/tokend.sock")
+	}
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("the path has %d bytes, but that of a socket may have %d; choose a shorter one", len(path), maxSocketPath)
+	}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s; make it, for the user tokend runs as", dir)
+	} else if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	return nil
+}
+
+// clearSocket removes a socket that nobody listens on any more.
+func clearSocket(ctx context.Context, path string) error {
+	found, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explainUnix(err, path)
+	}
+	if found.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s exists and is not a socket; it is not replaced: move it away or choose another path", path)
+	}
+	if err := abandoned(ctx, path); err != nil {
+		return err
+	}
+	// Somebody may have replaced it since; theirs stays.
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(found, now) {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explainUnix(err, path)
+	}
+	return nil
+}
+
+// abandoned returns nil only if it is certain that nobody listens: the kernel
+// refuses the connection. No permission, or a full backlog, is no such answer.
+func abandoned(ctx context.Context, path string) error {
+	dialer := net.Dialer{Timeout: probeTimeout}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = conn.Close()
+		return errors.New("somebody listens there already; stop it or choose another path")
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("cannot tell whether somebody still listens there, so it is not replaced: %w", err)
+}
+
+func explainUnix(err error, path string) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission to make a socket in %s; give the directory to the user tokend runs as", filepath.Dir(path))
+	case errors.Is(err, syscall.EADDRINUSE):
+		return errors.New("somebody made the same socket just now; stop it or choose another path")
+	default:
+		return err
+	}
+}
+
+// socket is a Unix listener that cleans up after itself.
+type socket struct {
+	*net.UnixListener
+	path string
+	made os.FileInfo // to know it again
+}
+
+// open widens the permissions from what bindPrivate gave, group first: the mode
+// must not hold for the wrong group even for a moment.
+func (s *socket) open(e Endpoint) error {
+	s.SetUnlinkOnClose(false)
+	made, err := os.Lstat(s.path)
+	if err != nil {
+		return err
+	}
+	s.made = made
+	if err := s.giveTo(e.Group); err != nil {
+		return err
+	}
+	mode := e.Mode.Perm()
+	if mode == 0 {
+		mode = socketMode
+	}
+	return os.Chmod(s.path, mode)
+}
+
+func (s *socket) giveTo(group string) error {
+	if group == "" {
+		return nil
+	}
+	gid, err := strconv.Atoi(group)
+	if err != nil {
+		found, err := user.LookupGroup(group)
+		if err != nil {
+			return fmt.Errorf("there is no group %q", group)
+		}
+		if gid, err = strconv.Atoi(found.Gid); err != nil {
+			return fmt.Errorf("group %q has no numeric id", group)
+		}
+	}
+	if err := os.Lchown(s.path, -1, gid); err != nil {
+		return fmt.Errorf("cannot give the socket to group %q; the user tokend runs as must be a member: %w", group, err)
+	}
+	return nil
+}
+
+// Close stops listening and removes the socket, unless another has taken its
+// place.
+func (s *socket) Close() error {
+	if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(s.made, now) {
+		_ = os.Remove(s.path) // what is left behind is replaced at the next start
+	}
+	return s.UnixListener.Close()
+}

@@ -1,0 +1,180 @@
+//go:build unix
+
+package httpapi
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func modeOf(t *testing.T, path string) fs.FileMode {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode()
+}
+
+func TestSocketPermissions(t *testing.T) {
+	tests := map[string]struct {
+		endpoint Endpoint
+		want     fs.FileMode
+	}{
+		"the owner only by default": {Endpoint{}, 0o600},
+		"a mode":                    {Endpoint{Mode: 0o666}, 0o666},
+		"a group by number":         {Endpoint{Mode: 0o660, Group: strconv.Itoa(os.Getgid())}, 0o660},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			tt.endpoint.Address = unixScheme + path
+			listenAt(t, tt.endpoint)
+			if got := modeOf(t, path); got != fs.ModeSocket|tt.want {
+				t.Errorf("mode %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSocketIsBornPrivate(t *testing.T) {
+	// The widest umask there is; other tests of this package make sockets only
+	// through the same door, and do not run in parallel.
+	old := syscall.Umask(0)
+	defer syscall.Umask(old)
+	path := socketPath(t)
+	l, err := bindPrivate(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if got := modeOf(t, path).Perm(); got != socketMode {
+		t.Errorf("before anything else was done to it, its mode is %s", got)
+	}
+}
+
+func TestSocketIsRemovedOnClose(t *testing.T) {
+	path := socketPath(t)
+	l := listenAt(t, Endpoint{Address: unixScheme + path})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+func TestCloseLeavesAnothersSocket(t *testing.T) {
+	path := socketPath(t)
+	l := listenAt(t, Endpoint{Address: unixScheme + path})
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	listenAt(t, Endpoint{Address: unixScheme + path})
+	_ = l.Close()
+	if modeOf(t, path).Type() != fs.ModeSocket {
+		t.Error("the other socket is gone")
+	}
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	path := socketPath(t)
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	if err := stale.Close(); err != nil {
+		t.Fatal(err)
+	}
+	listenAt(t, Endpoint{Address: unixScheme + path})
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
+func TestWhatIsNotReplaced(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(t *testing.T, path string)
+		want    string
+	}{
+		"a socket on which somebody listens": {
+			func(t *testing.T, path string) { listenAt(t, Endpoint{Address: unixScheme + path}) }, "somebody listens there already",
+		},
+		"a regular file": {
+			func(t *testing.T, path string) {
+				if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, "is not a socket",
+		},
+		"a link to a socket": {
+			func(t *testing.T, path string) {
+				if err := os.Symlink(path+".other", path); err != nil {
+					t.Fatal(err)
+				}
+			}, "is not a socket",
+		},
+		"a directory": {
+			func(t *testing.T, path string) {
+				if err := os.Mkdir(path, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}, "is not a socket",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			tt.prepare(t, path)
+			before := modeOf(t, path)
+			l, err := Listen(t.Context(), Endpoint{Address: unixScheme + path})
+			if err == nil {
+				_ = l.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if modeOf(t, path) != before {
+				t.Error("it was replaced")
+			}
+		})
+	}
+}
+
+func TestSocketErrorsSayWhatToDo(t *testing.T) {
+	dir := filepath.Dir(socketPath(t))
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		endpoint Endpoint
+		want     string
+	}{
+		"no directory":          {Endpoint{Address: unixScheme + dir + "/none/s"}, "there is no directory " + dir + "/none; make it"},
+		"no directory but file": {Endpoint{Address: unixScheme + file + "/s"}, "is not a directory"},
+		"relative":              {Endpoint{Address: "unix://s"}, "absolute path"},
+		"too long":              {Endpoint{Address: unixScheme + dir + "/" + strings.Repeat("s", maxSocketPath)}, "choose a shorter one"},
+		"no such group":         {Endpoint{Address: unixScheme + dir + "/g", Group: "no-such-group"}, `no group "no-such-group"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Listen(t.Context(), tt.endpoint)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+	if _, err := os.Lstat(dir + "/g"); !os.IsNotExist(err) {
+		t.Error("the socket without a group is left behind")
+	}
+}

@@ -1,0 +1,104 @@
+package system
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+	logrusslog "github.com/sirupsen/logrus/hooks/slog"
+
+	"tokend/messages"
+)
+
+// The fields of log lines.
+const (
+	fieldService     = "service"
+	fieldEvent       = "event"
+	fieldState       = "state"
+	fieldFingerprint = "fingerprint"
+	fieldGeneration  = "generation"
+	fieldExpiresIn   = "expires_in"
+	fieldClass       = "class"
+	fieldCause       = "cause"
+	fieldAttempt     = "attempt"
+	fieldNextTry     = "next_try"
+	fieldTook        = "took"
+	fieldRestarts    = "restarts"
+)
+
+// newActorSystem returns an actor system of our own that logs to log. What
+// protoactor tells at info is for those who look for errors in tokend.
+func newActorSystem(log *logrus.Logger) *actor.ActorSystem {
+	handler := logrusslog.NewHandler(log, &logrusslog.HandlerOptions{LevelMapper: func(l slog.Level) logrus.Level {
+		if l == slog.LevelInfo {
+			return logrus.DebugLevel
+		}
+		return logrusslog.SlogLevel(l).Level()
+	}})
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(handler).With("lib", "protoactor")
+	}))
+}
+
+// eventLog returns what writes one line for every event: at error when a person
+// must act or callers get errors, at warning when something is wrong that heals
+// by itself, at info when a state has changed.
+func eventLog(log *logrus.Logger) func(messages.Event) {
+	return func(e messages.Event) {
+		o := e.About()
+		fields := logrus.Fields{fieldService: o.Service, fieldEvent: e.Name(), fieldState: o.State}
+		if o.Generation > 0 {
+			fields[fieldFingerprint], fields[fieldGeneration] = o.Fingerprint, o.Generation
+		}
+		if !o.ExpiresAt.IsZero() {
+			fields[fieldExpiresIn] = o.ExpiresAt.Sub(o.At).Round(time.Millisecond).String()
+		}
+		level, text := describe(e, fields)
+		log.WithFields(fields).Log(level, text)
+	}
+}
+
+// describe adds what only this kind of event has, and says it in words.
+func describe(e messages.Event, fields logrus.Fields) (logrus.Level, string) {
+	living := messages.Living(e.About().State)
+	switch e := e.(type) {
+	case *messages.TokenAcquired:
+		fields[fieldTook] = e.Took.Round(time.Microsecond).String()
+		return logrus.InfoLevel, "token acquired"
+	case *messages.TokenRefreshed:
+		fields[fieldTook] = e.Took.Round(time.Microsecond).String()
+		return logrus.InfoLevel, "token refreshed"
+	case *messages.TokenExpiring:
+		addFailure(fields, e.LastError)
+		return logrus.WarnLevel, "token expires soon"
+	case *messages.TokenExpired:
+		addFailure(fields, e.LastError)
+		return logrus.ErrorLevel, "token expired, callers get errors until there is a new one"
+	case *messages.RefreshFailed:
+		addFailure(fields, &e.Failure)
+		fields[fieldTook] = e.Took.Round(time.Microsecond).String()
+		if !living {
+			return logrus.ErrorLevel, "no token could be acquired"
+		}
+		if e.Failure.Class == messages.ClassRejected {
+			return logrus.ErrorLevel, "credentials rejected, the old token serves until it expires"
+		}
+		return logrus.WarnLevel, "refresh failed, the old token serves until it expires"
+	case *messages.TokenInvalidated:
+		return logrus.InfoLevel, "token reported as refused and given up"
+	case *messages.ActorRestarted:
+		fields[fieldCause], fields[fieldRestarts] = e.Reason, e.Restarts
+		return logrus.ErrorLevel, "token actor restarted"
+	default:
+		return logrus.InfoLevel, "service removed"
+	}
+}
+
+func addFailure(fields logrus.Fields, f *messages.Failure) {
+	if f == nil {
+		return
+	}
+	fields[fieldClass], fields[fieldCause], fields[fieldAttempt] = f.Class, f.Text, f.Attempts
+	fields[fieldNextTry] = f.NextTry.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,245 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/actors/provider"
+	"tokend/actors/publisher"
+	"tokend/actors/supervisor"
+	"tokend/actors/token"
+	"tokend/actors/vault"
+	"tokend/config"
+	"tokend/messages"
+)
+
+// System keeps the tokens of all configured services. Make it with [New].
+type System struct {
+	options    *options
+	actors     *actor.ActorSystem
+	env        *token.Env
+	transports *provider.Transports
+	publisher  *publisher.Publisher
+	directory  supervisor.Directory
+	gates      gates
+	flights    sync.WaitGroup // acquisitions under way
+	batches    crew           // batches that were asked for by message
+
+	router     *actor.PID
+	supervisor *actor.PID
+
+	stage    atomic.Int32
+	mu       sync.Mutex // one Start, Stop or Apply at a time; guards changes of what follows, and gates
+	routed   bool
+	services atomic.Pointer[build] // what runs, or is to run once started
+	ended    chan struct{}         // closed by the supervisor
+	stopped  chan struct{}         // closed when nothing is left
+}
+
+// The stages of a System's life.
+const (
+	created int32 = iota
+	running
+	stopping
+	stopped
+)
+
+// New returns a System for cfg, which it validates. It starts nothing: call
+// [System.Start]. The error holds everything that is wrong with cfg, each with
+// its path.
+func New(cfg *config.Config, opts ...Option) (*System, error) {
+	if cfg == nil {
+		return nil, errors.New("system.New: no configuration")
+	}
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &System{
+		options: o, actors: o.actors,
+		transports: provider.NewTransports(userAgent()),
+		ended:      make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if s.actors == nil {
+		s.actors = newActorSystem(o.log)
+	}
+	b, err := s.build(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.services.Store(b)
+	if err := s.wire(b); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// wire makes what all services share.
+func (s *System) wire(b *build) error {
+	v, err := vault.New(b.memory)
+	if err != nil {
+		return err
+	}
+	root := s.actors.Root
+	s.publisher = publisher.New(root, eventLog(s.options.log))
+	s.router = s.actors.NewLocalPID(s.options.routerID())
+	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
+	s.gates = gates{root: root, prefix: s.options.id("gate/"), limit: b.limits.InFlightPerHost, props: s.rootProps()}
+	s.env = &token.Env{
+		Clock: token.NewClock(s.options.now), Vault: v, Store: &vault.Memory{}, Root: root,
+		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights,
+	}
+	return nil
+}
+
+// rootProps are the options of actors that have no parent.
+func (s *System) rootProps() []actor.PropsOption {
+	return []actor.PropsOption{
+		actor.WithGuardian(supervisor.Resume()),
+		actor.WithReceiverMiddleware(supervisor.LogFailures(s.options.log)),
+	}
+}
+
+// Start starts the actors; eager services begin to acquire. It does not wait for
+// their tokens. ctx bounds the start only. A System is started once.
+func (s *System) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("start: %w", context.Cause(ctx))
+	}
+	if !s.stage.CompareAndSwap(created, running) {
+		return &messages.Error{Kind: messages.ErrStopped, Cause: errors.New("a system is started once")}
+	}
+	if err := s.spawn(); err != nil {
+		s.stage.Store(stopping)
+		go s.shutdown()
+		return fmt.Errorf("start: %w", err)
+	}
+	return s.tell(ctx, s.services.Load())
+}
+
+// spawn starts the actors that have no parent. When one cannot be started, it
+// leaves things so that shutdown ends those that could.
+func (s *System) spawn() error {
+	if err := s.publisher.Start(s.options.id("publisher"), s.rootProps()...); err != nil {
+		close(s.ended)
+		return fmt.Errorf("actor %s: %w", s.options.id("publisher"), err)
+	}
+	props := supervisor.Props(supervisor.Options{
+		Env: s.env, Directory: &s.directory, Done: s.ended,
+		Child: []actor.PropsOption{actor.WithReceiverMiddleware(supervisor.LogFailures(s.options.log))},
+	}, s.rootProps()...)
+	if _, err := s.actors.Root.SpawnNamed(props, s.supervisor.Id); err != nil {
+		close(s.ended)
+		return fmt.Errorf("actor %s: %w", s.supervisor.Id, err)
+	}
+	if _, free := s.actors.ProcessRegistry.Add(&router{system: s}, s.router.Id); !free {
+		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
+		return fmt.Errorf("actor %s: %w", s.router.Id, actor.ErrNameExists)
+	}
+	s.routed = true
+	return nil
+}
+
+// Stop stops everything: waiting callers get [messages.ErrStopped], what the
+// store has not kept yet is kept, and every actor and goroutine ends. It returns
+// when that is done, or with an error when ctx ends first; what was begun goes on
+// then. Calling it again, or before Start, is harmless.
+func (s *System) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	switch {
+	case s.stage.CompareAndSwap(created, stopped):
+		s.publisher.Close()
+		s.transports.Close()
+		s.shutdownActors()
+		close(s.stopped)
+	case s.stage.CompareAndSwap(running, stopping):
+		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
+		go s.shutdown()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop: not everything has ended yet: %w", context.Cause(ctx))
+	}
+}
+
+// shutdown ends what is left when the services have ended, in the order in which
+// it is needed.
+func (s *System) shutdown() {
+	<-s.ended
+	s.gates.stop()
+	if s.routed {
+		s.actors.ProcessRegistry.Remove(s.router)
+	}
+	s.publisher.Stop()
+	<-s.publisher.Done()
+	s.transports.Close()
+	s.shutdownActors()
+	s.batches.wait()
+	s.flights.Wait()
+	s.stage.Store(stopped)
+	close(s.stopped)
+}
+
+// shutdownActors ends an actor system of our own; a host's is the host's.
+func (s *System) shutdownActors() {
+	if s.options.actors == nil {
+		s.actors.Shutdown()
+	}
+}
+
+// Apply makes cfg the configuration. New services are added, those that are gone
+// are removed and their waiting callers told; those that changed are tried with
+// the new configuration at once, while the old token serves until the new one is
+// there. The others notice nothing. A cfg with errors changes nothing; the error
+// holds all of them.
+//
+// Of cfg only what concerns services counts: defaults, limits and the services
+// themselves. It is an error to change how the vault keeps secrets in memory.
+func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stage.Load() != running {
+		return &messages.Error{Kind: messages.ErrStopped}
+	}
+	if cfg == nil {
+		return errors.New("apply: no configuration")
+	}
+	next, err := s.build(cfg, s.services.Load())
+	if err != nil {
+		return err
+	}
+	s.services.Store(next)
+	return s.tell(ctx, next)
+}
+
+// tell makes the supervisor run these services.
+func (s *System) tell(ctx context.Context, b *build) error {
+	s.gates.setLimit(b.limits.InFlightPerHost)
+	reply := make(chan error, 1)
+	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
+	select {
+	case err := <-reply:
+		return err
+	case <-s.ended:
+		return &messages.Error{Kind: messages.ErrStopped}
+	case <-ctx.Done():
+		return fmt.Errorf("apply: %w", context.Cause(ctx))
+	}
+}
+
+// ActorSystem returns the actor system that the actors live in.
+func (s *System) ActorSystem() *actor.ActorSystem { return s.actors }
+
+// PID returns where commands may be sent as messages, see tokend/messages. They
+// are handed on to the mailbox of the service they are about.
+func (s *System) PID() *actor.PID { return s.router }

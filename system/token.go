@@ -1,0 +1,196 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"tokend/actors/token"
+	"tokend/messages"
+)
+
+// Token returns the service's access token: at once if there is one with at
+// least the service's min_ttl left, else when the acquisition under way has
+// ended. It fails with [messages.ErrUnknownService], [messages.ErrUnavailable],
+// [messages.ErrRejected], [messages.ErrInvalidResponse], [messages.ErrOverloaded],
+// [messages.ErrTimeout] when ctx or the service's time ends first, or
+// [messages.ErrStopped].
+func (s *System) Token(ctx context.Context, service string) (messages.Token, error) {
+	return s.TokenMinTTL(ctx, service, 0)
+}
+
+// TokenMinTTL is [System.Token] for a caller who wants a token that lives for at
+// least minTTL. That is a wish, never a reason to refuse a living token; it
+// counts up to half of the token's lifetime.
+func (s *System) TokenMinTTL(ctx context.Context, service string, minTTL time.Duration) (messages.Token, error) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return messages.Token{}, s.missing(service)
+	}
+	if tok, ok := slot.Cached(minTTL); ok {
+		return tok, nil
+	}
+	return await(ctx, s.callToken(ctx, slot, minTTL), slot)
+}
+
+// await returns the token that was asked for. A caller whose time is up gets a
+// living token with less life than wanted, if there is one.
+func await(ctx context.Context, call token.Pending, slot *token.Slot) (messages.Token, error) {
+	reply := call.Wait(ctx).(*messages.TokenReply)
+	if errors.Is(reply.Err, messages.ErrTimeout) {
+		if tok, ok := slot.Living(); ok {
+			return tok, nil
+		}
+	}
+	return reply.Token, reply.Err
+}
+
+// callToken asks the service's actor for its token.
+func (s *System) callToken(ctx context.Context, slot *token.Slot, minTTL time.Duration) token.Pending {
+	cmd := &messages.GetToken{Service: slot.Name(), MinTTL: minTTL}
+	if deadline, ok := ctx.Deadline(); ok {
+		// On the System's own wall clock, which tests may have stepped.
+		cmd.Deadline = s.env.Clock.Now().Time().Add(time.Until(deadline))
+	}
+	return slot.Call(cmd)
+}
+
+// Tokens returns the tokens of several services, asked for at the same time. The
+// map holds those that could be had; the error joins an [*messages.Error] for
+// each of the others, by name.
+func (s *System) Tokens(ctx context.Context, services ...string) (map[string]messages.Token, error) {
+	tokens, failed := s.TokensByName(ctx, 0, services...)
+	errs := make([]error, 0, len(failed))
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		errs = append(errs, failed[name])
+	}
+	return tokens, errors.Join(errs...)
+}
+
+// TokensByName is [System.Tokens] with a minTTL as for [System.TokenMinTTL] and
+// the errors by name.
+func (s *System) TokensByName(ctx context.Context, minTTL time.Duration, services ...string) (map[string]messages.Token, map[string]error) {
+	tokens := make(map[string]messages.Token, len(services))
+	errs := make(map[string]error)
+	type call struct {
+		slot *token.Slot
+		token.Pending
+	}
+	calls := make(map[string]call)
+	for _, name := range services {
+		if _, asked := calls[name]; asked {
+			continue
+		}
+		slot := s.directory.Lookup(name)
+		if slot == nil {
+			errs[name] = s.missing(name)
+		} else if tok, ok := slot.Cached(minTTL); ok {
+			tokens[name] = tok
+		} else {
+			calls[name] = call{slot, s.callToken(ctx, slot, minTTL)}
+		}
+	}
+	for name, c := range calls {
+		tok, err := await(ctx, c.Pending, c.slot)
+		if err != nil {
+			errs[name] = err
+			continue
+		}
+		tokens[name] = tok
+	}
+	return tokens, errs
+}
+
+// Info returns everything about a service's token but the token, at once.
+func (s *System) Info(_ context.Context, service string) (messages.TokenInfo, error) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return messages.TokenInfo{}, s.missing(service)
+	}
+	return slot.Info(), nil
+}
+
+// List returns the infos of all services, by name, at once.
+func (s *System) List() []messages.TokenInfo { return s.directory.Infos() }
+
+// Expired reports whether the service has no valid token now, at once.
+func (s *System) Expired(service string) (bool, error) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return true, s.missing(service)
+	}
+	return slot.Expired(), nil
+}
+
+// Timeout returns how long one acquisition for the service may take.
+func (s *System) Timeout(service string) (time.Duration, error) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return 0, s.missing(service)
+	}
+	return slot.Options().Policy.Timeout, nil
+}
+
+// Refresh acquires a new token now, past schedule and back-off, and returns the
+// attempt's error. An acquisition that is under way counts as that attempt.
+// Attempts that callers cause are at least a second apart.
+func (s *System) Refresh(ctx context.Context, service string) error {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return s.missing(service)
+	}
+	reply := slot.Call(&messages.RefreshToken{Service: service}).Wait(ctx)
+	return reply.(*messages.TokenInfoReply).Err
+}
+
+// Invalidate says that a resource server refused the token with this
+// fingerprint; the empty one means whatever token is current. It reports whether
+// that token has been given up: not if another is current, if the last
+// invalidation was too recent, or if the IdP has handed the same one out again.
+// It waits for the acquisition it causes.
+func (s *System) Invalidate(ctx context.Context, service, fingerprint string) (bool, error) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return false, s.missing(service)
+	}
+	reply := slot.Call(&messages.InvalidateToken{Service: service, Fingerprint: fingerprint}).Wait(ctx)
+	r := reply.(*messages.InvalidateReply)
+	return r.Invalidated, r.Err
+}
+
+// Subscribe returns a channel of the events of the given services, of all
+// without any. It may be called before Start. The channel is closed when ctx or
+// the System ends; a subscriber who lags far behind misses events.
+func (s *System) Subscribe(ctx context.Context, services ...string) <-chan messages.Event {
+	return s.publisher.Subscribe(ctx, services...)
+}
+
+// Readiness tells whether the System runs and every required service that was
+// needed has a valid token.
+func (s *System) Readiness() messages.Readiness {
+	r := messages.Readiness{Ready: s.stage.Load() == running, Services: []messages.Unready{}}
+	for slot := range s.directory.Sorted() {
+		if !slot.Unready() {
+			continue
+		}
+		r.Ready = false
+		info := slot.Info()
+		u := messages.Unready{Service: info.Service, State: info.State, Since: info.Since}
+		if f := info.LastError; f != nil {
+			u.Class, u.NextTry = f.Class, f.NextTry
+		}
+		r.Services = append(r.Services, u)
+	}
+	return r
+}
+
+// missing returns why there is no such service.
+func (s *System) missing(service string) error {
+	kind := messages.ErrUnknownService
+	if s.stage.Load() != running {
+		kind = messages.ErrStopped
+	}
+	return &messages.Error{Kind: kind, Service: service}
+}

@@ -1,0 +1,126 @@
+package system
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"tokend/messages"
+)
+
+// Transport returns a RoundTripper that adds the service's token to every
+// request, in place of any Authorization header, and sends it with base,
+// [http.DefaultTransport] if nil.
+//
+// The token goes only to the service's hosts, if any are configured, and only
+// over https or to loopback: another request fails with [messages.ErrDenied]. A
+// redirect that leads there, or away from the origin when no hosts are
+// configured, is followed without the token.
+//
+// When the answer is 401 the token is invalidated, and if another one comes of
+// that and the body can be sent again (see [http.Request.GetBody]), the request
+// is sent once more.
+func (s *System) Transport(service string, base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &transport{system: s, service: service, base: base}
+}
+
+type transport struct {
+	system  *System
+	service string
+	base    http.RoundTripper
+}
+
+// RoundTrip sends the request with the service's token. It does not change req.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	allowed, err := t.allowed(req)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	if !allowed {
+		return t.base.RoundTrip(req)
+	}
+	tok, err := t.system.Token(req.Context(), t.service)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(withToken(req, tok))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	return t.again(req, resp, tok)
+}
+
+// allowed reports whether the request may carry the token. It is an error if it
+// may not, unless a redirect led to it.
+func (t *transport) allowed(req *http.Request) (bool, error) {
+	configured := t.system.hostsOf(t.service)
+	redirected := req.Response != nil
+	switch {
+	case !private(req.URL):
+		return false, t.denied(redirected, "a token is sent over https or to loopback only, not to "+origin(req.URL))
+	case len(configured) > 0 && !configured.allow(req.URL):
+		return false, t.denied(redirected, fmt.Sprintf("%s is not one of the service's hosts", req.URL.Host))
+	case len(configured) == 0 && redirected:
+		return origin(first(req).URL) == origin(req.URL), nil
+	default:
+		return true, nil
+	}
+}
+
+func (t *transport) denied(redirected bool, why string) error {
+	if redirected {
+		return nil
+	}
+	return &messages.Error{Kind: messages.ErrDenied, Service: t.service, Cause: fmt.Errorf("%s", why)}
+}
+
+// first returns the request whose redirects led to req.
+func first(req *http.Request) *http.Request {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req
+}
+
+// again sends the request once more with the token that replaces the one that
+// was refused, if there is one and the body can be had again. Else the refusal
+// stands.
+func (t *transport) again(req *http.Request, refused *http.Response, old messages.Token) (*http.Response, error) {
+	ctx := req.Context()
+	// Whether this call or another gave the token up does not matter here.
+	_, _ = t.system.Invalidate(ctx, t.service, old.Fingerprint)
+	tok, err := t.system.Token(ctx, t.service)
+	if err != nil || tok.Fingerprint == old.Fingerprint {
+		return refused, nil
+	}
+	replay := withToken(req, tok)
+	if req.Body != nil && req.Body != http.NoBody {
+		if req.GetBody == nil {
+			return refused, nil
+		}
+		if replay.Body, err = req.GetBody(); err != nil {
+			return refused, nil
+		}
+	}
+	// What is read lets the connection be used again; more is not worth it.
+	_, _ = io.CopyN(io.Discard, refused.Body, 4096)
+	_ = refused.Body.Close()
+	return t.base.RoundTrip(replay)
+}
+
+func withToken(req *http.Request, tok messages.Token) *http.Request {
+	clone := req.Clone(req.Context())
+	clone.Header.Set("Authorization", tok.Header())
+	return clone
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tokend/system/httpapi"
+)
+
+const (
+	defaultAddr = "unix:///run/tokend/tokend.sock"
+	addrEnv     = "TOKEND_ADDR"
+
+	// clientTimeout leaves the node the time to say that a wait was in vain.
+	clientTimeout = httpapi.MaxWait + 5*time.Second
+	// maxAnswer is room for the infos of 100,000 services.
+	maxAnswer = 128 << 20
+)
+
+const addrHelp = `
+
+The node is found by --addr, else by the environment variable TOKEND_ADDR, else
+at unix:///run/tokend/tokend.sock. An address is unix:///path/of/socket or
+http://127.0.0.1:7460.`
+
+// node is a tokend that serves somewhere.
+type node struct {
+	addr   string // as the user gave it
+	base   string // of every URL
+	client *http.Client
+}
+
+func addAddr(cmd *cobra.Command, addr *string) {
+	cmd.Flags().StringVar(addr, "addr", "", "`ADDRESS` of the node")
+}
+
+// findNode applies the rules of addrHelp.
+func (p program) findNode(addr string) (*node, error) {
+	if addr == "" {
+		addr = p.getenv(addrEnv)
+	}
+	if addr == "" {
+		addr = defaultAddr
+	}
+	// No proxy stands between two programs on one machine.
+	transport := &http.Transport{DisableKeepAlives: true}
+	n := &node{addr: addr, base: "http://localhost", client: &http.Client{
+		Transport:     transport,
+		Timeout:       clientTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if path, ok := strings.CutPrefix(addr, "unix://"); ok && strings.HasPrefix(path, "/") {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+		return n, nil
+	}
+	base, err := loopbackURL(addr)
+	n.base = base
+	return n, err
+}
+
+// loopbackURL refuses other machines: a token would cross the network in the
+// clear.
+func loopbackURL(addr string) (string, error) {
+	u, err := url.Parse(addr)
+	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return "", usageError("an address is unix:///path/of/socket or http://127.0.0.1:7460")
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost")
+	}
+	return "http://" + u.Host, nil
+}
+
+// get returns the body of a 200 answer. Any other answer is an error, a
+// *httpapi.Problem if the node says what is wrong.
+func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
+	target := n.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := n.client.Do(r)
+	if err != nil {
+		return nil, n.unreachable(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, n.unreachable(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, n.refusal(resp, body)
+	}
+	return body, nil
+}
+
+func (n *node) unreachable(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return unavailable(fmt.Errorf("no node answers at %s (%w); is tokend serve running there? --addr or %s name another place", n.addr, err, addrEnv))
+}
+
+func (n *node) refusal(resp *http.Response, body []byte) error {
+	var p httpapi.Problem
+	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
+		return unavailable(fmt.Errorf("what answers at %s is no tokend: status %d", n.addr, resp.StatusCode))
+	}
+	return &p
+}
+
+// decode reads an answer of the node.
+func (n *node) decode(body []byte, into any) error {
+	if json.Unmarshal(body, into) != nil {
+		return unavailable(fmt.Errorf("what answers at %s is no tokend, or one of another version", n.addr))
+	}
+	return nil
+}
+
+// servicePath returns the path of a service's resource. A name that has no plain
+// path, such as one with a slash, is nobody's.
+func servicePath(prefix, service string) (string, error) {
+	if service == "" || service == "." || service == ".." || url.PathEscape(service) != service {
+		return "", &httpapi.Problem{Code: httpapi.CodeUnknownService, Detail: fmt.Sprintf("no service can have the name %.64q", service)}
+	}
+	return prefix + service, nil
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tokend/system/httpapi"
+)
+
+const getHelp = `get prints the access token of one service.
+
+  tokend get billing
+  curl -H "$(tokend get billing --output header)" https://api.billing.example/
+
+--min-ttl asks for a token that is good for at least that long. It is a wish: a
+token with less life is printed when no better one can be had now.
+
+--output token   the access token alone
+--output header  the Authorization header, as curl -H takes it
+--output json    what the node answers: token, type, expiry, state, fingerprint` + addrHelp
+
+type getCommand struct {
+	program
+	addr, output string
+	minTTL       time.Duration
+}
+
+func newGet(p program) *cobra.Command {
+	g := &getCommand{program: p}
+	cmd := &cobra.Command{
+		Use:   "get SERVICE",
+		Short: "Print the access token of one service",
+		Long:  getHelp,
+		Args:  usage(oneService),
+		RunE:  func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
+	}
+	addAddr(cmd, &g.addr)
+	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "`LIFE` the token should have left, such as 30s; 0: the service's min_ttl")
+	cmd.Flags().StringVar(&g.output, "output", "token", "`FORMAT`: token, header or json")
+	return cmd
+}
+
+func (g *getCommand) run(ctx context.Context, service string) error {
+	if err := oneOf(g.output, "token", "header", "json"); err != nil {
+		return err
+	}
+	if g.minTTL < 0 {
+		return usageError("--min-ttl cannot be negative")
+	}
+	n, err := g.findNode(g.addr)
+	if err != nil {
+		return err
+	}
+	path, err := servicePath("/v1/token/", service)
+	if err != nil {
+		return err
+	}
+	query := url.Values{}
+	if g.minTTL > 0 {
+		query.Set("min_ttl", g.minTTL.String())
+	}
+	body, err := n.get(ctx, path, query)
+	if err != nil {
+		return err
+	}
+	if g.output == "json" {
+		return g.pass(body)
+	}
+	var token httpapi.Token
+	if err := n.decode(body, &token); err != nil {
+		return err
+	}
+	return g.print(token)
+}
+
+func (g *getCommand) print(token httpapi.Token) error {
+	text := token.AccessToken.Reveal()
+	if g.output == "header" {
+		text = "Authorization: " + token.TokenType + " " + text
+	}
+	_, err := fmt.Fprintln(g.stdout, text)
+	return err
+}
+
+// pass prints an answer as it came.
+func (p program) pass(body []byte) error {
+	_, err := fmt.Fprintf(p.stdout, "%s\n", body)
+	return err
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tokend/system/httpapi"
+)
+
+const infoHelp = `info prints everything about a service's token but the token: state, lifetime,
+when it is renewed, its fingerprint, what went wrong last, and counters.
+
+--output json prints what the node answers.` + addrHelp
+
+func newInfo(p program) *cobra.Command {
+	var addr, output string
+	cmd := &cobra.Command{
+		Use:   "info SERVICE",
+		Short: "Print everything about a service's token but the token",
+		Long:  infoHelp,
+		Args:  usage(oneService),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.info(cmd.Context(), addr, output, args[0])
+		},
+	}
+	addAddr(cmd, &addr)
+	addOutput(cmd, &output)
+	return cmd
+}
+
+func (p program) info(ctx context.Context, addr, output, service string) error {
+	path, err := servicePath("/v1/services/", service)
+	if err != nil {
+		return err
+	}
+	var info httpapi.TokenInfo
+	if err := p.show(ctx, addr, output, path, &info); err != nil || output == "json" {
+		return err
+	}
+	return p.paintFor(p.stdout).table(p.stdout, infoRows(info, time.Now()))
+}
+
+// infoRows leaves out what the service does not have.
+func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
+	all := [][]string{
+		{"service", info.Service},
+		{"provider", info.Provider},
+		{"state", info.State},
+		{"expires", point(info.ExpiresAt, expiry(info, now))},
+		{"refresh", point(info.RefreshAt, from(info.RefreshAt, now))},
+		{"warning", point(info.WarnAt, from(info.WarnAt, now))},
+		{"created", point(info.CreatedAt, from(info.CreatedAt, now))},
+		{"lead", info.RefreshThreshold},
+		{"type", info.TokenType},
+		{"scopes", strings.Join(info.Scopes, " ")},
+		{"generation", strconv.FormatUint(info.Generation, 10)},
+		{"fingerprint", info.Fingerprint},
+		{"settings", settings(info)},
+		{"last error", lastError(info.LastError, now)},
+		{"answered", fmt.Sprintf("%d at once, %d after waiting or not at all", info.Counters.Hits, info.Counters.Misses)},
+		{"acquired", fmt.Sprintf("%d, %d attempts failed", info.Counters.Refreshes, info.Counters.Failures)},
+	}
+	var rows [][]string
+	for _, row := range all {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// point tells a time both ways.
+func point(t time.Time, relative string) string {
+	if t.IsZero() {
+		return relative
+	}
+	return relative + " (" + t.Local().Format(time.DateTime) + ")"
+}
+
+func settings(info httpapi.TokenInfo) string {
+	var words []string
+	if info.Required {
+		words = append(words, "required")
+	}
+	if info.Eager {
+		words = append(words, "eager")
+	}
+	return strings.Join(words, ", ")
+}
+
+func lastError(f *httpapi.Failure, now time.Time) string {
+	if f == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s: %s (attempt %d, %s", f.Class, f.Text, f.Attempts, from(f.At, now))
+	if !f.NextTry.IsZero() {
+		text += ", next try " + from(f.NextTry, now)
+	}
+	return text + ")"
+}

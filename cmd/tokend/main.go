@@ -1,0 +1,21 @@
+// Command tokend keeps the access tokens of many services fresh and hands them to
+// programs on the same machine: see tokend --help.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(realMain()) }
+
+// realMain ends when the first signal has been obeyed. The handler is gone by
+// then, so that a second signal ends the process at once.
+func realMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+}

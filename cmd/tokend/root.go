@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// program is what the commands have of the world around them.
+type program struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, p program, args []string) int {
+	root := newRoot(p)
+	root.SetArgs(args)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	return report(p.stderr, root.ExecuteContext(ctx))
+}
+
+const rootHelp = `tokend keeps the access tokens of many services fresh and hands them out.
+
+It asks each service's identity provider for a token, renews it long before it
+expires, and answers programs in any language over a Unix socket or a loopback
+port. A program asks when it needs a token and never waits for a renewal.
+
+To see it work, without any configuration:
+
+  tokend dev
+
+To run it, write a configuration, check it, serve, and ask:
+
+  tokend check --config tokend.yaml
+  tokend serve --config tokend.yaml
+  tokend get billing
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage or configuration. Errors go to stderr,
+as "tokend: CODE: detail".`
+
+func newRoot(p program) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tokend COMMAND",
+		Short:         "Keeps access tokens fresh and hands them out",
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usage(knownCommand),
+		RunE:          func(*cobra.Command, []string) error { return usageError("a command is missing; see tokend --help") },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
+	})
+	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p), newVersion(p))
+	return root
+}
+
+// knownCommand is asked about the words that name no command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("%s", text)
+}
+
+// usage makes what check complains about a usage error.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
+		}
+		return nil
+	}
+}
+
+// oneService wants the name of one service.
+func oneService(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("exactly one service must be named, not %d", len(args))
+	}
+	return nil
+}

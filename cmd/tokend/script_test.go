@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tokend": main})
+}
+
+// TestScripts runs the stories in testdata. They have an IdP at $IDP, a place for
+// a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
+// must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
+// sends a signal to what runs in the background, "insist" sends SIGINT until that
+// has ended, "hanging" waits until the IdP holds a request.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		Setup:               setup,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
+		},
+	})
+}
+
+func setup(env *testscript.Env) error {
+	dir, err := os.MkdirTemp("", "tokend") // $WORK is too long for a socket
+	if err != nil {
+		return err
+	}
+	handler := newIdP()
+	idp := httptest.NewServer(handler)
+	env.Defer(func() {
+		idp.Close()
+		_ = os.RemoveAll(dir)
+	})
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	env.Values[idpKey{}] = handler
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // else every command takes a second
+	env.Setenv("PORT", port)
+	env.Setenv("IDP", idp.URL)
+	env.Setenv("SOCK", filepath.Join(dir, "s"))
+	env.Setenv("SECRET", "pass-for-the-tests")
+	return nil
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort() (string, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+type idpKey struct{}
+
+// testIdP answers at /token with a new token each time, at /broken with an error,
+// and at /hang not at all.
+type testIdP struct {
+	http.ServeMux
+	count, hanging atomic.Int64
+}
+
+func newIdP() *testIdP {
+	idp := &testIdP{}
+	idp.HandleFunc("POST /token", idp.token)
+	idp.HandleFunc("POST /broken", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	idp.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // only then the server notices that the client is gone
+		idp.hanging.Add(1)
+		<-r.Context().Done()
+	})
+	return idp
+}
+
+func (i *testIdP) token(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if _, secret, _ := r.BasicAuth(); secret != "pass-for-the-tests" {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = fmt.Fprint(w, `{"error":"invalid_client"}`)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"Bearer","expires_in":3600,"scope":"read"}`, i.count.Add(1))
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// send sends a signal to all that runs in the background.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	if neg || len(args) != 1 || signals[args[0]] == nil {
+		ts.Fatalf("usage: send HUP|INT|TERM")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(signals[args[0]]))
+	}
+}
+
+// insist sends SIGINT to the first command in the background until it has ended.
+func insist(ts *testscript.TestScript, _ bool, _ []string) {
+	until(ts, "the process does not end", func() bool {
+		return errors.Is(ts.BackgroundCmds()[0].Process.Signal(os.Interrupt), os.ErrProcessDone)
+	})
+}
+
+// hanging waits until the IdP has a request that it does not answer.
+func hanging(ts *testscript.TestScript, _ bool, _ []string) {
+	idp := ts.Value(idpKey{}).(*testIdP)
+	until(ts, "nobody asks the IdP", func() bool { return idp.hanging.Load() > 0 })
+}
+
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready ADDR")
+	}
+	network, address, _ := strings.Cut(args[0], "://")
+	until(ts, "nobody listens at "+args[0], func() bool {
+		conn, err := new(net.Dialer).DialContext(context.Background(), network, address)
+		return err == nil && conn.Close() == nil
+	})
+}
+
+// until tries again until cond holds. The time only bounds a test that fails.
+func until(ts *testscript.TestScript, otherwise string, cond func() bool) {
+	tick, end := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-end:
+			ts.Fatalf("%s", otherwise)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"tokend/config"
+	"tokend/system"
+	"tokend/system/httpapi"
+)
+
+const serveHelp = `serve runs a node: it keeps the tokens of all configured services fresh and
+answers on every listen address.
+
+  tokend serve --config tokend.yaml
+  tokend serve --config tokend.yaml --listen unix:///tmp/t.sock --log-level debug
+
+--listen replaces the listen addresses of the configuration and may be repeated:
+unix:///path/of/socket, which is for its owner only unless the configuration says
+otherwise, or tcp://127.0.0.1:7460, which every local process can use.
+
+SIGTERM or SIGINT stops the node: it is no longer ready, requests under way are
+answered, and it ends. A second signal ends it at once. The log goes to stderr.`
+
+type serveCommand struct {
+	program
+	file string
+}
+
+func newServe(p program) *cobra.Command {
+	s := &serveCommand{program: p}
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run a node",
+		Long:  serveHelp,
+		Args:  usage(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.Flags()) },
+	}
+	addConfig(cmd, &s.file)
+	cmd.Flags().StringArray("listen", nil, "`ADDRESS` to serve on; may be repeated")
+	cmd.Flags().String("log-level", "", "`LEVEL`: error, warn, info or debug")
+	cmd.Flags().String("log-format", "", "`FORMAT`: text or json")
+	return cmd
+}
+
+func addConfig(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "configuration `FILE`")
+}
+
+func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
+	cfg, err := s.load(flags)
+	if err != nil {
+		return err
+	}
+	log := newLogger(s.stderr, cfg.Log)
+	sys, err := system.New(cfg, system.WithLogger(log))
+	if err != nil {
+		return s.invalidConfig(err)
+	}
+	signal.Ignore(syscall.SIGHUP) // a terminal that is closed does not stop a node
+	srv, err := openServer(ctx, sys, endpoints(cfg), cfg.Hosts, log)
+	if err != nil {
+		return unavailable(err)
+	}
+	warnOfTCP(srv, log)
+	return srv.run(ctx)
+}
+
+func (s *serveCommand) load(flags *pflag.FlagSet) (*config.Config, error) {
+	if s.file == "" {
+		return nil, usageError("--config FILE is missing; see tokend serve --help")
+	}
+	cfg, err := config.Load(s.file, config.WithFlags(layer(flags)))
+	if err != nil {
+		return nil, s.invalidConfig(err)
+	}
+	return cfg, nil
+}
+
+// layer returns the flags that were given, by their keys in the configuration.
+func layer(flags *pflag.FlagSet) map[string]any {
+	given := map[string]any{}
+	flags.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "listen":
+			given["listen"], _ = flags.GetStringArray(f.Name)
+		case "log-level", "log-format":
+			given[strings.Replace(f.Name, "-", ".", 1)] = f.Value.String()
+		}
+	})
+	return given
+}
+
+func endpoints(cfg *config.Config) []httpapi.Endpoint {
+	all := make([]httpapi.Endpoint, len(cfg.Listen))
+	for i, l := range cfg.Listen {
+		all[i] = httpapi.Endpoint{Address: l.Address, Mode: fs.FileMode(l.Mode), Group: l.Group}
+	}
+	return all
+}
+
+// warnOfTCP says what a loopback port means.
+func warnOfTCP(s *server, log logrus.FieldLogger) {
+	for _, d := range s.doors {
+		if d.listener.Addr().Network() != "unix" {
+			log.WithField(fieldAddress, address(d.listener)).
+				Warn("every process on this machine can get every token at this address; a Unix socket is for its owner only")
+		}
+	}
+}
+
+// newLogger returns a logger that writes to w; the configuration is valid.
+func newLogger(w io.Writer, cfg config.Log) *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(w)
+	if level, err := logrus.ParseLevel(cfg.Level); err == nil {
+		log.SetLevel(level)
+	}
+	if cfg.Format == "json" {
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
+	return log
+}

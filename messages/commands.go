@@ -60,8 +60,16 @@ type InvalidateToken struct {
 // [ServicesReply].
 type ListServices struct{}
 
+// Unlogged is embedded in messages that may come after their receiver's end
+// without harm: protoactor does not log them as dead letters.
+type Unlogged struct{}
+
+// IgnoreDeadLetterLogging marks the message for protoactor.
+func (Unlogged) IgnoreDeadLetterLogging() {}
+
 // TokenReply answers [GetToken]. Token is valid if Err is nil.
 type TokenReply struct {
+	Unlogged
 	Token Token
 	Err   error
 }
@@ -69,6 +77,7 @@ type TokenReply struct {
 // TokensReply answers [GetTokens]: every name asked for is a key of one of the
 // two maps.
 type TokensReply struct {
+	Unlogged
 	Tokens map[string]Token
 	Errs   map[string]error
 }
@@ -76,6 +85,7 @@ type TokensReply struct {
 // TokenInfoReply answers [GetTokenInfo] and [RefreshToken]. Info is filled in
 // also when Err says that a refresh failed.
 type TokenInfoReply struct {
+	Unlogged
 	Info TokenInfo
 	Err  error
 }
@@ -85,12 +95,16 @@ type TokenInfoReply struct {
 // because the last invalidation was too recent or nothing may be acquired now,
 // and when the IdP handed the same token out again.
 type InvalidateReply struct {
+	Unlogged
 	Invalidated bool
 	Err         error
 }
 
 // ServicesReply answers [ListServices], sorted by name.
-type ServicesReply struct{ Services []TokenInfo }
+type ServicesReply struct {
+	Unlogged
+	Services []TokenInfo
+}
 
 func (*GetToken) command()        {}
 func (*GetTokens) command()       {}
@@ -116,21 +130,6 @@ func (*TokensReply) reply()     {}
 func (*TokenInfoReply) reply()  {}
 func (*InvalidateReply) reply() {}
 func (*ServicesReply) reply()   {}
-
-// IgnoreDeadLetterLogging keeps a reply whose asker is gone out of the log.
-func (*TokenReply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a reply whose asker is gone out of the log.
-func (*TokensReply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a reply whose asker is gone out of the log.
-func (*TokenInfoReply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a reply whose asker is gone out of the log.
-func (*InvalidateReply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a reply whose asker is gone out of the log.
-func (*ServicesReply) IgnoreDeadLetterLogging() {}
 
 // ReplyError returns the reply that answers command with err and nothing else.
 func ReplyError(command Command, err error) Reply {

@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,13 +35,6 @@ func TestP1NeverADeadTokenByAnyDoor(t *testing.T) {
 		})
 	}
 }
-
-// steppable is a wall clock that tests step.
-type steppable struct{ offset atomic.Int64 }
-
-func (c *steppable) now() time.Time        { return time.Now().Add(time.Duration(c.offset.Load())) }
-func (c *steppable) step(d time.Duration)  { c.offset.Add(int64(d)) }
-func (c *steppable) option() system.Option { return system.WithClock(c.now) }
 
 // In these tests the token lives for two hours and the clock is stepped half an
 // hour after its birth.

@@ -291,3 +291,45 @@ func browse(w *world, services int, long time.Duration) {
 		time.Sleep(rand.N(14 * time.Second))
 	}
 }
+
+func TestP4ALateRefreshTokenIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp := idptest.New()
+		var told []string
+		late := func(ctx context.Context, call idptest.Call) (provider.Result, error) {
+			return idptest.Deaf(15*time.Second, idptest.Stateful(time.Hour, "rotated"))(ctx, call)
+		}
+		fails := func(ctx context.Context, call idptest.Call) (provider.Result, error) {
+			told = append(told, string(call.Previous.Bytes()))
+			return idptest.Fail(messages.ClassTransient)(ctx, call)
+		}
+		idp.Play(billing, late, fails)
+		w := begin(t, idp, setup{deaf: true})
+		_, _ = w.sys.Token(t.Context(), billing)
+		pass(3 * time.Hour)
+		if len(told) == 0 || told[len(told)-1] != "rotated" {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+func TestP4ATokenThatIsProlongedIsANewGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp := idptest.New()
+		idp.Play(billing, idptest.Prolonged(time.Hour))
+		w := begin(t, idp, setup{})
+		tape := w.tape()
+		first := w.token(billing)
+		pass(10 * time.Hour)
+		tok := w.token(billing)
+		if tok.Fingerprint != first.Fingerprint || tok.Generation != uint64(idp.Count(billing)) || !tok.ExpiresAt.After(first.ExpiresAt) {
+			t.Errorf("%v until %v after %d calls", tok, tok.ExpiresAt, idp.Count(billing))
+		}
+		if n := idp.Count(billing); n < 13 || n > 16 {
+			t.Errorf("%d acquisitions in ten hours", n)
+		}
+		if n := len(taped[*messages.TokenRefreshed](tape)); n != idp.Count(billing)-1 {
+			t.Errorf("%d refreshes published", n)
+		}
+	})
+}

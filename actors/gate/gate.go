@@ -16,10 +16,13 @@ package gate
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+
+	"tokend/messages"
 )
 
 // Acquire asks for a place. The sender gets [Granted].
 type Acquire struct {
+	messages.Unlogged
 	Service string
 	Flight  uint64
 	Waiting bool // callers wait for this acquisition
@@ -27,25 +30,20 @@ type Acquire struct {
 }
 
 // Granted tells that the flight has its place.
-type Granted struct{ Flight uint64 }
+type Granted struct {
+	messages.Unlogged
+	Flight uint64
+}
 
 // Release gives up a flight's place, or its wait for one.
 type Release struct {
+	messages.Unlogged
 	Service string
 	Flight  uint64
 }
 
 // SetLimit changes the number of places.
 type SetLimit struct{ Limit int }
-
-// IgnoreDeadLetterLogging keeps messages to a gate that has stopped out of the log.
-func (*Acquire) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps messages to an actor that has stopped out of the log.
-func (*Granted) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps messages to a gate that has stopped out of the log.
-func (*Release) IgnoreDeadLetterLogging() {}
 
 // Props returns the properties of a gate with limit places.
 func Props(limit int, opts ...actor.PropsOption) *actor.Props {

@@ -56,7 +56,7 @@ func (p *Publisher) Publish(e messages.Event) {
 		p.dropped.Add(1)
 		return
 	}
-	p.root.Send(p.pid, &publish{e})
+	p.root.Send(p.pid, &publish{event: e})
 }
 
 // Dropped returns how many events were dropped because too many waited.
@@ -75,10 +75,10 @@ func (p *Publisher) Stop() {
 // Done is closed when the actor has stopped.
 func (p *Publisher) Done() <-chan struct{} { return p.done }
 
-type publish struct{ event messages.Event }
-
-// IgnoreDeadLetterLogging keeps an event that comes after the end out of the log.
-func (*publish) IgnoreDeadLetterLogging() {}
+type publish struct {
+	messages.Unlogged
+	event messages.Event
+}
 
 // publisherActor is the actor's side of a Publisher. It holds nothing of its
 // own, so a new incarnation goes on where the last one was.

@@ -35,12 +35,10 @@ const wellAfter = time.Minute
 
 // startAgain tells the supervisor that a fallen actor's pause is over.
 type startAgain struct {
+	messages.Unlogged
 	service string
 	epoch   uint64
 }
-
-// IgnoreDeadLetterLogging keeps a restart that comes after the end out of the log.
-func (*startAgain) IgnoreDeadLetterLogging() {}
 
 // HandleFailure is called on the supervisor's goroutine when a child has
 // panicked. The child's mailbox is closed until it is restarted.
@@ -76,7 +74,7 @@ func (s *supervisor) fallen(c actor.Context, slot *token.Slot, reason string, ag
 	}
 	slot.Down(now.Add(f.pause))
 	f.stop()
-	root, self, due := c.ActorSystem().Root, c.Self(), &startAgain{slot.Name(), f.epoch}
+	root, self, due := c.ActorSystem().Root, c.Self(), &startAgain{service: slot.Name(), epoch: f.epoch}
 	f.timer = time.AfterFunc(f.pause, func() { root.Send(self, due) })
 }
 

@@ -17,18 +17,13 @@ import (
 // options are the very same pointer as before are left alone. The reply comes
 // when what was removed is gone, and tells which services could not be started.
 type Apply struct {
+	messages.Unlogged
 	Services map[string]*token.Options
 	Reply    chan<- error // with room for one
 }
 
 // Stop ends all services and then the supervisor, see [Options].
-type Stop struct{}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*Apply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*Stop) IgnoreDeadLetterLogging() {}
+type Stop struct{ messages.Unlogged }
 
 // Options are what a supervisor needs.
 type Options struct {
@@ -243,10 +238,7 @@ type watch struct {
 	timer *time.Timer
 }
 
-type tick struct{}
-
-// IgnoreDeadLetterLogging keeps a tick that comes after the end out of the log.
-func (*tick) IgnoreDeadLetterLogging() {}
+type tick struct{ messages.Unlogged }
 
 const (
 	watchEvery = 5 * time.Second

@@ -11,37 +11,23 @@ import (
 // Call is a command from ordinary code: the reply goes into a channel, which
 // costs a tenth of what a PID costs that somebody waits behind.
 type Call struct {
+	messages.Unlogged
 	Command messages.ServiceCommand
 	Reply   chan<- messages.Reply // with room for one
 }
 
 // Reconfigured tells the actor that its slot has new options.
-type Reconfigured struct{}
+type Reconfigured struct{ messages.Unlogged }
 
 // ClockMoved tells the actor that the wall clock was stepped, or that the
 // machine slept, so that its timer may be wrong.
-type ClockMoved struct{}
+type ClockMoved struct{ messages.Unlogged }
 
 // These come from the actor itself, and never from outside.
 type (
-	wake   struct{} // the timer fired
-	landed struct{} // a flight has left its outcome in the slot
+	wake   struct{ messages.Unlogged } // the timer fired
+	landed struct{ messages.Unlogged } // a flight has left its outcome in the slot
 )
-
-// IgnoreDeadLetterLogging keeps a call that comes after the end out of the log.
-func (*Call) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*Reconfigured) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*ClockMoved) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*wake) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps a message that comes after the end out of the log.
-func (*landed) IgnoreDeadLetterLogging() {}
 
 // What callers are told about the actor itself.
 var (

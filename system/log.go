@@ -25,6 +25,7 @@ const (
 	fieldNextTry     = "next_try"
 	fieldTook        = "took"
 	fieldRestarts    = "restarts"
+	fieldDropped     = "dropped"
 )
 
 // newActorSystem returns an actor system of our own that logs to log. What
@@ -56,6 +57,14 @@ func eventLog(log *logrus.Logger) func(messages.Event) {
 		}
 		level, text := describe(e, fields)
 		log.WithFields(fields).Log(level, text)
+	}
+}
+
+// dropLog returns what says that events got lost. It comes with the next event
+// that does not: the log is then still no longer than it can be written.
+func dropLog(log *logrus.Logger) func(uint64) {
+	return func(total uint64) {
+		log.WithField(fieldDropped, total).Warn("events dropped: whoever listens to them, or the log's reader, is too slow")
 	}
 }
 

@@ -86,7 +86,7 @@ func (s *System) wire(b *build) error {
 		return err
 	}
 	root := s.actors.Root
-	s.publisher = publisher.New(root, eventLog(s.options.log))
+	s.publisher = publisher.New(root, publisher.Listener{Event: eventLog(s.options.log), Dropped: dropLog(s.options.log)})
 	s.router = s.actors.NewLocalPID(s.options.routerID())
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
 	s.gates = gates{root: root, prefix: s.options.id("gate/"), limit: b.limits.InFlightPerHost, props: s.rootProps()}

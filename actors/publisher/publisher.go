@@ -23,18 +23,25 @@ const Limit = 10_000
 type Publisher struct {
 	Hub
 
-	root    *actor.RootContext
-	pid     *actor.PID
-	log     func(messages.Event)
-	pending atomic.Int64
-	dropped atomic.Uint64
-	done    chan struct{}
+	Listener
+
+	root     *actor.RootContext
+	pid      *actor.PID
+	pending  atomic.Int64
+	dropped  atomic.Uint64
+	reported uint64 // of those dropped; the actor's
+	done     chan struct{}
 }
 
-// New returns a Publisher that is not started yet. It calls log for every event,
-// on the actor's goroutine.
-func New(root *actor.RootContext, log func(messages.Event)) *Publisher {
-	return &Publisher{root: root, log: log, done: make(chan struct{})}
+// Listener is told first, on the actor's goroutine.
+type Listener struct {
+	Event   func(messages.Event) // of every event
+	Dropped func(total uint64)   // when events were dropped that it was not told of
+}
+
+// New returns a Publisher that is not started yet.
+func New(root *actor.RootContext, l Listener) *Publisher {
+	return &Publisher{root: root, Listener: l, done: make(chan struct{})}
 }
 
 // Start spawns the actor. It must be called once, before Publish.
@@ -58,9 +65,6 @@ func (p *Publisher) Publish(e messages.Event) {
 	}
 	p.root.Send(p.pid, &publish{event: e})
 }
-
-// Dropped returns how many events were dropped because too many waited.
-func (p *Publisher) Dropped() uint64 { return p.dropped.Load() }
 
 // Stop publishes what waits and then stops the actor; Done is closed after that.
 func (p *Publisher) Stop() {
@@ -89,7 +93,11 @@ func (a *publisherActor) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *publish:
 		a.pending.Add(-1)
-		a.log(m.event)
+		if total := a.dropped.Load(); total != a.reported {
+			a.reported = total
+			a.Dropped(total)
+		}
+		a.Event(m.event)
 		a.deliver(m.event)
 		c.ActorSystem().EventStream.Publish(m.event)
 	case *actor.Stopped:

@@ -113,3 +113,34 @@ func TestCachedBringsOneTokenUntilItDies(t *testing.T) {
 		}
 	})
 }
+
+func TestStepsSayOfALifetimeWhatTheyAreToSay(t *testing.T) {
+	tests := map[string]struct {
+		step idptest.Step
+		want provider.Result // without its token
+	}{
+		"a token":                 {idptest.Token(time.Hour), provider.Result{Lifetime: time.Hour}},
+		"one that never dies":     {idptest.Immortal(), provider.Result{NoExpiry: true}},
+		"one that says nothing":   {idptest.Bare(), provider.Result{}},
+		"one that is prolonged":   {idptest.Prolonged(time.Hour), provider.Result{Lifetime: time.Hour}},
+		"one by a clock too fast": {idptest.Dated(time.Hour, time.Minute), provider.Result{ExpiresAt: start.Add(61 * time.Minute), Date: start.Add(time.Minute)}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp := idptest.New()
+				idp.Play("a", tc.step)
+				got, err := acquire(t, idp, "a")
+				if err != nil || got.AccessToken.IsZero() {
+					t.Fatalf("no token: %v", err)
+				}
+				if got.Lifetime != tc.want.Lifetime || got.NoExpiry != tc.want.NoExpiry || !got.ExpiresAt.Equal(tc.want.ExpiresAt) || !got.Date.Equal(tc.want.Date) {
+					t.Errorf("lifetime %v, expires %v by %v", got.Lifetime, got.ExpiresAt, got.Date)
+				}
+			})
+		})
+	}
+}
+
+// start is what a bubble's clock shows at first.
+var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

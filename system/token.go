@@ -170,7 +170,7 @@ func (s *System) Subscribe(ctx context.Context, services ...string) <-chan messa
 // Readiness tells whether the System runs and every required service that was
 // needed has a valid token.
 func (s *System) Readiness() messages.Readiness {
-	r := messages.Readiness{Ready: s.stage.Load() == running, Services: []messages.Unready{}}
+	r := messages.Readiness{Ready: s.running(), Services: []messages.Unready{}}
 	for slot := range s.directory.Sorted() {
 		if !slot.Unready() {
 			continue
@@ -189,8 +189,19 @@ func (s *System) Readiness() messages.Readiness {
 // missing returns why there is no such service.
 func (s *System) missing(service string) error {
 	kind := messages.ErrUnknownService
-	if s.stage.Load() != running {
+	if !s.running() {
 		kind = messages.ErrStopped
 	}
 	return &messages.Error{Kind: kind, Service: service}
+}
+
+// running reports whether the System was started, and neither stopped nor had
+// its supervisor stopped by its host.
+func (s *System) running() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return s.stage.Load() == running
+	}
 }

@@ -30,6 +30,8 @@ type Publisher struct {
 	pending  atomic.Int64
 	dropped  atomic.Uint64
 	reported uint64 // of those dropped; the actor's
+	ending   atomic.Bool
+	spawn    func() error
 	done     chan struct{}
 }
 
@@ -47,12 +49,14 @@ func New(root *actor.RootContext, l Listener) *Publisher {
 // Start spawns the actor. It must be called once, before Publish.
 func (p *Publisher) Start(name string, opts ...actor.PropsOption) error {
 	props := actor.PropsFromProducer(func() actor.Actor { return (*publisherActor)(p) }, opts...)
-	pid, err := p.root.SpawnNamed(props, name)
-	if err != nil {
+	p.spawn = func() error {
+		pid, err := p.root.SpawnNamed(props, name)
+		if err == nil && p.pid == nil {
+			p.pid = pid
+		}
 		return err
 	}
-	p.pid = pid
-	return nil
+	return p.spawn()
 }
 
 // Publish hands an event over without waiting. When too many wait already, it is
@@ -73,6 +77,7 @@ func (p *Publisher) Stop() {
 		close(p.done)
 		return
 	}
+	p.ending.Store(true)
 	p.root.Poison(p.pid)
 }
 
@@ -101,7 +106,20 @@ func (a *publisherActor) Receive(c actor.Context) {
 		a.deliver(m.event)
 		c.ActorSystem().EventStream.Publish(m.event)
 	case *actor.Stopped:
-		a.Close()
-		close(a.done)
+		a.onStopped()
 	}
+}
+
+// onStopped ends the Publisher, unless somebody else stopped the actor: then it
+// is spawned anew. What was in its mailbox is lost.
+func (a *publisherActor) onStopped() {
+	if !a.ending.Load() {
+		lost := a.pending.Swap(0)
+		a.dropped.Add(uint64(max(lost, 0)))
+		if a.spawn() == nil {
+			return
+		}
+	}
+	a.Close()
+	close(a.done)
 }

@@ -121,6 +121,22 @@ func TestWhatDoesNotFitTheQueueIsDroppedAndCounted(t *testing.T) {
 	})
 }
 
+func TestAPublisherStoppedBySomebodyElseComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, system, logged := start(t)
+		events := p.Subscribe(t.Context())
+		system.Root.Stop(system.NewLocalPID("publisher"))
+		synctest.Wait()
+		p.Publish(event("billing"))
+		synctest.Wait()
+		if logged.Load() != 1 || len(events) != 1 {
+			t.Errorf("logged %d, delivered %d", logged.Load(), len(events))
+		}
+		p.Stop()
+		<-p.Done()
+	})
+}
+
 func TestStopWithoutStart(t *testing.T) {
 	p := New(actor.NewActorSystem().Root, Listener{})
 	events := p.Subscribe(t.Context())

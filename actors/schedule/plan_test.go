@@ -210,3 +210,18 @@ func TestAttemptTimeout(t *testing.T) {
 		})
 	}
 }
+
+func TestTheRollOfAPlanCanBeHadAgain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		life, policy := anyLife().Draw(t, "life"), anyPolicy().Draw(t, "policy")
+		plan := schedule.NewPlan(life, policy, anyRoll().Draw(t, "roll"))
+		roll := schedule.Roll(schedule.NewPlan(life, policy, 0), plan.Refresh)
+		if roll < 0 || roll > 1 {
+			t.Fatalf("a roll of %v", roll)
+		}
+		again := schedule.NewPlan(life, policy, roll)
+		if moved := (again.Refresh - plan.Refresh).Abs(); moved > 2*time.Nanosecond {
+			t.Fatalf("refresh at %v, and made anew at %v", plan.Refresh, again.Refresh)
+		}
+	})
+}

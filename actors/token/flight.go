@@ -49,6 +49,16 @@ func (k *keeper) queueUp(c actor.Context) {
 	})
 }
 
+// onNoGate goes on without a place when there is no gate any more: somebody has
+// stopped it.
+func (k *keeper) onNoGate(c actor.Context) {
+	if k.state().flight.phase == queued {
+		k.env.Log.WithField("service", k.slot.name).Warn("no gate bounds acquisitions: its actor was stopped")
+		k.fly(c)
+		k.settle(c)
+	}
+}
+
 // hasten tells the gate that somebody waits now for a flight in its queue.
 func (k *keeper) hasten(c actor.Context) {
 	if k.state().flight.phase == queued && len(k.waiting.queue) == 1 {
@@ -150,7 +160,7 @@ type landing struct {
 // gate back and tells the actor.
 func (t *trip) run(ctx context.Context) {
 	l := t.acquire(ctx)
-	l.flight, l.asked = t.flight, t.asked
+	l.flight = t.flight
 	t.slot.leave(l)
 	if t.gate != nil {
 		t.env.Root.Send(t.gate, &gate.Release{Service: t.slot.name, Flight: t.flight})
@@ -192,8 +202,9 @@ func (t *trip) acquire(ctx context.Context) *landing {
 // accept turns a provider's result into an outcome.
 func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 	answered := t.env.Clock.Now()
-	life, expires, perr := provider.Lifetime(res, t.asked.Time(), answered.Time(), t.options.DefaultTTL)
-	took := t.took(answered)
+	took := answered.Elapsed(t.asked)
+	asked := answered.Add(-took) // by the wall clock of now, whatever was done to it meanwhile
+	life, expires, perr := provider.Lifetime(res, asked.Time(), answered.Time(), t.options.DefaultTTL)
 	switch {
 	case perr != nil:
 		return t.failed(perr)
@@ -205,7 +216,7 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 	}
 	text := res.AccessToken.Reveal()
 	l := &landing{
-		took: took, life: life, kind: res.Type, scopes: res.Scopes,
+		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
 		fingerprint: messages.Fingerprint(text),
 		box:         t.seal("access_token", t.generation, res.AccessToken),
 	}
@@ -230,9 +241,5 @@ func (t *trip) seal(part string, generation uint64, secret messages.Secret) vaul
 }
 
 func (t *trip) failed(err *provider.Error) *landing {
-	return &landing{err: err, took: t.took(t.env.Clock.Now())}
+	return &landing{err: err, took: t.env.Clock.Now().Elapsed(t.asked)}
 }
-
-// took returns how long the trip has taken, by the monotonic clock: Until would
-// take a step of the wall clock for time.
-func (t *trip) took(now schedule.Instant) time.Duration { return now.Elapsed(t.asked) }

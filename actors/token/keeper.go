@@ -40,6 +40,8 @@ func (k *keeper) Receive(c actor.Context) {
 		k.onLanded(c)
 	case *gate.Granted:
 		k.onGranted(c, m)
+	case *actor.DeadLetterResponse:
+		k.onNoGate(c)
 	case *Reconfigured:
 		k.onReconfigured(c)
 	case *ClockMoved:

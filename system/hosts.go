@@ -15,7 +15,11 @@ type hosts []string
 func newHosts(names []string) hosts {
 	h := make(hosts, 0, len(names))
 	for _, name := range names {
-		h = append(h, strings.ToLower(name))
+		name = strings.ToLower(name)
+		if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+			name = name[1 : len(name)-1] // an IPv6 address without a port
+		}
+		h = append(h, name)
 	}
 	return h
 }

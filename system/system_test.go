@@ -248,7 +248,7 @@ func TestErrorsHaveTheirGRPCCodes(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	h := newHosts([]string{"api.example", "Files.example:8443"})
+	h := newHosts([]string{"api.example", "Files.example:8443", "[2001:DB8::1]", "[2001:db8::2]:8443"})
 	tests := map[string]bool{
 		"https://api.example/":             true,
 		"https://API.example:9000/x":       true,
@@ -257,6 +257,10 @@ func TestHosts(t *testing.T) {
 		"https://evil.example/api.example": false,
 		"https://api.example.evil/":        false,
 		"https://api.example@evil/":        false,
+		"https://[2001:db8::1]/":           true,
+		"https://[2001:db8::1]:9000/":      true,
+		"https://[2001:db8::2]:8443/":      true,
+		"https://[2001:db8::2]/":           false,
 	}
 	for text, want := range tests {
 		u, err := url.Parse(text)
@@ -314,6 +318,80 @@ func TestABodyThatCannotBeHadAgainIsNotReplayed(t *testing.T) {
 		resp, err := s.Transport("billing", base).RoundTrip(req)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized || sent != 1 {
 			t.Errorf("%v, %v, sent %d times", resp, err, sent)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A redirect that left the origin chose where the next request goes, wherever
+// that is.
+func TestWhoLeftTheOriginHasLostTheToken(t *testing.T) {
+	hop := func(url string, from *http.Request) *http.Request {
+		req, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from != nil {
+			req.Response = &http.Response{Request: from}
+		}
+		return req
+	}
+	home := hop("https://api.example/", nil)
+	tests := map[string]struct {
+		req  *http.Request
+		want bool
+	}{
+		"no redirect":             {home, true},
+		"within the origin":       {hop("https://api.example/next", hop("https://API.example:443/more", home)), true},
+		"to another":              {hop("https://evil.example/", home), false},
+		"there and back":          {hop("https://api.example/transfer", hop("https://evil.example/", home)), false},
+		"to another port":         {hop("https://api.example:8443/", home), false},
+		"nobody knows from where": {&http.Request{URL: home.URL, Response: &http.Response{}}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := stayed(tt.req); got != tt.want {
+				t.Errorf("stayed = %v", got)
+			}
+		})
+	}
+}
+
+// hanging is the body of an answer that never comes to its end.
+type hanging struct{ closed chan struct{} }
+
+func (h hanging) Read([]byte) (int, error) { <-h.closed; return 0, http.ErrBodyReadAfterClose }
+func (h hanging) Close() error             { close(h.closed); return nil }
+
+func TestTheReplayWaitsForNoBodyAndShowsNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t, services("billing"))
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var seen []string
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			seen = append(seen, r.Header.Get("Authorization"))
+			if len(seen) == 1 {
+				return &http.Response{StatusCode: http.StatusUnauthorized, Body: hanging{make(chan struct{})}, Request: r}, nil
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+		})
+		req, err := http.NewRequest(http.MethodGet, "https://api.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.Transport("billing", base).RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		if len(seen) != 2 || seen[0] != "Bearer token-1" || seen[1] != "Bearer token-2" {
+			t.Errorf("sent %q", seen)
+		}
+		if resp.Request != req || req.Header.Get("Authorization") != "" {
+			t.Error("the token is in the request that the caller sees")
 		}
 		if err := s.Stop(t.Context()); err != nil {
 			t.Error(err)

@@ -2,7 +2,6 @@ package system
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 
 	"tokend/messages"
@@ -41,14 +40,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if !allowed {
-		return t.base.RoundTrip(req)
+		return t.send(req, req)
 	}
 	tok, err := t.system.Token(req.Context(), t.service)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := t.base.RoundTrip(withToken(req, tok))
+	resp, err := t.send(withToken(req, tok), req)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
@@ -66,7 +65,7 @@ func (t *transport) allowed(req *http.Request) (bool, error) {
 	case len(configured) > 0 && !configured.allow(req.URL):
 		return false, t.denied(redirected, fmt.Sprintf("%s is not one of the service's hosts", req.URL.Host))
 	case len(configured) == 0 && redirected:
-		return origin(first(req).URL) == origin(req.URL), nil
+		return stayed(req), nil
 	default:
 		return true, nil
 	}
@@ -79,12 +78,26 @@ func (t *transport) denied(redirected bool, why string) error {
 	return &messages.Error{Kind: messages.ErrDenied, Service: t.service, Cause: fmt.Errorf("%s", why)}
 }
 
-// first returns the request whose redirects led to req.
-func first(req *http.Request) *http.Request {
-	for req.Response != nil && req.Response.Request != nil {
-		req = req.Response.Request
+// stayed reports whether all redirects that led to req came from its own origin:
+// one that left it has made up where req goes, even if it came back.
+func stayed(req *http.Request) bool {
+	here := origin(req.URL)
+	for resp := req.Response; resp != nil; resp = resp.Request.Response {
+		if resp.Request == nil || origin(resp.Request.URL) != here {
+			return false
+		}
 	}
-	return req
+	return true
+}
+
+// send sends the request. The response shows the caller's own request instead of
+// the one with the token.
+func (t *transport) send(req, shown *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(req)
+	if resp != nil {
+		resp.Request = shown
+	}
+	return resp, err
 }
 
 // again sends the request once more with the token that replaces the one that
@@ -107,10 +120,8 @@ func (t *transport) again(req *http.Request, refused *http.Response, old message
 			return refused, nil
 		}
 	}
-	// What is read lets the connection be used again; more is not worth it.
-	_, _ = io.CopyN(io.Discard, refused.Body, 4096)
 	_ = refused.Body.Close()
-	return t.base.RoundTrip(replay)
+	return t.send(replay, req)
 }
 
 func withToken(req *http.Request, tok messages.Token) *http.Request {

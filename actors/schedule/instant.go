@@ -55,6 +55,20 @@ func (i Instant) Time() time.Time {
 	return time.Unix(0, i.wall).UTC()
 }
 
+// Shown returns when i comes as the wall clock shows it at now, in UTC; the zero
+// Time for the zero Instant. It is what Time returns unless the wall clock was
+// set back since i was planned: then the monotonic clock knows better.
+func (i Instant) Shown(now Instant) time.Time {
+	if i.IsZero() || now.Drift(i) > -clockNoise {
+		return i.Time()
+	}
+	return time.Unix(0, now.wall+i.mono-now.mono).UTC()
+}
+
+// clockNoise is by how much the clocks may differ without meaning anything: the
+// wall clock is steered all the time.
+const clockNoise = time.Second
+
 // Earliest returns the instant that comes first after now, leaving out those
 // that never come.
 func Earliest(now Instant, instants ...Instant) Instant {

@@ -101,3 +101,28 @@ func TestDeadlinesAreThePlanFromBirth(t *testing.T) {
 		t.Errorf("a token without expiry has the deadlines %v", got)
 	}
 }
+
+func TestShownIsWhatTheWallClockWillShow(t *testing.T) {
+	wall := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	due := schedule.At(wall.Add(time.Hour), 2*time.Hour)
+	tests := map[string]struct {
+		now  schedule.Instant
+		want time.Time
+	}{
+		"the clocks run evenly":     {schedule.At(wall, time.Hour), wall.Add(time.Hour)},
+		"the wall clock is steered": {schedule.At(wall.Add(-900*time.Millisecond), time.Hour), wall.Add(time.Hour)},
+		"it was set back by hours":  {schedule.At(wall.Add(-2*time.Hour), time.Hour), wall.Add(-time.Hour)},
+		"it was set forward":        {schedule.At(wall.Add(30*time.Minute), time.Hour), wall.Add(time.Hour)},
+		"the machine slept":         {schedule.At(wall.Add(2*time.Hour), time.Hour), wall.Add(time.Hour)},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := due.Shown(tt.now); !got.Equal(tt.want) {
+				t.Errorf("shown %v, want %v", got, tt.want)
+			}
+		})
+	}
+	if !(schedule.Instant{}).Shown(schedule.At(wall, 0)).IsZero() {
+		t.Error("never is shown as some time")
+	}
+}

@@ -17,7 +17,7 @@ func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
 		return
 	case refuse:
 		k.slot.misses.Add(1)
-		w.answer(k.env.Root, &messages.TokenReply{Err: k.state().err(k.slot.name)})
+		w.answer(k.env.Root, &messages.TokenReply{Err: k.state().err(k.slot.name, now)})
 		return
 	case join:
 		k.wait(now, w, m.Deadline)
@@ -132,6 +132,6 @@ func (k *keeper) settleWaiters(now schedule.Instant, err error) {
 			return k.tokenReply(now, &k.slot.misses)
 		}
 		k.slot.misses.Add(1)
-		return &messages.TokenReply{Err: st.err(k.slot.name)}
+		return &messages.TokenReply{Err: st.err(k.slot.name, now)}
 	})
 }

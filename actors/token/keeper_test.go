@@ -276,3 +276,23 @@ func TestAClockStepIsSpread(t *testing.T) {
 		}
 	})
 }
+
+func TestTimesAreShownByTheClockOfNow(t *testing.T) {
+	var offset time.Duration
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		offset = -2 * time.Hour
+		now := time.Now().Add(offset)
+		tok, info := h.mustGet(), h.slot.Info()
+		for name, got := range map[string]time.Time{"token": tok.ExpiresAt, "info": info.ExpiresAt} {
+			if left := got.Sub(now); left != time.Hour {
+				t.Errorf("%s: expires in %v, want in an hour", name, left)
+			}
+		}
+		if left := info.RefreshAt.Sub(now); left < 0 || left > time.Hour {
+			t.Errorf("refresh in %v", left)
+		}
+	}, func(h *harness, _ *Options) {
+		h.env.Clock = NewClock(func() time.Time { return time.Now().Add(offset) })
+	})
+}

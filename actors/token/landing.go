@@ -147,7 +147,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 	k.publish(&messages.RefreshFailed{
 		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.failure, Took: took,
 	})
-	k.settleWaiters(now, st.err(k.slot.name))
+	k.settleWaiters(now, st.err(k.slot.name, now))
 }
 
 // touchDown ends the flight that brought l. What the provider wants to have again

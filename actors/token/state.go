@@ -122,6 +122,7 @@ func (s *State) open(now schedule.Instant) (messages.Token, error) {
 	}
 	tok := s.held.token.WithValue(secret)
 	tok.State = s.livingName(now)
+	tok.ExpiresAt = s.held.at.Expiry.Shown(now)
 	return tok, nil
 }
 
@@ -165,21 +166,32 @@ func (s *State) deadlines(now schedule.Instant) *schedule.Deadlines {
 }
 
 // err returns what a caller is told who cannot have a token.
-func (s *State) err(service string) error {
-	if s.failure != nil {
-		return messages.FailureError(service, *s.failure)
+func (s *State) err(service string, now schedule.Instant) error {
+	if f := s.lastError(now); f != nil {
+		return messages.FailureError(service, *f)
 	}
 	return &messages.Error{Kind: messages.ErrUnavailable, Service: service}
+}
+
+// lastError returns why the last attempt failed, with its times as the wall clock
+// shows them at now; nil if it did not.
+func (s *State) lastError(now schedule.Instant) *messages.Failure {
+	if s.failure == nil || s.nextTry.Shown(now).Equal(s.failure.NextTry) {
+		return s.failure
+	}
+	f := *s.failure
+	f.NextTry = s.nextTry.Shown(now)
+	return &f
 }
 
 // info describes the state to users. What is not in the State stays empty.
 func (s *State) info(now schedule.Instant) messages.TokenInfo {
 	info := messages.TokenInfo{
-		State: s.name(now), Since: s.since.Time(), Needed: s.needed, LastError: s.failure,
+		State: s.name(now), Since: s.since.Time(), Needed: s.needed, LastError: s.lastError(now),
 	}
 	if h := s.held; h != nil {
-		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
-		info.RefreshAt, info.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
+		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)
+		info.RefreshAt, info.WarnAt = h.at.Refresh.Shown(now), h.at.Warn.Shown(now)
 		info.RefreshThreshold = h.plan.Lead
 		info.TokenType, info.Scopes = h.token.Type, h.token.Scopes
 		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint
@@ -192,7 +204,7 @@ func (s *State) occurrence(service string, now schedule.Instant, h *held) messag
 	o := messages.Occurrence{Service: service, At: now.Time(), State: s.name(now)}
 	if h != nil {
 		o.Generation, o.Fingerprint = h.token.Generation, h.token.Fingerprint
-		o.ExpiresAt = h.token.ExpiresAt
+		o.ExpiresAt = h.at.Expiry.Shown(now)
 	}
 	return o
 }

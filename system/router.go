@@ -9,9 +9,10 @@ import (
 	"tokend/messages"
 )
 
-// router is the process behind [System.PID]. It is no actor: it hands a
-// command's envelope on to the service's mailbox, so that no second mailbox is
-// crossed and the order in which one sender sends is kept.
+// router is the process behind [System.PID]. It is no actor: it hands a command
+// on to the service's mailbox, or answers it from what the service's actor has
+// published, so that no second mailbox is crossed. What one sender sends is dealt
+// with in the order in which it was sent.
 type router struct{ system *System }
 
 var _ actor.Process = (*router)(nil)
@@ -22,14 +23,7 @@ func (r *router) SendUserMessage(_ *actor.PID, message any) {
 	s := r.system
 	switch m := msg.(type) {
 	case messages.ServiceCommand:
-		slot := s.directory.Lookup(m.ServiceName())
-		if slot == nil {
-			s.reply(sender, messages.ReplyError(m, s.missing(m.ServiceName())))
-		} else if reply := slot.Shortcut(m); reply != nil {
-			s.reply(sender, reply)
-		} else {
-			s.actors.Root.Send(slot.PID(), message)
-		}
+		r.route(m, sender)
 	case *messages.GetTokens:
 		if !s.batches.join(func() { s.collect(m, sender) }) {
 			s.reply(sender, messages.ReplyError(m, s.missing("")))
@@ -40,6 +34,28 @@ func (r *router) SendUserMessage(_ *actor.PID, message any) {
 		s.options.log.Debugf("router: unexpected %T", m)
 		s.reply(sender, &actor.DeadLetterResponse{})
 	}
+}
+
+// route answers a GetToken from what is published, which costs no mailbox, and
+// hands everything else on to the service's actor.
+func (r *router) route(cmd messages.ServiceCommand, sender *actor.PID) {
+	s := r.system
+	slot := s.directory.Lookup(cmd.ServiceName())
+	if slot == nil {
+		s.reply(sender, messages.ReplyError(cmd, s.missing(cmd.ServiceName())))
+		return
+	}
+	if m, ok := cmd.(*messages.GetToken); ok {
+		if reply := slot.Direct(m); reply != nil {
+			s.reply(sender, reply)
+			return
+		}
+	}
+	if reply := slot.Shortcut(cmd); reply != nil {
+		s.reply(sender, reply)
+		return
+	}
+	s.actors.Root.RequestWithCustomSender(slot.PID(), slot.Route(cmd), sender)
 }
 
 // SendSystemMessage hands on to the supervisor, so that whoever watches the

@@ -31,16 +31,16 @@ func (s *System) Service(service string) (*Service, error) {
 func (v *Service) Name() string { return v.name }
 
 // Token is [System.Token].
-func (v *Service) Token(ctx context.Context) (messages.Token, error) {
-	if tok, ok := v.slot.Cached(0); ok {
+func (v *Service) Token(ctx context.Context) (tok messages.Token, err error) {
+	if v.slot.Cached(&tok, 0) {
 		return tok, nil
 	}
-	return v.system.TokenMinTTL(ctx, v.name, 0)
+	return v.system.Token(ctx, v.name)
 }
 
 // TokenMinTTL is [System.TokenMinTTL].
-func (v *Service) TokenMinTTL(ctx context.Context, minTTL time.Duration) (messages.Token, error) {
-	if tok, ok := v.slot.Cached(minTTL); ok {
+func (v *Service) TokenMinTTL(ctx context.Context, minTTL time.Duration) (tok messages.Token, err error) {
+	if v.slot.Cached(&tok, minTTL) {
 		return tok, nil
 	}
 	return v.system.TokenMinTTL(ctx, v.name, minTTL)

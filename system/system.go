@@ -91,7 +91,7 @@ func (s *System) wire(b *build) error {
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
 	s.gates = gates{root: root, prefix: s.options.id("gate/"), limit: b.limits.InFlightPerHost, props: s.rootProps()}
 	s.env = &token.Env{
-		Clock: token.NewClock(s.options.now), Vault: v, Store: &vault.Memory{}, Root: root,
+		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
 		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights,
 	}
 	return nil
@@ -101,7 +101,7 @@ func (s *System) wire(b *build) error {
 func (s *System) rootProps() []actor.PropsOption {
 	return []actor.PropsOption{
 		actor.WithGuardian(supervisor.Resume()),
-		actor.WithReceiverMiddleware(supervisor.LogFailures(s.options.log)),
+		supervisor.Guard(s.options.log),
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *System) spawn() error {
 	}
 	props := supervisor.Props(supervisor.Options{
 		Env: s.env, Directory: &s.directory, Done: s.ended,
-		Child: []actor.PropsOption{actor.WithReceiverMiddleware(supervisor.LogFailures(s.options.log))},
+		Child: []actor.PropsOption{supervisor.Guard(s.options.log)},
 	}, s.rootProps()...)
 	if _, err := s.actors.Root.SpawnNamed(props, s.supervisor.Id); err != nil {
 		close(s.ended)

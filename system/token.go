@@ -17,34 +17,32 @@ import (
 // [messages.ErrRejected], [messages.ErrInvalidResponse], [messages.ErrOverloaded],
 // [messages.ErrTimeout] when ctx or the service's time ends first, or
 // [messages.ErrStopped].
-func (s *System) Token(ctx context.Context, service string) (messages.Token, error) {
-	return s.TokenMinTTL(ctx, service, 0)
+func (s *System) Token(ctx context.Context, service string) (tok messages.Token, err error) {
+	slot := s.directory.Lookup(service)
+	if slot != nil && slot.Cached(&tok, 0) {
+		return tok, nil
+	}
+	return s.ask(ctx, slot, service, 0)
 }
 
 // TokenMinTTL is [System.Token] for a caller who wants a token that lives for at
 // least minTTL. That is a wish, never a reason to refuse a living token; it
 // counts up to half of the token's lifetime.
-func (s *System) TokenMinTTL(ctx context.Context, service string, minTTL time.Duration) (messages.Token, error) {
+func (s *System) TokenMinTTL(ctx context.Context, service string, minTTL time.Duration) (tok messages.Token, err error) {
 	slot := s.directory.Lookup(service)
+	if slot != nil && slot.Cached(&tok, minTTL) {
+		return tok, nil
+	}
+	return s.ask(ctx, slot, service, minTTL)
+}
+
+// ask gets the token from the service's actor. A nil slot is that of a service
+// that is not there.
+func (s *System) ask(ctx context.Context, slot *token.Slot, service string, minTTL time.Duration) (messages.Token, error) {
 	if slot == nil {
 		return messages.Token{}, s.missing(service)
 	}
-	if tok, ok := slot.Cached(minTTL); ok {
-		return tok, nil
-	}
 	return await(ctx, s.callToken(ctx, slot, minTTL), slot)
-}
-
-// await returns the token that was asked for. A caller whose time is up gets a
-// living token with less life than wanted, if there is one.
-func await(ctx context.Context, call token.Pending, slot *token.Slot) (messages.Token, error) {
-	reply := call.Wait(ctx).(*messages.TokenReply)
-	if errors.Is(reply.Err, messages.ErrTimeout) {
-		if tok, ok := slot.Living(); ok {
-			return tok, nil
-		}
-	}
-	return reply.Token, reply.Err
 }
 
 // callToken asks the service's actor for its token.
@@ -55,6 +53,19 @@ func (s *System) callToken(ctx context.Context, slot *token.Slot, minTTL time.Du
 		cmd.Deadline = s.env.Clock.Now().Time().Add(time.Until(deadline))
 	}
 	return slot.Call(cmd)
+}
+
+// await returns the token that was asked for. A caller whose time is up gets a
+// living token with less life than wanted, if there is one.
+func await(ctx context.Context, call token.Pending, slot *token.Slot) (messages.Token, error) {
+	reply := call.Wait(ctx).(*messages.TokenReply)
+	if errors.Is(reply.Err, messages.ErrTimeout) {
+		var tok messages.Token
+		if slot.Living(&tok) {
+			return tok, nil
+		}
+	}
+	return reply.Token, reply.Err
 }
 
 // Tokens returns the tokens of several services, asked for at the same time. The
@@ -83,12 +94,14 @@ func (s *System) TokensByName(ctx context.Context, minTTL time.Duration, service
 		if _, asked := calls[name]; asked {
 			continue
 		}
+		var tok messages.Token
 		slot := s.directory.Lookup(name)
-		if slot == nil {
+		switch {
+		case slot == nil:
 			errs[name] = s.missing(name)
-		} else if tok, ok := slot.Cached(minTTL); ok {
+		case slot.Cached(&tok, minTTL):
 			tokens[name] = tok
-		} else {
+		default:
 			calls[name] = call{slot, s.callToken(ctx, slot, minTTL)}
 		}
 	}

@@ -59,10 +59,15 @@ func (i Instant) Time() time.Time {
 // Time for the zero Instant. It is what Time returns unless the wall clock was
 // set back since i was planned: then the monotonic clock knows better.
 func (i Instant) Shown(now Instant) time.Time {
-	if i.IsZero() || now.Drift(i) > -clockNoise {
+	if !i.SetBack(now) {
 		return i.Time()
 	}
 	return time.Unix(0, now.wall+i.mono-now.mono).UTC()
+}
+
+// SetBack reports whether the wall clock was set back since i was planned.
+func (i Instant) SetBack(now Instant) bool {
+	return !i.IsZero() && now.Drift(i) <= -clockNoise
 }
 
 // clockNoise is by how much the clocks may differ without meaning anything: the

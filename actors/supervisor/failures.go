@@ -10,30 +10,61 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// LogFailures returns middleware that logs an actor's panic with its stack, tells
-// whoever waits for the actor, and panics again with a value that is safe to
-// print: protoactor logs it.
-func LogFailures(log logrus.FieldLogger) actor.ReceiverMiddleware {
-	return func(next actor.ReceiverFunc) actor.ReceiverFunc {
-		return func(c actor.ReceiverContext, env *actor.MessageEnvelope) {
-			defer func() {
-				r := recover()
-				if r == nil {
-					return
-				}
-				reason := describe(r)
-				log.WithFields(logrus.Fields{
-					"actor":   c.Self().GetId(),
-					"message": fmt.Sprintf("%T", env.Message),
-					"reason":  reason.Error(),
-					"stack":   string(debug.Stack()),
-				}).Error("actor crashed")
-				abandon(c.Actor())
-				panic(reason)
-			}()
-			next(c, env)
-		}
+// Guard makes an actor's panics safe and visible: they are logged with their
+// stack, whoever waits for the actor is told, and protoactor, which logs the
+// panic's value, gets one that is safe to print.
+//
+// It sits between mailbox and actor, where it costs an idle actor 64 bytes; a
+// receiver middleware costs it several hundred.
+func Guard(log logrus.FieldLogger) actor.PropsOption {
+	produce := actor.UnboundedLockfree() // an idle one is 200 bytes smaller than the default
+	return actor.WithMailbox(func() actor.Mailbox { return &guard{Mailbox: produce(), log: log} })
+}
+
+type guard struct {
+	actor.Mailbox
+	actor.MessageInvoker
+
+	log logrus.FieldLogger
+}
+
+// RegisterHandlers puts the guard before the actor.
+func (g *guard) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	g.MessageInvoker = invoker
+	g.Mailbox.RegisterHandlers(g, dispatcher)
+}
+
+// InvokeUserMessage lets the actor handle a message.
+func (g *guard) InvokeUserMessage(message any) {
+	defer g.catch(message)
+	g.MessageInvoker.InvokeUserMessage(message)
+}
+
+// InvokeSystemMessage lets the actor handle a message of protoactor's.
+func (g *guard) InvokeSystemMessage(message any) {
+	defer g.catch(message)
+	g.MessageInvoker.InvokeSystemMessage(message)
+}
+
+// catch is deferred: it deals with the panic that is under way, if any, and
+// panics again, for the mailbox to hand the failure to the supervisor.
+func (g *guard) catch(message any) {
+	r := recover()
+	if r == nil {
+		return
 	}
+	reason := describe(r)
+	fields := logrus.Fields{
+		"message": fmt.Sprintf("%T", actor.UnwrapEnvelopeMessage(message)),
+		"reason":  reason.Error(),
+		"stack":   string(debug.Stack()),
+	}
+	if c, ok := g.MessageInvoker.(actor.Context); ok {
+		fields["actor"] = c.Self().GetId()
+		defer abandon(c.Actor())
+	}
+	g.log.WithFields(fields).Error("actor crashed")
+	panic(reason)
 }
 
 // abandon lets a crashed actor tell those who wait for it. What it does may rest

@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,7 +11,6 @@ import (
 
 	"tokend/actors/schedule"
 	"tokend/actors/token"
-	"tokend/actors/vault"
 	"tokend/messages"
 )
 
@@ -131,8 +132,9 @@ func (s *supervisor) apply(c actor.Context, services map[string]*token.Options) 
 		}
 	}
 	var errs []error
-	for name, o := range services {
-		if err := s.ensure(c, name, o); err != nil {
+	// In order, so that what is asked for together lies together.
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		if err := s.ensure(c, name, services[name]); err != nil {
 			errs = append(errs, &messages.Error{Kind: messages.ErrUnavailable, Service: name, Cause: err})
 		}
 	}
@@ -196,6 +198,7 @@ func (s *supervisor) onTerminated(c actor.Context, m *actor.Terminated) {
 	case slot.Ending():
 		s.buried(c, slot)
 	default:
+		slot.Respawned()
 		s.fallen(c, slot, "stopped from outside", func(c actor.Context) error { return s.spawn(c, slot) })
 	}
 }
@@ -205,7 +208,7 @@ func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
 	delete(s.slots, slot.Name())
 	delete(s.falls, slot.Name())
 	if slot.Removed() {
-		s.Env.Store.Delete(vault.Key{Service: slot.Name()})
+		slot.Forget()
 		s.Env.Publish(&messages.ServiceRemoved{Occurrence: slot.Occurrence()})
 	}
 	slot.Gone()

@@ -19,6 +19,7 @@ import (
 	"tokend/actors/schedule"
 	"tokend/actors/token"
 	"tokend/actors/vault"
+	"tokend/actors/vault/vaulttest"
 	"tokend/messages"
 )
 
@@ -55,14 +56,14 @@ func newWorld(t *testing.T) *world {
 	}
 	w.logs = hook
 	w.env = &token.Env{
-		Clock: token.NewClock(nil), Vault: v, Store: &vault.Memory{}, Root: w.system.Root, Log: log,
+		Clock: token.NewClock(nil), Vault: v, Root: w.system.Root, Log: log,
 		Publish: w.publish, Roll: func() float64 { return 0 }, Flights: &sync.WaitGroup{},
 	}
 	w.pid = w.system.NewLocalPID("service")
 	props := Props(Options{
 		Env: w.env, Directory: &w.directory, Done: w.done,
-		Child: []actor.PropsOption{actor.WithReceiverMiddleware(LogFailures(log))},
-	}, actor.WithGuardian(Resume()), actor.WithReceiverMiddleware(LogFailures(log)))
+		Child: []actor.PropsOption{Guard(log)},
+	}, actor.WithGuardian(Resume()), Guard(log))
 	if _, err := w.system.Root.SpawnNamed(props, "service"); err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +250,7 @@ func TestTheSupervisorGoesOnAfterACrash(t *testing.T) {
 
 // brokenStore panics where the supervisor is in the middle of a job.
 type brokenStore struct {
-	vault.Memory
+	vaulttest.Memory
 	panics atomic.Bool
 }
 
@@ -281,7 +282,7 @@ func TestAJobThatCrashesIsNotInTheWayOfTheNext(t *testing.T) {
 }
 
 // failingStore cannot be read.
-type failingStore struct{ vault.Memory }
+type failingStore struct{ vaulttest.Memory }
 
 func (*failingStore) Load(vault.Key) (*vault.Record, error) { return nil, errors.New("disk on fire") }
 

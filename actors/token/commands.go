@@ -52,11 +52,12 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 		k.waitForOther(c, now, w)
 		return
 	}
-	if !st.pressure.suspicious && (h.repeated || schedule.Suspicious(now.Elapsed(h.birth))) {
-		st = k.change(func(s *State) { s.pressure.suspicious = true })
+	pressure := st.more().pressure
+	if !pressure.suspicious && (h.repeated || schedule.Suspicious(now.Elapsed(h.birth))) {
+		st = k.change(func(s *State) { s.editMore(func(e *extra) { e.pressure.suspicious = true }) })
 	}
 	switch {
-	case !st.living(now), st.pressure.until.Until(now) > 0, st.failure != nil && st.backoff(now):
+	case !st.living(now), pressure.until.Until(now) > 0, st.failure != nil && st.backoff(now):
 		w.answer(k.env.Root, &messages.InvalidateReply{})
 	case h.repeated:
 		k.press(now)
@@ -87,9 +88,11 @@ func (k *keeper) press(now schedule.Instant) {
 		if s.flight.phase == grounded {
 			begin = s.want
 		}
-		s.pressure.pause = schedule.InvalidationPause(s.pressure.pause, s.pressure.suspicious)
-		s.pressure.until = begin.Add(s.pressure.pause)
-		s.pressure.suspicious = false
+		s.editMore(func(e *extra) {
+			e.pressure.pause = schedule.InvalidationPause(e.pressure.pause, e.pressure.suspicious)
+			e.pressure.until = begin.Add(e.pressure.pause)
+			e.pressure.suspicious = false
+		})
 	})
 }
 
@@ -107,13 +110,13 @@ func (k *keeper) demand(now schedule.Instant) {
 
 // tokenReply answers with the living token and counts the answer.
 func (k *keeper) tokenReply(now schedule.Instant, counter interface{ Add(uint64) uint64 }) messages.Reply {
-	tok, err := k.state().open(now)
-	if err != nil {
+	r := &messages.TokenReply{}
+	if err := k.state().held.fill(&r.Token, now); err != nil {
 		k.slot.misses.Add(1)
 		return &messages.TokenReply{Err: k.slot.err(messages.ErrUnavailable, err)}
 	}
 	counter.Add(1)
-	return &messages.TokenReply{Token: tok}
+	return r
 }
 
 // settleWaiters answers everybody who waited for the attempt that has ended with

@@ -20,9 +20,9 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 		k.abort(c)
 		k.change(func(s *State) { s.startOver(now, o.Credential) })
 	}
-	if h := k.state().held; h != nil && h.plan.Life > 0 {
+	if h := k.state().held; h != nil && h.life > 0 {
 		again := *h
-		again.schedule(h.plan.Life, o)
+		again.schedule(h.life, o)
 		if again.at != h.at || again.minLeft != h.minLeft {
 			k.change(func(s *State) { s.held = &again })
 		}
@@ -38,7 +38,9 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 func (s *State) startOver(now schedule.Instant, credential uint64) {
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
-	s.pressure = pressure{}
+	if s.extra != nil {
+		s.editMore(func(e *extra) { e.pressure = pressure{} })
+	}
 	if s.needed {
 		s.forced, s.want = true, now
 	}
@@ -50,7 +52,7 @@ func recordKey(service string) vault.Key { return vault.Key{Service: service} }
 func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
-		CredentialVersion: s.credential, State: s.previous, Failure: s.failure, Flight: s.flight.number,
+		CredentialVersion: s.credential, State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
 	}
 	h := s.held
 	if h == nil {

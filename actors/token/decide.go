@@ -103,7 +103,7 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 			at = schedule.Earliest(now, at, s.held.at.Warn)
 		}
 	}
-	for _, o := range s.overdue {
+	for _, o := range s.more().overdue {
 		at = schedule.Earliest(now, at, o.at)
 	}
 	return at

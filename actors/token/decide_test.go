@@ -64,6 +64,7 @@ func TestDecide(t *testing.T) {
 func TestNames(t *testing.T) {
 	failed := &messages.Failure{}
 	h := hour()
+	refresh := h.at.Refresh.Until(moment)
 	tests := map[string]struct {
 		state State
 		after time.Duration
@@ -71,8 +72,8 @@ func TestNames(t *testing.T) {
 	}{
 		"none yet":                        {State{}, 0, messages.StateEmpty},
 		"none yet and failing":            {State{failure: failed}, 0, messages.StateEmpty},
-		"one nanosecond before refresh":   {State{held: h}, h.plan.Refresh - 1, messages.StateFresh},
-		"at refresh":                      {State{held: h}, h.plan.Refresh, messages.StateDue},
+		"one nanosecond before refresh":   {State{held: h}, refresh - 1, messages.StateFresh},
+		"at refresh":                      {State{held: h}, refresh, messages.StateDue},
 		"failing":                         {State{held: h, failure: failed}, 0, messages.StateDegraded},
 		"one nanosecond before expiry":    {State{held: h, failure: failed}, time.Hour - 1, messages.StateDegraded},
 		"at expiry":                       {State{held: h}, time.Hour, messages.StateExpired},
@@ -148,6 +149,7 @@ func TestSameAgain(t *testing.T) {
 func TestNextLooksAtWhatIsStillToCome(t *testing.T) {
 	h := hour()
 	at := h.at
+	refresh := at.Refresh.Until(moment)
 	tests := map[string]struct {
 		state State
 		after time.Duration
@@ -155,10 +157,10 @@ func TestNextLooksAtWhatIsStillToCome(t *testing.T) {
 	}{
 		"idle":                       {State{}, 0, schedule.Instant{}},
 		"refresh comes first":        {State{held: h, needed: true}, 0, at.Refresh},
-		"then the warning":           {State{held: h, needed: true, flight: flight{phase: flying, deadline: at.Expiry}}, h.plan.Refresh, at.Warn},
-		"then the expiry":            {State{held: h, needed: true, warned: true, flight: flight{phase: flying, deadline: at.Expiry.Add(1)}}, h.plan.Warn, at.Expiry},
+		"then the warning":           {State{held: h, needed: true, flight: flight{phase: flying, deadline: at.Expiry}}, refresh, at.Warn},
+		"then the expiry":            {State{held: h, needed: true, warned: true, flight: flight{phase: flying, deadline: at.Expiry.Add(1)}}, at.Warn.Until(moment), at.Expiry},
 		"the flight's deadline":      {State{needed: true, flight: flight{phase: flying, deadline: at.Warn}}, 0, at.Warn},
-		"a pending warning":          {State{held: endless(), needed: true, overdue: []overdue{{at.Warn, h}}}, 0, at.Warn},
+		"a pending warning":          {State{held: endless(), needed: true, extra: &extra{overdue: []overdue{{at.Warn, h}}}}, 0, at.Warn},
 		"nothing without an expiry":  {State{held: endless(), needed: true}, 0, schedule.Instant{}},
 		"nothing for a token unseen": {State{held: h, needed: true, invalidated: true, nextTry: at.Refresh}, 0, at.Refresh},
 	}

@@ -94,7 +94,7 @@ func (k *keeper) fly(c actor.Context) {
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(), gate: st.flight.gate,
-		flight: st.flight.number, asked: now, previous: st.previous, generation: 1,
+		flight: st.flight.number, asked: now, previous: st.more().previous, generation: 1,
 	}
 	if st.held != nil {
 		t.generation = st.held.token.Generation + 1
@@ -109,7 +109,7 @@ func leadOf(s *State) time.Duration {
 	if s.held == nil {
 		return 0
 	}
-	return s.held.plan.Lead
+	return s.held.lead
 }
 
 // abort ends the flight under way, if any; what it brings is dropped. One that
@@ -218,10 +218,10 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 	l := &landing{
 		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
 		fingerprint: messages.Fingerprint(text),
-		box:         t.seal("access_token", t.generation, res.AccessToken),
+		box:         t.seal(vault.AccessToken, t.generation, res.AccessToken),
 	}
 	if !res.State.IsZero() {
-		l.previous = t.seal("state", t.flight, messages.NewSecret(string(res.State.Bytes())))
+		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
 		t.keep(ctx, l.previous)
 	}
 	return l
@@ -230,13 +230,16 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 // keep makes what the provider wants to have again durable before its token is
 // handed out: a refresh token that was rotated and then lost is lost for good.
 func (t *trip) keep(ctx context.Context, state vault.Sealed) {
+	if t.env.Store == nil {
+		return
+	}
 	err := t.env.Store.SaveState(context.WithoutCancel(ctx), recordKey(t.slot.name), state)
 	if err != nil {
 		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
 }
 
-func (t *trip) seal(part string, generation uint64, secret messages.Secret) vault.Sealed {
+func (t *trip) seal(part vault.Part, generation uint64, secret messages.Secret) vault.Sealed {
 	return t.env.Vault.Seal(vault.Label{Service: t.slot.name, Part: part, Generation: generation}, secret)
 }
 

@@ -13,6 +13,7 @@ import (
 	"tokend/actors/gate"
 	"tokend/actors/provider"
 	"tokend/actors/vault"
+	"tokend/actors/vault/vaulttest"
 	"tokend/messages"
 )
 
@@ -127,7 +128,7 @@ func TestATokenThatWasDeadOnArrivalIsMalformed(t *testing.T) {
 }
 
 // failingStore is a store whose disk is broken.
-type failingStore struct{ vault.Memory }
+type failingStore struct{ vaulttest.Memory }
 
 func (*failingStore) SaveState(context.Context, vault.Key, vault.Sealed) error {
 	return errors.New("disk full")
@@ -253,7 +254,7 @@ func TestASupersededFlightBringsNoToken(t *testing.T) {
 			t.Errorf("got %v, %v", r.Token.Value(), r.Err)
 		}
 		h.wantRequests(2)
-		if kept, err := h.slot.state.Load().previous.Open(); err != nil || kept.Reveal() != "rotated" {
+		if kept, err := h.slot.state.Load().more().previous.Open(); err != nil || kept.Reveal() != "rotated" {
 			t.Errorf("kept %v, %v", kept.Reveal(), err)
 		}
 	}, func(h *harness, _ *Options) {

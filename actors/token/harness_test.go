@@ -14,6 +14,7 @@ import (
 	"tokend/actors/provider"
 	"tokend/actors/schedule"
 	"tokend/actors/vault"
+	"tokend/actors/vault/vaulttest"
 	"tokend/messages"
 )
 
@@ -53,7 +54,7 @@ func newHarness(t *testing.T, edit ...func(*harness, *Options)) *harness {
 	}
 	log, _ := test.NewNullLogger()
 	h.env = &Env{
-		Clock: NewClock(nil), Vault: v, Store: &vault.Memory{}, Root: h.system.Root, Log: log,
+		Clock: NewClock(nil), Vault: v, Store: &vaulttest.Memory{}, Root: h.system.Root, Log: log,
 		Publish: h.publish, Roll: func() float64 { return 0.5 }, Flights: &sync.WaitGroup{},
 	}
 	o := &Options{
@@ -145,11 +146,6 @@ func (h *harness) mustGet() messages.Token {
 func (h *harness) refresh() error {
 	r := h.slot.Call(&messages.RefreshToken{Service: "billing"}).Wait(h.Context()).(*messages.TokenInfoReply)
 	return r.Err
-}
-
-func (h *harness) invalidate(fingerprint string) bool {
-	r := h.slot.Call(&messages.InvalidateToken{Service: "billing", Fingerprint: fingerprint}).Wait(h.Context())
-	return r.(*messages.InvalidateReply).Invalidated
 }
 
 func (h *harness) wantState(want string) {

@@ -48,6 +48,8 @@ func (k *keeper) Receive(c actor.Context) {
 		k.onClockMoved(c)
 	case *Call:
 		k.onCommand(c, &waiter{command: m.Command, reply: m.Reply})
+	case *Routed:
+		k.onCommand(c, &waiter{command: m.Command, pid: c.Sender(), routed: &k.slot.routed})
 	case messages.ServiceCommand:
 		k.onCommand(c, &waiter{command: m, pid: c.Sender()})
 	default:
@@ -151,9 +153,9 @@ func (k *keeper) announce(now schedule.Instant) {
 			k.publish(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.failure})
 		}
 	}
-	for len(st.overdue) > 0 && st.overdue[0].at.Reached(now) {
-		h := st.overdue[0].held
-		st = k.change(func(s *State) { s.overdue = s.overdue[1:] })
+	for o := st.more().overdue; len(o) > 0 && o[0].at.Reached(now); o = st.more().overdue {
+		h := o[0].held
+		st = k.change(func(s *State) { s.editMore(func(e *extra) { e.overdue = e.overdue[1:] }) })
 		k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h)})
 	}
 }
@@ -168,8 +170,10 @@ func (k *keeper) change(edit func(*State)) *State {
 	next := *k.state()
 	edit(&next)
 	next.revision++
-	k.slot.state.Store(&next)
-	k.env.Store.Save(next.record(k.slot.name))
+	k.slot.store(&next)
+	if k.env.Store != nil {
+		k.env.Store.Save(next.record(k.slot.name))
+	}
 	return &next
 }
 

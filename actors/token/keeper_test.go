@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,11 +279,11 @@ func TestAClockStepIsSpread(t *testing.T) {
 }
 
 func TestTimesAreShownByTheClockOfNow(t *testing.T) {
-	var offset time.Duration
+	var offset atomic.Int64
 	bubble(t, func(h *harness) {
 		h.mustGet()
-		offset = -2 * time.Hour
-		now := time.Now().Add(offset)
+		offset.Store(int64(-2 * time.Hour))
+		now := time.Now().Add(-2 * time.Hour)
 		tok, info := h.mustGet(), h.slot.Info()
 		for name, got := range map[string]time.Time{"token": tok.ExpiresAt, "info": info.ExpiresAt} {
 			if left := got.Sub(now); left != time.Hour {
@@ -293,6 +294,6 @@ func TestTimesAreShownByTheClockOfNow(t *testing.T) {
 			t.Errorf("refresh in %v", left)
 		}
 	}, func(h *harness, _ *Options) {
-		h.env.Clock = NewClock(func() time.Time { return time.Now().Add(offset) })
+		h.env.Clock = NewClock(func() time.Time { return time.Now().Add(time.Duration(offset.Load())) })
 	})
 }

@@ -49,13 +49,17 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.held = h
 		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
 		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
-		s.pressure.suspicious = false
+		if s.extra != nil {
+			s.editMore(func(e *extra) { e.pressure.suspicious = false })
+		}
 		if !before.living(now) {
 			s.since = now
 		}
 		if o.WarnAlways && before.living(now) && !before.warned {
-			s.overdue = append(slices.Clone(s.overdue), overdue{before.held.at.Warn, before.held})
-			s.overdue = s.overdue[max(0, len(s.overdue)-maxOverdue):]
+			s.editMore(func(e *extra) {
+				e.overdue = append(slices.Clone(e.overdue), overdue{before.held.at.Warn, before.held})
+				e.overdue = e.overdue[max(0, len(e.overdue)-maxOverdue):]
+			})
 		}
 	})
 	k.slot.refreshes.Add(1)
@@ -76,6 +80,11 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 		},
 		box: l.box, birth: l.asked, roll: k.env.Roll(),
 	}
+	h.mark(false)
+	if h.box.IsPlain() {
+		value, _ := h.box.Open() // a plain box always opens
+		h.token = h.token.WithValue(value)
+	}
 	if before.held != nil {
 		h.token.Generation = before.held.token.Generation + 1
 	}
@@ -87,8 +96,8 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 
 // schedule plans the token's life.
 func (h *held) schedule(life time.Duration, o *Options) {
-	h.plan = schedule.NewPlan(life, o.Policy, h.roll)
-	h.at = h.plan.Deadlines(h.birth)
+	plan := schedule.NewPlan(life, o.Policy, h.roll)
+	h.life, h.lead, h.at = plan.Life, plan.Lead, plan.Deadlines(h.birth)
 	h.minLeft = schedule.MinLeft(0, life, o.Policy)
 	h.token.ExpiresAt = h.at.Expiry.Time()
 }
@@ -156,7 +165,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 func (s *State) touchDown(l *landing) {
 	s.flight.phase, s.flight.cancel = grounded, nil
 	if !l.previous.IsZero() {
-		s.previous = l.previous
+		s.editMore(func(e *extra) { e.previous = l.previous })
 	}
 }
 

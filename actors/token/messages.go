@@ -16,6 +16,13 @@ type Call struct {
 	Reply   chan<- messages.Reply // with room for one
 }
 
+// Routed is a command that the router handed on and counted, see [Slot.Route].
+// The reply goes to the sender.
+type Routed struct {
+	messages.Unlogged
+	Command messages.ServiceCommand
+}
+
 // Reconfigured tells the actor that its slot has new options.
 type Reconfigured struct{ messages.Unlogged }
 

@@ -31,7 +31,7 @@ type Options struct {
 type Env struct {
 	Clock   *Clock
 	Vault   *vault.Vault
-	Store   vault.Store
+	Store   vault.Store // keeps what is to outlive the process; nil: nothing is
 	Root    *actor.RootContext
 	Log     logrus.FieldLogger
 	Publish func(messages.Event) // hands an event over without waiting

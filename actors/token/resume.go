@@ -16,7 +16,10 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		return st
 	}
 	st.revision, st.flight.number = rec.Revision, rec.Flight
-	st.previous, st.needed, st.since = rec.State, true, now
+	st.needed, st.since = true, now
+	if !rec.State.IsZero() {
+		st.extra = &extra{previous: rec.State}
+	}
 	if f := rec.Failure; f != nil {
 		st.failure, st.streak = f, f.Attempts
 		st.nextTry = onBothClocks(now, f.NextTry)
@@ -37,6 +40,11 @@ func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
 			Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		},
 		box: rec.AccessToken, birth: onBothClocks(now, rec.CreatedAt),
+	}
+	h.mark(false)
+	if h.box.IsPlain() {
+		value, _ := h.box.Open() // a plain box always opens
+		h.token = h.token.WithValue(value)
 	}
 	if rec.ExpiresAt.IsZero() {
 		return h

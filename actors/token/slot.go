@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tokend/actors/schedule"
+	"tokend/actors/vault"
 	"tokend/messages"
 )
 
@@ -16,32 +17,67 @@ import (
 // read without asking it. Its methods may be called concurrently, except where
 // they say that they are the supervisor's.
 type Slot struct {
-	name string
-	pid  *actor.PID
-	env  *Env
+	// What Cached needs comes first, to lie in one cache line.
+	ready  atomic.Pointer[held]  // published by the actor; nil: nothing to hand out
+	ending atomic.Pointer[error] // why the service ends; nil: it does not
+	clock  *Clock
+	hits   atomic.Uint64
 
-	state   atomic.Pointer[State]   // written by the actor only
-	options atomic.Pointer[Options] // written by the supervisor only
-	landed  atomic.Pointer[landing] // left by a flight, taken by the actor
+	env     *Env
+	pid     *actor.PID
+	name    string
+	state   atomic.Pointer[State]            // written by the actor only
+	options atomic.Pointer[Options]          // written by the supervisor only
+	landed  atomic.Pointer[landing]          // left by a flight, taken by the actor
+	down    atomic.Pointer[schedule.Instant] // when a crashed actor starts again; nil: it runs
+	gone    atomic.Pointer[chan struct{}]    // closed when the service has ended; made when somebody waits
 
-	hits, misses, refreshes, failures atomic.Uint64
+	misses, refreshes, failures atomic.Uint64
 
-	down   atomic.Pointer[schedule.Instant] // when a crashed actor starts again; nil: it runs
-	ending atomic.Pointer[error]            // why the service ends; nil: it does not
-	gone   chan struct{}                    // closed when it has ended
+	// routed counts the commands that the router handed on and that may change what
+	// is published. While there are any, a GetToken behind them must not overtake.
+	routed atomic.Int64
 }
 
 // NewSlot returns the slot of a service whose actor will have that PID. It takes
 // up what the store holds of the service.
 func NewSlot(name string, pid *actor.PID, env *Env, o *Options) (*Slot, error) {
-	s := &Slot{name: name, pid: pid, env: env, gone: make(chan struct{})}
+	s := &Slot{name: name, pid: pid, env: env, clock: env.Clock}
 	s.options.Store(o)
-	rec, err := env.Store.Load(recordKey(name))
-	if err != nil {
-		return nil, err
+	var rec *vault.Record
+	if env.Store != nil {
+		var err error
+		if rec, err = env.Store.Load(recordKey(name)); err != nil {
+			return nil, err
+		}
 	}
-	s.state.Store(resume(rec, env.Clock.Now(), o))
+	s.store(resume(rec, env.Clock.Now(), o))
 	return s, nil
+}
+
+// store makes st the state, and publishes what it lets callers have.
+func (s *Slot) store(st *State) {
+	ready := st.held
+	if ready != nil {
+		if ready.degraded != (st.failure != nil) {
+			again := *ready
+			again.mark(st.failure != nil)
+			st.held, ready = &again, &again
+		}
+		if st.invalidated {
+			ready = nil
+		}
+	}
+	s.state.Store(st)
+	s.ready.Store(ready)
+}
+
+// mark notes whether the last attempt to replace the token failed.
+func (h *held) mark(degraded bool) {
+	h.degraded, h.token.State = degraded, messages.StateFresh
+	if degraded {
+		h.token.State = messages.StateDegraded
+	}
 }
 
 // Name returns the service's name.
@@ -57,46 +93,45 @@ func (s *Slot) Options() *Options { return s.options.Load() }
 // gets [Reconfigured]. It is the supervisor's.
 func (s *Slot) Configure(o *Options) { s.options.Store(o) }
 
-// Cached returns the service's token if it can be handed out at once and has
-// that life left; zero means the service's own wish.
-func (s *Slot) Cached(minTTL time.Duration) (messages.Token, bool) {
-	now := s.env.Clock.Now()
-	st := s.state.Load()
-	if !st.enough(now, minTTL) || s.Ending() {
-		return messages.Token{}, false
+// Cached makes tok the service's token if that can be handed out at once and has
+// that life left, and reports whether it did; zero means the service's own wish.
+func (s *Slot) Cached(tok *messages.Token, minTTL time.Duration) bool {
+	h := s.ready.Load()
+	if h == nil {
+		return false
 	}
-	tok, err := st.open(now)
-	if err != nil {
-		return messages.Token{}, false // the actor will say so
+	now := s.clock.Now()
+	if !h.enough(now, minTTL) || s.ending.Load() != nil {
+		return false
+	}
+	if h.fill(tok, now) != nil {
+		return false // the actor will say so
 	}
 	s.hits.Add(1)
-	return tok, true
+	return true
 }
 
-// Living returns the service's token if it lives, however short.
-func (s *Slot) Living() (messages.Token, bool) {
-	now, st := s.env.Clock.Now(), s.state.Load()
-	if !st.living(now) || s.Ending() {
-		return messages.Token{}, false
-	}
-	tok, err := st.open(now)
-	return tok, err == nil
+// Living makes tok the service's token if that lives, however short, and reports
+// whether it did.
+func (s *Slot) Living(tok *messages.Token) bool {
+	now, st := s.clock.Now(), s.state.Load()
+	return st.living(now) && !s.Ending() && st.held.fill(tok, now) == nil
 }
 
 // Expired reports whether the service has no living token.
-func (s *Slot) Expired() bool { return !s.state.Load().living(s.env.Clock.Now()) }
+func (s *Slot) Expired() bool { return !s.state.Load().living(s.clock.Now()) }
 
 // Unready reports whether the service counts against the node's readiness: it is
 // required and was needed, but has no living token.
 func (s *Slot) Unready() bool {
 	st := s.state.Load()
-	return st.needed && s.options.Load().Required && !st.living(s.env.Clock.Now())
+	return st.needed && s.options.Load().Required && !st.living(s.clock.Now())
 }
 
 // Info returns everything about the service's token but the token.
 func (s *Slot) Info() messages.TokenInfo {
 	o := s.options.Load()
-	info := s.state.Load().info(s.env.Clock.Now())
+	info := s.state.Load().info(s.clock.Now())
 	info.Service, info.Provider, info.Required, info.Eager = s.name, o.Kind, o.Required, o.Eager
 	info.Counters = messages.Counters{
 		Hits: s.hits.Load(), Misses: s.misses.Load(),
@@ -135,7 +170,7 @@ func (p Pending) Wait(ctx context.Context) messages.Reply {
 		return r
 	case <-ctx.Done():
 		return messages.ReplyError(p.command, p.slot.err(messages.ErrTimeout, context.Cause(ctx)))
-	case <-p.slot.gone:
+	case <-p.slot.goneChan():
 	}
 	select {
 	case r := <-p.replies:
@@ -160,9 +195,10 @@ func (s *Slot) Shortcut(cmd messages.ServiceCommand) messages.Reply {
 	case *messages.GetTokenInfo:
 		return &messages.TokenInfoReply{Info: s.Info()}
 	case *messages.GetToken:
-		if tok, ok := s.Living(); ok {
+		r := &messages.TokenReply{}
+		if s.Living(&r.Token) {
 			s.hits.Add(1)
-			return &messages.TokenReply{Token: tok}
+			return r
 		}
 	}
 	return messages.ReplyError(cmd, &messages.Error{
@@ -193,11 +229,59 @@ func (s *Slot) Removed() bool {
 
 // Gone notes that the service has ended: its actor will answer nobody any more.
 // It is the supervisor's, and called once, after End.
-func (s *Slot) Gone() { close(s.gone) }
+func (s *Slot) Gone() { close(s.goneChan()) }
+
+// goneChan returns the channel that is closed when the service has ended.
+func (s *Slot) goneChan() chan struct{} {
+	if c := s.gone.Load(); c != nil {
+		return *c
+	}
+	c := make(chan struct{})
+	if s.gone.CompareAndSwap(nil, &c) {
+		return c
+	}
+	return *s.gone.Load()
+}
+
+// Forget makes the store forget the service. It is the supervisor's.
+func (s *Slot) Forget() {
+	if s.env.Store != nil {
+		s.env.Store.Delete(recordKey(s.name))
+	}
+}
+
+// Direct answers a GetToken from what is published, if that is as good as asking
+// the actor: nil if not, or if a command is on its way that may change it.
+func (s *Slot) Direct(m *messages.GetToken) messages.Reply {
+	if s.routed.Load() != 0 {
+		return nil
+	}
+	r := &messages.TokenReply{}
+	if !s.Cached(&r.Token, m.MinTTL) {
+		return nil
+	}
+	return r
+}
+
+// Route returns the message by which a command from elsewhere reaches the actor
+// through the router.
+func (s *Slot) Route(cmd messages.ServiceCommand) any {
+	switch cmd.(type) {
+	case *messages.RefreshToken, *messages.InvalidateToken:
+		s.routed.Add(1)
+		return &Routed{Command: cmd}
+	default:
+		return cmd
+	}
+}
+
+// Respawned notes that what was in the actor's mailbox is lost. It is the
+// supervisor's.
+func (s *Slot) Respawned() { s.routed.Store(0) }
 
 // Occurrence says that something happened to the service now.
 func (s *Slot) Occurrence() messages.Occurrence {
-	now, st := s.env.Clock.Now(), s.state.Load()
+	now, st := s.clock.Now(), s.state.Load()
 	return st.occurrence(s.name, now, st.held)
 }
 

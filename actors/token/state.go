@@ -16,7 +16,6 @@ type State struct {
 	revision   uint64
 	credential uint64           // version of the configuration it is about
 	held       *held            // the last token, nil before the first
-	previous   vault.Sealed     // what the provider wants to have again
 	since      schedule.Instant // since when there is, or is not, a living token
 
 	needed      bool // eager, or asked for once
@@ -31,21 +30,44 @@ type State struct {
 	nextTry schedule.Instant  // set while the last attempt brought no new token
 	want    schedule.Instant  // when to make an attempt that somebody asked for
 
-	flight   flight
+	flight flight
+	extra  *extra // what few services have; nil: nothing of it
+}
+
+// extra is the part of a State that few services have.
+type extra struct {
+	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
 }
 
-// held is a token and its schedule.
+// more returns what few services have, to be read.
+func (s *State) more() extra {
+	if s.extra == nil {
+		return extra{}
+	}
+	return *s.extra
+}
+
+// editMore changes what few services have, in a State that is being made.
+func (s *State) editMore(edit func(*extra)) {
+	e := s.more()
+	edit(&e)
+	s.extra = &e
+}
+
+// held is a token and its schedule: what is published, see [Slot].
 type held struct {
-	token    messages.Token // its value only where memory is plain
-	box      vault.Sealed
+	at       schedule.Deadlines // zero for a token without expiry, as are the next three
+	minLeft  time.Duration      // life wanted by callers who ask for none
+	life     time.Duration
+	lead     time.Duration
+	roll     float64 // that drew the jitter
 	birth    schedule.Instant
-	plan     schedule.Plan // zero for a token without expiry
-	at       schedule.Deadlines
-	minLeft  time.Duration // life wanted by callers who ask for none
-	roll     float64
-	repeated bool // the IdP handed it out again
+	box      vault.Sealed   // of the value
+	token    messages.Token // its value only where memory is plain
+	degraded bool           // the last attempt to replace it failed
+	repeated bool           // the IdP handed it out again
 }
 
 // flight is the last acquisition.
@@ -100,30 +122,36 @@ func (s *State) living(now schedule.Instant) bool {
 // enough reports whether there is a token that has the life left that a caller
 // asked for; zero means what the service's callers usually want.
 func (s *State) enough(now schedule.Instant, asked time.Duration) bool {
-	if s.held == nil || s.invalidated {
-		return false
-	}
-	left, expires := s.held.left(now)
+	return s.held != nil && !s.invalidated && s.held.enough(now, asked)
+}
+
+func (h *held) enough(now schedule.Instant, asked time.Duration) bool {
+	left, expires := h.left(now)
 	if !expires {
 		return true
 	}
-	need := s.held.minLeft
+	need := h.minLeft
 	if asked > 0 {
-		need = schedule.MinLeft(asked, s.held.plan.Life, schedule.Policy{})
+		need = schedule.MinLeft(asked, h.life, schedule.Policy{})
 	}
 	return left > 0 && left >= need
 }
 
-// open returns the token to hand out. There must be a living one.
-func (s *State) open(now schedule.Instant) (messages.Token, error) {
-	secret, err := s.held.box.Open()
-	if err != nil {
-		return messages.Token{}, err
+// fill makes tok the token to hand out at now, when the token must be alive.
+func (h *held) fill(tok *messages.Token, now schedule.Instant) error {
+	*tok = h.token
+	if !h.degraded && h.at.Refresh.Reached(now) {
+		tok.State = messages.StateDue
 	}
-	tok := s.held.token.WithValue(secret)
-	tok.State = s.livingName(now)
-	tok.ExpiresAt = s.held.at.Expiry.Shown(now)
-	return tok, nil
+	if h.at.Expiry.SetBack(now) {
+		tok.ExpiresAt = h.at.Expiry.Shown(now)
+	}
+	if h.box.IsPlain() {
+		return nil
+	}
+	secret, err := h.box.Open()
+	*tok = tok.WithValue(secret)
+	return err
 }
 
 // name returns the state by the name users see.
@@ -154,7 +182,7 @@ func (s *State) life() time.Duration {
 	if s.held == nil {
 		return 0
 	}
-	return s.held.plan.Life
+	return s.held.life
 }
 
 // deadlines returns those of the living token, nil if there is none.
@@ -192,7 +220,7 @@ func (s *State) info(now schedule.Instant) messages.TokenInfo {
 	if h := s.held; h != nil {
 		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)
 		info.RefreshAt, info.WarnAt = h.at.Refresh.Shown(now), h.at.Warn.Shown(now)
-		info.RefreshThreshold = h.plan.Lead
+		info.RefreshThreshold = h.lead
 		info.TokenType, info.Scopes = h.token.Type, h.token.Scopes
 		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint
 	}

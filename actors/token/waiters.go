@@ -1,6 +1,7 @@
 package token
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,6 +18,7 @@ type waiter struct {
 	deadline schedule.Instant      // when the asker stops waiting
 	refused  string                // fingerprint of the token that InvalidateToken was about
 	answered bool
+	routed   *atomic.Int64 // to be counted down when answered; nil: not counted
 }
 
 // answer sends the reply, once.
@@ -25,6 +27,9 @@ func (w *waiter) answer(root *actor.RootContext, r messages.Reply) {
 		return
 	}
 	w.answered = true
+	if w.routed != nil {
+		w.routed.Add(-1)
+	}
 	switch {
 	case w.reply != nil:
 		w.reply <- r // has room: this is the only reply

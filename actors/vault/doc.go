@@ -13,6 +13,5 @@
 // # Key types
 //
 // [Vault] seals, [Sealed] is the box, which can open itself. [Record] is what is
-// kept about one service; [Store] is where, and [Memory] is the store of a node
-// without a disk.
+// kept about one service, and [Store] is where.
 package vault

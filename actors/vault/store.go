@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"tokend/messages"
@@ -51,61 +50,3 @@ type Store interface {
 	// Delete forgets what is kept under key.
 	Delete(key Key)
 }
-
-// Memory is a Store that lives and ends with the process: it lets a service go
-// on after the loss of everything but the process. The zero Memory is ready.
-type Memory struct{ records sync.Map }
-
-var _ Store = (*Memory)(nil)
-
-// Load returns the record kept under key.
-func (m *Memory) Load(key Key) (*Record, error) {
-	rec, ok := m.records.Load(key)
-	if !ok {
-		return nil, nil
-	}
-	return rec.(*Record), nil
-}
-
-// Save keeps rec.
-func (m *Memory) Save(rec *Record) {
-	m.update(rec.Key, func(kept *Record) *Record {
-		if kept != nil && kept.Revision > rec.Revision {
-			return kept
-		}
-		return rec
-	})
-}
-
-// SaveState replaces the provider state of the record kept under key.
-func (m *Memory) SaveState(_ context.Context, key Key, state Sealed) error {
-	m.update(key, func(kept *Record) *Record {
-		next := Record{Version: RecordVersion, Key: key}
-		if kept != nil {
-			next = *kept
-		}
-		next.State = state
-		return &next
-	})
-	return nil
-}
-
-// update applies change to the record under key until no other update came
-// between.
-func (m *Memory) update(key Key, change func(*Record) *Record) {
-	for {
-		kept, ok := m.records.Load(key)
-		if !ok {
-			if _, raced := m.records.LoadOrStore(key, change(nil)); !raced {
-				return
-			}
-			continue
-		}
-		if m.records.CompareAndSwap(key, kept, change(kept.(*Record))) {
-			return
-		}
-	}
-}
-
-// Delete forgets the record kept under key.
-func (m *Memory) Delete(key Key) { m.records.Delete(key) }

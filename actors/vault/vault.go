@@ -70,17 +70,26 @@ func newKey() (*key, error) {
 // one service's box never opens as another's, nor an old one as a new one.
 type Label struct {
 	Service    string
-	Part       string // which of the service's secrets
+	Part       Part
 	Generation uint64
 }
 
+// Part says which of a service's secrets a box holds.
+type Part byte
+
+// The parts.
+const (
+	AccessToken   Part = 't'
+	ProviderState Part = 's' // what the provider wants to have again
+)
+
+// bytes returns the label with room for what is to follow. The name comes last,
+// as it alone has no fixed length.
 func (l Label) bytes(room int) []byte {
-	b := make([]byte, 0, len(l.Service)+len(l.Part)+2+8+room)
-	b = append(b, l.Service...)
-	b = append(b, 0)
-	b = append(b, l.Part...)
-	b = append(b, 0)
-	return binary.BigEndian.AppendUint64(b, l.Generation)
+	b := make([]byte, 0, 1+8+len(l.Service)+room)
+	b = append(b, byte(l.Part))
+	b = binary.BigEndian.AppendUint64(b, l.Generation)
+	return append(b, l.Service...)
 }
 
 // Seal returns secret in a box of its own nonce, labelled l. An empty secret
@@ -97,7 +106,7 @@ func (v *Vault) Seal(l Label, secret messages.Secret) Sealed {
 	data := l.bytes(k.aead.Overhead() + len(text))
 	box := k.aead.Seal(data, nil, text, data)
 	clear(text)
-	return Sealed{aead: k.aead, data: box, label: len(data)}
+	return Sealed{key: k, data: box, label: len(data)}
 }
 
 // currentKey returns the key to seal with and replaces a worn one. Boxes know
@@ -120,21 +129,24 @@ func (v *Vault) currentKey() *key {
 // Sealed is a secret in its box. It is immutable, may be copied and opened
 // concurrently, and prints redacted. The zero Sealed holds nothing.
 type Sealed struct {
-	aead  cipher.AEAD
+	key   *key   // nil: plain
 	data  []byte // label, nonce, ciphertext and tag
 	label int    // length of the label
 	plain messages.Secret
 }
 
 // IsZero reports whether the box holds nothing.
-func (s Sealed) IsZero() bool { return s.aead == nil && s.plain.IsZero() }
+func (s Sealed) IsZero() bool { return s.key == nil && s.plain.IsZero() }
+
+// IsPlain reports whether the secret lies in the box as it is.
+func (s Sealed) IsPlain() bool { return s.key == nil }
 
 // Open returns the secret. It fails only if the box was changed in memory.
 func (s Sealed) Open() (messages.Secret, error) {
-	if s.aead == nil {
+	if s.key == nil {
 		return s.plain, nil
 	}
-	text, err := s.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
+	text, err := s.key.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
 	if err != nil {
 		return messages.Secret{}, fmt.Errorf("open sealed secret: %w", err)
 	}

@@ -1,0 +1,56 @@
+package vaulttest
+
+import (
+	"testing"
+
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+const canary = "canary-81d4f0"
+
+func TestMemoryKeepsTheNewestRecord(t *testing.T) {
+	var m Memory
+	key := vault.Key{Service: "billing"}
+	if rec, err := m.Load(key); rec != nil || err != nil {
+		t.Fatalf("an empty store gave %v, %v", rec, err)
+	}
+	m.Save(&vault.Record{Key: key, Revision: 2, Fingerprint: "two"})
+	m.Save(&vault.Record{Key: key, Revision: 1, Fingerprint: "one"})
+	if rec, _ := m.Load(key); rec.Fingerprint != "two" {
+		t.Errorf("kept %s", rec.Fingerprint)
+	}
+	m.Save(&vault.Record{Key: key, Revision: 3, Fingerprint: "three"})
+	if rec, _ := m.Load(key); rec.Fingerprint != "three" {
+		t.Errorf("kept %s", rec.Fingerprint)
+	}
+	m.Delete(key)
+	if rec, _ := m.Load(key); rec != nil {
+		t.Errorf("kept %v after Delete", rec)
+	}
+}
+
+func TestMemoryKeepsProviderStateApart(t *testing.T) {
+	var m Memory
+	v, err := vault.New(vault.MemorySealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := vault.Key{Service: "billing"}
+	box := v.Seal(vault.Label{Part: vault.ProviderState}, messages.NewSecret(canary))
+	for _, rec := range []*vault.Record{nil, {Key: key, Revision: 5, Fingerprint: "five"}} {
+		if rec != nil {
+			m.Save(rec)
+		}
+		if err := m.SaveState(t.Context(), key, box); err != nil {
+			t.Fatal(err)
+		}
+		kept, _ := m.Load(key)
+		if got, err := kept.State.Open(); err != nil || got.Reveal() != canary {
+			t.Errorf("state %v, %v", got, err)
+		}
+		if rec != nil && kept.Fingerprint != "five" {
+			t.Error("SaveState changed the rest of the record")
+		}
+	}
+}

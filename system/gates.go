@@ -1,25 +1,32 @@
 package system
 
 import (
+	"sync"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tokend/actors/gate"
 )
 
 // gates are the gate actors by host. A host's gate is made when the first
-// service needs it, and stays. The system's lock guards them.
+// service needs it, and stays.
 type gates struct {
 	root   *actor.RootContext
 	prefix string
-	limit  int
 	props  []actor.PropsOption
-	byHost map[string]*actor.PID
+
+	mu      sync.Mutex // guards what follows
+	limit   int
+	byHost  map[string]*actor.PID
+	stopped bool
 }
 
 // of returns the gate of a host, nil for the empty host: nothing is to be bounded
 // there.
 func (g *gates) of(host string) *actor.PID {
-	if host == "" {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if host == "" || g.stopped {
 		return nil
 	}
 	if pid := g.byHost[host]; pid != nil {
@@ -37,6 +44,8 @@ func (g *gates) of(host string) *actor.PID {
 }
 
 func (g *gates) setLimit(limit int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if limit == g.limit {
 		return
 	}
@@ -46,7 +55,11 @@ func (g *gates) setLimit(limit int) {
 	}
 }
 
+// stop ends the gates, those that are still to come included.
 func (g *gates) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
 	for _, pid := range g.byHost {
 		g.root.Stop(pid)
 	}

@@ -34,7 +34,8 @@ type System struct {
 	supervisor *actor.PID
 
 	stage    atomic.Int32
-	mu       sync.Mutex // one Start, Stop or Apply at a time; guards changes of what follows, and gates
+	applying chan struct{} // holds one while services are changed: one Apply at a time
+	mu       sync.Mutex    // one Start or Stop at a time, never for long; guards routed
 	routed   bool
 	services atomic.Pointer[build] // what runs, or is to run once started
 	ended    chan struct{}         // closed by the supervisor
@@ -63,7 +64,7 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	s := &System{
 		options: o, actors: o.actors,
 		transports: provider.NewTransports(userAgent()),
-		ended:      make(chan struct{}), stopped: make(chan struct{}),
+		applying:   make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if s.actors == nil {
 		s.actors = newActorSystem(o.log)
@@ -89,10 +90,11 @@ func (s *System) wire(b *build) error {
 	s.publisher = publisher.New(root, publisher.Listener{Event: eventLog(s.options.log), Dropped: dropLog(s.options.log)})
 	s.router = s.actors.NewLocalPID(s.options.routerID())
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
-	s.gates = gates{root: root, prefix: s.options.id("gate/"), limit: b.limits.InFlightPerHost, props: s.rootProps()}
+	s.gates.root, s.gates.prefix, s.gates.props = root, s.options.id("gate/"), s.rootProps()
+	s.gates.limit = b.limits.InFlightPerHost
 	s.env = &token.Env{
 		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
-		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights,
+		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights, Numbers: &atomic.Uint64{},
 	}
 	return nil
 }
@@ -106,23 +108,56 @@ func (s *System) rootProps() []actor.PropsOption {
 }
 
 // Start starts the actors; eager services begin to acquire. It does not wait for
-// their tokens. ctx bounds the start only. A System is started once.
+// their tokens. ctx bounds the start only. When it fails, everything is stopped
+// again. A System is started once.
 func (s *System) Start(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return fmt.Errorf("start: %w", context.Cause(ctx))
 	}
+	if err := s.launch(); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return s.abandonStart(err)
+	}
+	defer s.unlock()
+	if err := s.tell(ctx, s.services.Load()); err != nil {
+		return s.abandonStart(err)
+	}
+	return nil
+}
+
+// launch starts the actors, without services.
+func (s *System) launch() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.stage.CompareAndSwap(created, running) {
 		return &messages.Error{Kind: messages.ErrStopped, Cause: errors.New("a system is started once")}
 	}
 	if err := s.spawn(); err != nil {
 		s.stage.Store(stopping)
 		go s.shutdown()
-		return fmt.Errorf("start: %w", err)
+		return err
 	}
-	return s.tell(ctx, s.services.Load())
+	return nil
 }
+
+func (s *System) abandonStart(err error) error {
+	s.halt()
+	return fmt.Errorf("start: %w", err)
+}
+
+// lock makes the caller the one who changes services.
+func (s *System) lock(ctx context.Context) error {
+	select {
+	case s.applying <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *System) unlock() { <-s.applying }
 
 // spawn starts the actors that have no parent. When one cannot be started, it
 // leaves things so that shutdown ends those that could.
@@ -152,7 +187,19 @@ func (s *System) spawn() error {
 // when that is done, or with an error when ctx ends first; what was begun goes on
 // then. Calling it again, or before Start, is harmless.
 func (s *System) Stop(ctx context.Context) error {
+	s.halt()
+	select {
+	case <-s.stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop: not everything has ended yet: %w", context.Cause(ctx))
+	}
+}
+
+// halt begins to stop everything, unless that has begun.
+func (s *System) halt() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case s.stage.CompareAndSwap(created, stopped):
 		s.publisher.Close()
@@ -162,13 +209,6 @@ func (s *System) Stop(ctx context.Context) error {
 	case s.stage.CompareAndSwap(running, stopping):
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
-	}
-	s.mu.Unlock()
-	select {
-	case <-s.stopped:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("stop: not everything has ended yet: %w", context.Cause(ctx))
 	}
 }
 
@@ -206,13 +246,15 @@ func (s *System) shutdownActors() {
 // Of cfg only what concerns services counts: defaults, limits and the services
 // themselves. It is an error to change how the vault keeps secrets in memory.
 func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stage.Load() != running {
-		return &messages.Error{Kind: messages.ErrStopped}
-	}
 	if cfg == nil {
 		return errors.New("apply: no configuration")
+	}
+	if err := s.lock(ctx); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	defer s.unlock()
+	if !s.running() {
+		return &messages.Error{Kind: messages.ErrStopped}
 	}
 	next, err := s.build(cfg, s.services.Load())
 	if err != nil {
@@ -233,7 +275,7 @@ func (s *System) tell(ctx context.Context, b *build) error {
 	case <-s.ended:
 		return &messages.Error{Kind: messages.ErrStopped}
 	case <-ctx.Done():
-		return fmt.Errorf("apply: %w", context.Cause(ctx))
+		return fmt.Errorf("services: %w", context.Cause(ctx))
 	}
 }
 

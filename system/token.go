@@ -42,7 +42,7 @@ func (s *System) ask(ctx context.Context, slot *token.Slot, service string, minT
 	if slot == nil {
 		return messages.Token{}, s.missing(service)
 	}
-	return await(ctx, s.callToken(ctx, slot, minTTL), slot)
+	return s.await(ctx, s.callToken(ctx, slot, minTTL), slot, minTTL)
 }
 
 // callToken asks the service's actor for its token.
@@ -55,17 +55,25 @@ func (s *System) callToken(ctx context.Context, slot *token.Slot, minTTL time.Du
 	return slot.Call(cmd)
 }
 
-// await returns the token that was asked for. A caller whose time is up gets a
-// living token with less life than wanted, if there is one.
-func await(ctx context.Context, call token.Pending, slot *token.Slot) (messages.Token, error) {
-	reply := call.Wait(ctx).(*messages.TokenReply)
-	if errors.Is(reply.Err, messages.ErrTimeout) {
-		var tok messages.Token
-		if slot.Living(&tok) {
-			return tok, nil
+// await returns the token that was asked for. What lives when the answer is read
+// counts, not what lived when it was written: an answer may lie about while its
+// reader is busy elsewhere. So a caller whose time is up gets a living token with
+// less life than wanted, if there is one.
+func (s *System) await(ctx context.Context, call token.Pending, slot *token.Slot, minTTL time.Duration) (messages.Token, error) {
+	for {
+		reply := call.Wait(ctx).(*messages.TokenReply)
+		if reply.Err != nil && !errors.Is(reply.Err, messages.ErrTimeout) {
+			return messages.Token{}, reply.Err
 		}
+		var tok messages.Token
+		switch {
+		case slot.Living(&tok):
+			return tok, nil
+		case reply.Err != nil:
+			return tok, reply.Err
+		}
+		call = s.callToken(ctx, slot, minTTL) // it has died since; ask again
 	}
-	return reply.Token, reply.Err
 }
 
 // Tokens returns the tokens of several services, asked for at the same time. The
@@ -83,37 +91,47 @@ func (s *System) Tokens(ctx context.Context, services ...string) (map[string]mes
 // TokensByName is [System.Tokens] with a minTTL as for [System.TokenMinTTL] and
 // the errors by name.
 func (s *System) TokensByName(ctx context.Context, minTTL time.Duration, services ...string) (map[string]messages.Token, map[string]error) {
-	tokens := make(map[string]messages.Token, len(services))
+	slots := make(map[string]*token.Slot, len(services))
+	calls := make(map[string]token.Pending)
 	errs := make(map[string]error)
-	type call struct {
-		slot *token.Slot
-		token.Pending
-	}
-	calls := make(map[string]call)
 	for _, name := range services {
-		if _, asked := calls[name]; asked {
-			continue
-		}
-		var tok messages.Token
 		slot := s.directory.Lookup(name)
 		switch {
 		case slot == nil:
 			errs[name] = s.missing(name)
-		case slot.Cached(&tok, minTTL):
-			tokens[name] = tok
-		default:
-			calls[name] = call{slot, s.callToken(ctx, slot, minTTL)}
+		case slots[name] == nil && !slot.Enough(minTTL):
+			calls[name] = s.callToken(ctx, slot, minTTL)
+		}
+		slots[name] = slot
+	}
+	for name, call := range calls {
+		if _, err := s.await(ctx, call, slots[name], minTTL); err != nil {
+			errs[name] = err
 		}
 	}
-	for name, c := range calls {
-		tok, err := await(ctx, c.Pending, c.slot)
-		if err != nil {
-			errs[name] = err
-			continue
+	// Now that nobody is waited for any more: a token read before may have died.
+	tokens := make(map[string]messages.Token, len(services))
+	for name, slot := range slots {
+		if errs[name] == nil {
+			_, waited := calls[name]
+			tok, err := s.collected(ctx, slot, minTTL, waited)
+			if err != nil {
+				errs[name] = err
+				continue
+			}
+			tokens[name] = tok
 		}
-		tokens[name] = tok
 	}
 	return tokens, errs
+}
+
+// collected returns the token for a batch, after everybody was waited for. The
+// actor has counted those callers who waited.
+func (s *System) collected(ctx context.Context, slot *token.Slot, minTTL time.Duration, waited bool) (tok messages.Token, err error) {
+	if waited && slot.Living(&tok) || !waited && slot.Cached(&tok, minTTL) {
+		return tok, nil
+	}
+	return s.ask(ctx, slot, slot.Name(), minTTL)
 }
 
 // Info returns everything about a service's token but the token, at once.

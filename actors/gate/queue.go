@@ -15,7 +15,8 @@ const (
 type queue struct {
 	limit   int
 	held    int
-	slow    int // of those held
+	slow    int    // of those held
+	again   *entry // holds its place, and asked for it once more
 	entries map[string]*entry
 	lanes   [lanes][]*entry // oldest first; entries that were replaced stay until they come up
 }
@@ -31,8 +32,8 @@ func newQueue(limit int) *queue {
 	return &queue{limit: limit, entries: make(map[string]*entry)}
 }
 
-// ask puts a flight into its lane. One that has its place already is granted it
-// again, in case the first grant got lost.
+// ask puts a flight into its lane. One that has its place already keeps it and is
+// granted it again, in case the first grant got lost.
 func (q *queue) ask(a Acquire, asker *actor.PID) {
 	old := q.entries[a.Service]
 	switch {
@@ -40,7 +41,9 @@ func (q *queue) ask(a Acquire, asker *actor.PID) {
 	case old.Flight > a.Flight:
 		return
 	case old.Flight == a.Flight && old.held:
-		q.drop(old)
+		old.asker = asker
+		q.again = old
+		return
 	case old.Flight == a.Flight:
 		a.Waiting = a.Waiting || old.Waiting
 		if laneOf(a) == old.lane {
@@ -88,6 +91,10 @@ func (q *queue) drop(e *entry) {
 // next gives a place to the flight whose turn it is and returns it, nil if there
 // is no place or nobody who may have it.
 func (q *queue) next() *entry {
+	if e := q.again; e != nil {
+		q.again = nil
+		return e
+	}
 	if q.held >= q.limit {
 		return nil
 	}

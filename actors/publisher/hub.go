@@ -42,8 +42,8 @@ func (h *Hub) Subscribe(ctx context.Context, services ...string) <-chan messages
 	if h.subs == nil {
 		h.subs = make(map[*subscription]struct{})
 	}
-	h.subs[s] = struct{}{}
 	s.forget = context.AfterFunc(ctx, func() { h.remove(s) })
+	h.subs[s] = struct{}{}
 	return s.events
 }
 

@@ -102,8 +102,8 @@ func (a *publisherActor) Receive(c actor.Context) {
 			a.reported = total
 			a.Dropped(total)
 		}
+		a.deliver(m.event) // first: this cannot panic, a host's listeners can
 		a.Event(m.event)
-		a.deliver(m.event)
 		c.ActorSystem().EventStream.Publish(m.event)
 	case *actor.Stopped:
 		a.onStopped()

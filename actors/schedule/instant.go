@@ -1,6 +1,9 @@
 package schedule
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Instant is a moment as both clocks show it: the wall clock and a monotonic
 // clock with an origin of the reader's choice. The zero Instant means "never".
@@ -18,6 +21,13 @@ func At(wall time.Time, mono time.Duration) Instant {
 // Add returns the Instant d after i.
 func (i Instant) Add(d time.Duration) Instant {
 	return Instant{wall: i.wall + int64(d), mono: i.mono + int64(d)}
+}
+
+// AddElapsed returns the Instant at which d has passed since i by the monotonic
+// clock, whatever is done to the wall clock. It is for waits, not for times of
+// day: it has no Time.
+func (i Instant) AddElapsed(d time.Duration) Instant {
+	return Instant{wall: math.MaxInt64 / 2, mono: i.mono + int64(d)}
 }
 
 // IsZero reports whether i is the zero Instant.

@@ -43,7 +43,7 @@ func Pause(o Outcome, roll float64) time.Duration {
 		return double(min(probeCeiling, max(o.Life/5, probeFloor)), probeCap, o.Streak)
 	case messages.ClassThrottled:
 		if o.RetryAfter > 0 {
-			return min(o.RetryAfter, retryAfterCap)
+			return min(max(o.RetryAfter, backoffFloor), retryAfterCap)
 		}
 	}
 	limit := backoffDead

@@ -17,6 +17,7 @@ type fall struct {
 	count  int              // in a row
 	last   schedule.Instant // when it was last started again
 	down   bool             // it waits for its restart
+	dead   bool             // it is gone: to be spawned, not restarted
 	epoch  uint64           // of the restart it waits for
 	timer  *time.Timer
 	pause  time.Duration
@@ -49,7 +50,7 @@ func (s *supervisor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, c
 		sup.StopChildren(child)
 		return
 	}
-	s.fallen(c, slot, describe(reason).Error(), func(actor.Context) error {
+	s.fallen(c, slot, false, describe(reason).Error(), func(actor.Context) error {
 		sup.RestartChildren(child)
 		return nil
 	})
@@ -57,7 +58,7 @@ func (s *supervisor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, c
 
 // fallen starts an actor again: at once the first time, after a pause if it
 // keeps falling.
-func (s *supervisor) fallen(c actor.Context, slot *token.Slot, reason string, again func(actor.Context) error) {
+func (s *supervisor) fallen(c actor.Context, slot *token.Slot, dead bool, reason string, again func(actor.Context) error) {
 	now := s.Env.Clock.Now()
 	f := s.falls[slot.Name()]
 	if f == nil || now.Elapsed(f.last) > wellAfter {
@@ -67,7 +68,7 @@ func (s *supervisor) fallen(c actor.Context, slot *token.Slot, reason string, ag
 	f.count++
 	f.epoch++
 	f.pause = schedule.RestartPause(f.count, s.Env.Roll())
-	f.reason, f.again, f.down = reason, again, true
+	f.reason, f.again, f.down, f.dead = reason, again, true, dead
 	if f.pause == 0 {
 		s.startAgain(c, slot, f)
 		return
@@ -87,13 +88,14 @@ func (s *supervisor) onStartAgain(c actor.Context, m *startAgain) {
 }
 
 func (s *supervisor) startAgain(c actor.Context, slot *token.Slot, f *fall) {
-	f.down, f.last = false, s.Env.Clock.Now()
-	slot.Up()
+	f.last = s.Env.Clock.Now()
 	if err := f.again(c); err != nil {
 		s.Env.Log.WithError(err).WithField("service", slot.Name()).Error("actor not started again")
-		s.fallen(c, slot, f.reason, f.again)
+		s.fallen(c, slot, f.dead, f.reason, f.again)
 		return
 	}
+	f.down, f.dead = false, false
+	slot.Up()
 	s.Env.Publish(&messages.ActorRestarted{
 		Occurrence: slot.Occurrence(), Restarts: f.count, Pause: f.pause, Reason: f.reason,
 	})

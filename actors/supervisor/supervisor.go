@@ -37,7 +37,10 @@ type Options struct {
 // Props returns the properties of a supervisor.
 func Props(o Options, opts ...actor.PropsOption) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
-		return &supervisor{Options: o, slots: make(map[string]*token.Slot), falls: make(map[string]*fall)}
+		return &supervisor{
+			Options: o, slots: make(map[string]*token.Slot), falls: make(map[string]*fall),
+			inAir: make(map[string]<-chan struct{}),
+		}
 	}, opts...)
 }
 
@@ -47,8 +50,9 @@ type supervisor struct {
 	Options
 	slots  map[string]*token.Slot
 	falls  map[string]*fall
-	ending int    // services that have yet to end
-	jobs   []*job // the first is under way
+	inAir  map[string]<-chan struct{} // flights of services that have ended
+	ending int                        // services that have yet to end
+	jobs   []*job                     // the first is under way
 	watch  watch
 }
 
@@ -79,6 +83,8 @@ func (s *supervisor) Receive(c actor.Context) {
 		s.enqueue(c, &job{})
 	case *startAgain:
 		s.onStartAgain(c, m)
+	case *vanished:
+		s.buried(c, s.slots[m.service])
 	case *tick:
 		s.onTick(c)
 	case *messages.ListServices:
@@ -126,6 +132,7 @@ func (s *supervisor) begin(c actor.Context, j *job) error {
 }
 
 func (s *supervisor) apply(c actor.Context, services map[string]*token.Options) error {
+	maps.DeleteFunc(s.inAir, func(_ string, air <-chan struct{}) bool { return landed(air) })
 	for name, slot := range s.slots {
 		if services[name] == nil {
 			s.end(c, slot, messages.ErrUnknownService)
@@ -142,6 +149,15 @@ func (s *supervisor) apply(c actor.Context, services map[string]*token.Options) 
 	return errors.Join(errs...)
 }
 
+func landed(air <-chan struct{}) bool {
+	select {
+	case <-air:
+		return true
+	default:
+		return false
+	}
+}
+
 // ensure makes a service run with these options.
 func (s *supervisor) ensure(c actor.Context, name string, o *token.Options) error {
 	if slot := s.slots[name]; slot != nil {
@@ -152,7 +168,7 @@ func (s *supervisor) ensure(c actor.Context, name string, o *token.Options) erro
 		return nil
 	}
 	pid := c.ActorSystem().NewLocalPID(c.Self().Id + "/" + name)
-	slot, err := token.NewSlot(name, pid, s.Env, o)
+	slot, err := token.NewSlot(name, pid, s.Env, o, s.inAir[name])
 	if err != nil {
 		return err
 	}
@@ -160,6 +176,7 @@ func (s *supervisor) ensure(c actor.Context, name string, o *token.Options) erro
 		return err
 	}
 	s.slots[name] = slot
+	delete(s.inAir, name)
 	return nil
 }
 
@@ -183,11 +200,14 @@ func (s *supervisor) publishDirectory() {
 func (s *supervisor) end(c actor.Context, slot *token.Slot, kind error) {
 	slot.End(kind)
 	s.ending++
-	if f := s.falls[slot.Name()]; f != nil && f.down {
+	switch f := s.falls[slot.Name()]; {
+	case f == nil || !f.down:
+		c.Poison(slot.PID())
+	case f.dead:
+		c.Send(c.Self(), &vanished{service: slot.Name()})
+	default:
 		c.Stop(slot.PID())
-		return
 	}
-	c.Poison(slot.PID())
 }
 
 func (s *supervisor) onTerminated(c actor.Context, m *actor.Terminated) {
@@ -198,15 +218,30 @@ func (s *supervisor) onTerminated(c actor.Context, m *actor.Terminated) {
 	case slot.Ending():
 		s.buried(c, slot)
 	default:
-		slot.Respawned()
-		s.fallen(c, slot, "stopped from outside", func(c actor.Context) error { return s.spawn(c, slot) })
+		// What was in its mailbox is lost, and until it is there again so is what is
+		// sent to it.
+		slot.Down(s.Env.Clock.Now())
+		s.fallen(c, slot, true, "stopped from outside", func(c actor.Context) error { return s.spawn(c, slot) })
 	}
 }
 
-// buried forgets a service that has ended.
+// vanished tells the supervisor that a service to be ended has no actor.
+type vanished struct {
+	messages.Unlogged
+	service string
+}
+
+// buried forgets a service that has ended. What it leaves in the air is
+// remembered: a service of that name waits for it before it asks the IdP.
 func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
 	delete(s.slots, slot.Name())
-	delete(s.falls, slot.Name())
+	if f := s.falls[slot.Name()]; f != nil {
+		f.stop()
+		delete(s.falls, slot.Name())
+	}
+	if air := slot.Airborne(); air != nil {
+		s.inAir[slot.Name()] = air
+	}
 	if slot.Removed() {
 		slot.Forget()
 		s.Env.Publish(&messages.ServiceRemoved{Occurrence: slot.Occurrence()})

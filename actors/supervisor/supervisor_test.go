@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	w.logs = hook
 	w.env = &token.Env{
 		Clock: token.NewClock(nil), Vault: v, Root: w.system.Root, Log: log,
-		Publish: w.publish, Roll: func() float64 { return 0 }, Flights: &sync.WaitGroup{},
+		Publish: w.publish, Roll: func() float64 { return 0 }, Flights: &sync.WaitGroup{}, Numbers: &atomic.Uint64{},
 	}
 	w.pid = w.system.NewLocalPID("service")
 	props := Props(Options{

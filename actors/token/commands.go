@@ -49,6 +49,10 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 		return
 	}
 	if st.invalidated {
+		if st.backoff(now) || st.flight.phase == stuck { // no other will come soon
+			w.answer(k.env.Root, &messages.InvalidateReply{Invalidated: true})
+			return
+		}
 		k.waitForOther(c, now, w)
 		return
 	}

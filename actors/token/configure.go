@@ -24,7 +24,12 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 		again := *h
 		again.schedule(h.life, o)
 		if again.at != h.at || again.minLeft != h.minLeft {
-			k.change(func(s *State) { s.held = &again })
+			k.change(func(s *State) {
+				if s.nextTry == h.at.Refresh { // put off until then, not for a failure's sake
+					s.nextTry = again.at.Refresh
+				}
+				s.held = &again
+			})
 		}
 	}
 	if o.Eager && !k.state().needed {

@@ -120,10 +120,11 @@ func (s *State) sameAgain(l *landing) bool {
 	if !expires || l.life == 0 {
 		return !expires && l.life == 0
 	}
-	return l.life <= left+min(sameExpiry, s.life()/4)
+	return l.life <= left+s.held.slack()
 }
 
-const sameExpiry = 2 * time.Second
+// slack is by how much a token's expiry may appear to move without moving.
+func (h *held) slack() time.Duration { return min(2*time.Second, h.life/4) }
 
 // inRow returns the how manieth attempt in a row it is that ends like this.
 func (s *State) inRow(class string) int {

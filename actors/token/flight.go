@@ -3,9 +3,11 @@ package token
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
 
 	"tokend/actors/gate"
 	"tokend/actors/provider"
@@ -25,11 +27,14 @@ const (
 
 // takeOff begins an acquisition: with a place at the gate, if there is one.
 func (k *keeper) takeOff(c actor.Context, now schedule.Instant) {
+	if k.options().Credential != k.state().credential {
+		k.takeUpOptions(c)
+	}
 	k.change(func(s *State) {
 		s.want = schedule.Instant{}
-		s.flight.number++
+		s.flight.number = k.env.Numbers.Add(1)
 		s.flight.phase, s.flight.superseded = queued, false
-		s.flight.deadline = now.Add(gatePatience)
+		s.flight.deadline = now.AddElapsed(gatePatience)
 		s.flight.gate = k.options().Gate
 	})
 	k.queueUp(c)
@@ -84,13 +89,17 @@ func (k *keeper) onGranted(c actor.Context, m *gate.Granted) {
 func (k *keeper) fly(c actor.Context) {
 	now, o := k.env.Clock.Now(), k.options()
 	before := k.state()
-	timeout := schedule.AttemptTimeout(o.Policy.Timeout, leadOf(before), before.living(now))
+	timeout := o.Policy.Timeout
+	if h := before.held; before.living(now) && h.life > 0 {
+		timeout = schedule.AttemptTimeout(timeout, h.lead, true)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	done := make(chan struct{})
 	st := k.change(func(s *State) {
 		s.flight.phase = flying
 		s.flight.began = now
-		s.flight.deadline = now.Add(timeout + graceAfterTimeout)
-		s.flight.cancel = cancel
+		s.flight.deadline = now.AddElapsed(timeout + graceAfterTimeout)
+		s.flight.cancel, s.flight.done = cancel, done
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(), gate: st.flight.gate,
@@ -98,18 +107,13 @@ func (k *keeper) fly(c actor.Context) {
 	}
 	if st.held != nil {
 		t.generation = st.held.token.Generation + 1
+		t.atHand = st.held.box
 	}
 	k.env.Flights.Go(func() {
 		defer cancel()
+		defer close(done)
 		t.run(ctx)
 	})
-}
-
-func leadOf(s *State) time.Duration {
-	if s.held == nil {
-		return 0
-	}
-	return s.held.lead
 }
 
 // abort ends the flight under way, if any; what it brings is dropped. One that
@@ -139,7 +143,8 @@ type trip struct {
 	flight     uint64
 	asked      schedule.Instant
 	previous   vault.Sealed
-	generation uint64 // that a new token will have
+	atHand     vault.Sealed // the token that is to be replaced
+	generation uint64       // that a new token will have
 }
 
 // landing is what a flight leaves in the slot.
@@ -154,18 +159,27 @@ type landing struct {
 	scopes      []string
 	life        time.Duration // 0: no expiry
 	previous    vault.Sealed  // zero: as before
+	tries       int           // how often the actor has begun to take it; the actor's
 }
 
 // run makes the trip: it leaves the outcome in the slot, gives the place at the
-// gate back and tells the actor.
+// gate back and tells the actor, whatever happens on the way.
 func (t *trip) run(ctx context.Context) {
-	l := t.acquire(ctx)
-	l.flight = t.flight
-	t.slot.leave(l)
-	if t.gate != nil {
-		t.env.Root.Send(t.gate, &gate.Release{Service: t.slot.name, Flight: t.flight})
-	}
-	t.env.Root.Send(t.self, &landed{})
+	l := t.failed(&provider.Error{Class: messages.ClassPanic, Text: "the acquisition ended without an outcome"})
+	defer func() {
+		if r := recover(); r != nil {
+			t.env.Log.WithFields(logrus.Fields{
+				"service": t.slot.name, "reason": fmt.Sprintf("panic of type %T", r), "stack": string(debug.Stack()),
+			}).Error("acquisition crashed")
+		}
+		l.flight = t.flight
+		t.slot.leave(l)
+		if t.gate != nil {
+			t.env.Root.Send(t.gate, &gate.Release{Service: t.slot.name, Flight: t.flight})
+		}
+		t.env.Root.Send(t.self, &landed{})
+	}()
+	l = t.acquire(ctx)
 }
 
 // leave puts the outcome where the actor finds it, unless that of a later flight
@@ -184,6 +198,14 @@ func (s *Slot) leave(l *landing) {
 
 // acquire asks the provider and seals what it brings.
 func (t *trip) acquire(ctx context.Context) *landing {
+	select {
+	case <-t.before():
+	case <-ctx.Done():
+		return t.failed(&provider.Error{
+			Class: messages.ClassTransient, TimedOut: true,
+			Text: "the last acquisition of an earlier service of that name has not ended",
+		})
+	}
 	previous, err := t.previous.Open()
 	if err != nil {
 		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
@@ -192,12 +214,29 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	if !previous.IsZero() {
 		req.Previous = provider.NewState([]byte(previous.Reveal()))
 	}
+	if atHand, err := t.atHand.Open(); err == nil && !atHand.IsZero() {
+		req.Hidden = []messages.Secret{atHand}
+	}
 	res, err := provider.Acquire(ctx, t.options.Provider, req)
 	if err != nil {
 		return t.failed(provider.Classify(err))
 	}
 	return t.accept(ctx, res)
 }
+
+// before returns what must be closed before the provider may be asked.
+func (t *trip) before() <-chan struct{} {
+	if t.slot.before != nil {
+		return t.slot.before
+	}
+	return closed
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // accept turns a provider's result into an outcome.
 func (t *trip) accept(ctx context.Context, res provider.Result) *landing {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,7 +56,7 @@ func newHarness(t *testing.T, edit ...func(*harness, *Options)) *harness {
 	log, _ := test.NewNullLogger()
 	h.env = &Env{
 		Clock: NewClock(nil), Vault: v, Store: &vaulttest.Memory{}, Root: h.system.Root, Log: log,
-		Publish: h.publish, Roll: func() float64 { return 0.5 }, Flights: &sync.WaitGroup{},
+		Publish: h.publish, Roll: func() float64 { return 0.5 }, Flights: &sync.WaitGroup{}, Numbers: &atomic.Uint64{},
 	}
 	o := &Options{
 		Kind: "test", Provider: provider.Func(h.acquire), Waiters: 10, Credential: 1, Required: true,
@@ -64,7 +65,7 @@ func newHarness(t *testing.T, edit ...func(*harness, *Options)) *harness {
 	for _, e := range edit {
 		e(h, o)
 	}
-	h.slot, err = NewSlot("billing", h.system.NewLocalPID("service/billing"), h.env, o)
+	h.slot, err = NewSlot("billing", h.system.NewLocalPID("service/billing"), h.env, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

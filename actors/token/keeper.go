@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -47,7 +48,7 @@ func (k *keeper) Receive(c actor.Context) {
 	case *ClockMoved:
 		k.onClockMoved(c)
 	case *Call:
-		k.onCommand(c, &waiter{command: m.Command, reply: m.Reply})
+		k.onCommand(c, &waiter{command: m.Command, inbox: m.inbox})
 	case *Routed:
 		k.onCommand(c, &waiter{command: m.Command, pid: c.Sender(), routed: &k.slot.routed})
 	case messages.ServiceCommand:
@@ -98,11 +99,15 @@ func (k *keeper) onStopping(c actor.Context) {
 // services at once, so it is spread.
 func (k *keeper) onClockMoved(c actor.Context) {
 	now := k.env.Clock.Now()
-	k.arm(c, now, time.Duration(k.env.Roll()*float64(clockSpread)))
+	spread := clockSpread
+	if life := k.state().life(); life > 0 {
+		spread = min(spread, life/10)
+	}
+	k.arm(c, now, time.Duration(k.env.Roll()*float64(spread)))
 }
 
 // clockSpread is over how long the services do what a step of the clock has made
-// due.
+// due, at most.
 const clockSpread = 5 * time.Second
 
 // settle does what is due and arms the timer for what comes next.
@@ -146,17 +151,31 @@ func (k *keeper) announce(now schedule.Instant) {
 	if h := st.held; h != nil && !st.invalidated {
 		if !st.warned && h.at.Warn.Reached(now) && st.living(now) {
 			st = k.change(func(s *State) { s.warned = true })
-			k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.failure})
+			k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 		if !st.expired && h.at.Expiry.Reached(now) {
 			st = k.change(func(s *State) { s.expired, s.since = true, now })
-			k.publish(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.failure})
+			k.publish(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 	}
-	for o := st.more().overdue; len(o) > 0 && o[0].at.Reached(now); o = st.more().overdue {
-		h := o[0].held
-		st = k.change(func(s *State) { s.editMore(func(e *extra) { e.overdue = e.overdue[1:] }) })
-		k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h)})
+	k.announceOverdue(now)
+}
+
+// announceOverdue gives the warnings that have come due about tokens replaced in
+// time.
+func (k *keeper) announceOverdue(now schedule.Instant) {
+	due := func(o overdue) bool { return o.at.Reached(now) }
+	pending := k.state().more().overdue
+	if !slices.ContainsFunc(pending, due) {
+		return
+	}
+	st := k.change(func(s *State) {
+		s.editMore(func(e *extra) { e.overdue = slices.DeleteFunc(slices.Clone(e.overdue), due) })
+	})
+	for _, o := range pending {
+		if due(o) {
+			k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, o.held)})
+		}
 	}
 }
 
@@ -184,14 +203,16 @@ func (k *keeper) Abandon() {
 	err := k.slot.err(messages.ErrUnavailable, errCrashed)
 	if w := k.serving; w != nil {
 		k.serving = nil
-		w.answer(k.env.Root, messages.ReplyError(w.command, err))
+		k.turnAway(k.env.Clock.Now(), w, err)
 	}
 	k.dismiss(err)
 }
 
-// dismiss answers everybody who waits with err.
+// dismiss answers everybody who waits with err, or with a living token.
 func (k *keeper) dismiss(err error) {
-	k.waiting.answerAll(k.env.Root, func(w *waiter) messages.Reply {
-		return messages.ReplyError(w.command, err)
-	})
+	now, leaving := k.env.Clock.Now(), k.waiting.queue
+	k.waiting = waiters{}
+	for _, w := range leaving {
+		k.turnAway(now, w, err)
+	}
 }

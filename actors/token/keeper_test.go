@@ -22,7 +22,7 @@ func TestAServiceGoesOnWhereItsRecordEnds(t *testing.T) {
 		h.stop()
 		time.Sleep(10 * time.Minute)
 
-		again, err := NewSlot("billing", h.slot.PID(), h.env, h.slot.Options())
+		again, err := NewSlot("billing", h.slot.PID(), h.env, h.slot.Options(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,13 +227,13 @@ func TestALazyServiceWaitsForItsFirstCaller(t *testing.T) {
 func TestWhoWaitsForACrashedActorIsTold(t *testing.T) {
 	bubble(t, func(h *harness) {
 		k := &keeper{slot: h.slot, env: h.env}
-		replies := make(chan messages.Reply, 2)
-		k.serving = &waiter{command: &messages.GetTokenInfo{}, reply: replies}
-		k.waiting.add(moment, &waiter{command: &messages.RefreshToken{}, reply: replies})
+		box := &inbox{reply: make(chan messages.Reply, 2)}
+		k.serving = &waiter{command: &messages.GetTokenInfo{}, inbox: box}
+		k.waiting.add(moment, &waiter{command: &messages.RefreshToken{}, inbox: box})
 		k.Abandon()
 		k.Abandon()
 		for range 2 {
-			if err := (<-replies).(*messages.TokenInfoReply).Err; !errors.Is(err, messages.ErrUnavailable) {
+			if err := (<-box.reply).(*messages.TokenInfoReply).Err; !errors.Is(err, messages.ErrUnavailable) {
 				t.Errorf("err = %v", err)
 			}
 		}

@@ -14,17 +14,31 @@ import (
 
 // onLanded takes up the outcome that a flight has left in the slot.
 func (k *keeper) onLanded(c actor.Context) {
-	if l := k.slot.landed.Swap(nil); l != nil {
-		k.land(l)
+	k.announce(k.env.Clock.Now()) // what died meanwhile did so before this came
+	if l := k.slot.landed.Load(); l != nil {
+		k.takeOver(l)
+		k.slot.landed.CompareAndSwap(l, nil)
 	}
 	k.settle(c)
+}
+
+// takeOver lands l. If that makes the actor crash, the next incarnation tries
+// again, but not for ever.
+func (k *keeper) takeOver(l *landing) {
+	if l.tries++; l.tries <= maxLandings {
+		k.land(l)
+		return
+	}
+	k.land(&landing{flight: l.flight, took: l.took, previous: l.previous, err: &provider.Error{
+		Class: messages.ClassPanic, Text: "what the provider brought made the actor crash",
+	}})
 }
 
 func (k *keeper) land(l *landing) {
 	now, st := k.env.Clock.Now(), k.state()
 	switch {
-	case l.flight != st.flight.number:
-		return // of an actor's earlier life that the store did not know of
+	case l.flight != st.flight.number, st.flight.phase == grounded:
+		return // not the one that is waited for
 	case st.flight.superseded, l.err != nil && st.flight.phase == stuck:
 		k.change(func(s *State) { s.touchDown(l) })
 	case l.err != nil:
@@ -35,6 +49,9 @@ func (k *keeper) land(l *landing) {
 		k.adopt(now, l)
 	}
 }
+
+// maxLandings is how often an actor may crash over one outcome.
+const maxLandings = 3
 
 // maxOverdue bounds the warnings that are still to come about tokens replaced in
 // time: only refreshes that somebody asks for again and again make so many.
@@ -55,7 +72,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		if !before.living(now) {
 			s.since = now
 		}
-		if o.WarnAlways && before.living(now) && !before.warned {
+		if o.WarnAlways && before.living(now) && !before.warned && before.life() > 0 {
 			s.editMore(func(e *extra) {
 				e.overdue = append(slices.Clone(e.overdue), overdue{before.held.at.Warn, before.held})
 				e.overdue = e.overdue[max(0, len(e.overdue)-maxOverdue):]
@@ -109,22 +126,22 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 	before := k.state()
 	h := *before.held
 	h.repeated = true
+	if total := l.asked.Elapsed(h.birth) + l.life; l.life > 0 && total < h.life-h.slack() {
+		h.schedule(total, k.options()) // it dies earlier than it was said to
+	}
 	k.change(func(s *State) {
 		s.touchDown(l)
 		s.streak = before.inRow("")
 		s.failure, s.slow, s.forced = nil, false, false
-		if s.invalidated {
-			s.invalidated, s.since = false, now
+		if s.invalidated || s.expired {
+			s.invalidated, s.expired, s.since = false, false, now
 		}
 		s.held = &h
 		if h.at.Expiry.IsZero() {
 			s.nextTry = schedule.Instant{}
 			return
 		}
-		pause := schedule.Pause(schedule.Outcome{
-			Streak: s.streak, Life: s.life(), Living: s.living(now),
-		}, k.env.Roll())
-		s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), false)
+		s.postpone(now, "", 0, k.env.Roll())
 	})
 	k.slot.refreshes.Add(1)
 	k.settleWaiters(now, nil)
@@ -137,11 +154,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 		s.touchDown(&landing{})
 		s.streak = before.inRow(err.Class)
 		s.slow = err.TimedOut
-		pause := schedule.Pause(schedule.Outcome{
-			Class: err.Class, Streak: s.streak, RetryAfter: err.RetryAfter,
-			Life: s.life(), Living: s.living(now),
-		}, k.env.Roll())
-		s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced)
+		s.postpone(now, err.Class, err.RetryAfter, k.env.Roll())
 		s.failure = &messages.Failure{
 			Class: err.Class, Text: err.Text, At: now.Time(), Attempts: 1, NextTry: s.nextTry.Time(),
 		}
@@ -154,7 +167,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}
 	k.publish(&messages.RefreshFailed{
-		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.failure, Took: took,
+		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.lastError(now), Took: took,
 	})
 	k.settleWaiters(now, st.err(k.slot.name, now))
 }
@@ -163,7 +176,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 // is kept even if the token is not wanted: it may be a refresh token that was
 // rotated.
 func (s *State) touchDown(l *landing) {
-	s.flight.phase, s.flight.cancel = grounded, nil
+	s.flight.phase, s.flight.cancel, s.flight.done = grounded, nil, nil
 	if !l.previous.IsZero() {
 		s.editMore(func(e *extra) { e.previous = l.previous })
 	}
@@ -176,28 +189,44 @@ func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
 	f := k.state().flight
 	switch {
 	case f.phase == grounded || !f.deadline.Reached(now):
-		return
 	case f.phase == queued:
-		k.change(func(s *State) { s.flight.deadline = now.Add(gatePatience) })
+		k.change(func(s *State) { s.flight.deadline = now.AddElapsed(gatePatience) })
 		k.queueUp(c)
-		return
-	case f.phase == flying && f.gate != nil:
-		c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
+	case f.phase == flying:
+		if f.gate != nil {
+			c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
+		}
+		k.fail(now, &provider.Error{Class: messages.ClassTransient, TimedOut: true, Text: textStuck}, now.Elapsed(f.began))
+		k.change(func(s *State) { s.beStuck(f, now) })
+	default:
+		k.change(func(s *State) {
+			s.postpone(now, messages.ClassTransient, 0, k.env.Roll())
+			s.beStuck(f, now)
+		})
+		k.settleWaiters(now, k.state().err(k.slot.name, now))
 	}
-	k.fail(now, &provider.Error{
-		Class: messages.ClassTransient, TimedOut: true,
-		Text: "the provider has not returned, though its time is up",
-	}, now.Elapsed(f.began))
-	k.change(func(s *State) {
-		s.flight = f
-		s.flight.phase, s.flight.deadline = stuck, s.nextTry
-	})
+}
+
+const textStuck = "the provider has not returned, though its time is up"
+
+// beStuck leaves the flight in the air until the next try would be due.
+func (s *State) beStuck(f flight, now schedule.Instant) {
+	s.flight = f
+	s.flight.phase, s.flight.deadline = stuck, now.AddElapsed(s.nextTry.Until(now))
+}
+
+// postpone chooses the next try after one that brought no new token.
+func (s *State) postpone(now schedule.Instant, class string, retryAfter time.Duration, roll float64) {
+	pause := schedule.Pause(schedule.Outcome{
+		Class: class, Streak: s.streak, RetryAfter: retryAfter, Life: s.life(), Living: s.living(now),
+	}, roll)
+	s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced)
 }
 
 // pace tells classes of outcome apart by how the next attempt is chosen.
 func pace(class string) string {
 	switch class {
-	case "", messages.ClassRejected, messages.ClassThrottled:
+	case "", messages.ClassRejected:
 		return class
 	default:
 		return messages.ClassTransient

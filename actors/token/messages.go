@@ -4,16 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"tokend/messages"
 )
 
-// Call is a command from ordinary code: the reply goes into a channel, which
-// costs a tenth of what a PID costs that somebody waits behind.
+// Call is a command from ordinary code, see [Slot.Call]: the reply goes into a
+// channel, which costs a tenth of what a PID costs that somebody waits behind.
 type Call struct {
 	messages.Unlogged
 	Command messages.ServiceCommand
-	Reply   chan<- messages.Reply // with room for one
+	inbox   *inbox
+}
+
+// inbox is where a caller waits for the reply to a [Call].
+type inbox struct {
+	reply chan messages.Reply // with room for one
+	left  atomic.Bool         // the caller does not wait any more
 }
 
 // Routed is a command that the router handed on and counted, see [Slot.Route].

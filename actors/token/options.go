@@ -2,6 +2,7 @@ package token
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -37,6 +38,7 @@ type Env struct {
 	Publish func(messages.Event) // hands an event over without waiting
 	Roll    func() float64       // a number in [0, 1)
 	Flights *sync.WaitGroup      // acquisitions under way
+	Numbers *atomic.Uint64       // of acquisitions: the last one given
 }
 
 // Clock reads the time.

@@ -15,7 +15,7 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	if rec == nil || rec.CredentialVersion != o.Credential {
 		return st
 	}
-	st.revision, st.flight.number = rec.Revision, rec.Flight
+	st.revision = rec.Revision
 	st.needed, st.since = true, now
 	if !rec.State.IsZero() {
 		st.extra = &extra{previous: rec.State}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"tokend/actors/gate"
 	"tokend/actors/schedule"
 	"tokend/actors/vault"
 	"tokend/messages"
@@ -30,7 +31,8 @@ type Slot struct {
 	options atomic.Pointer[Options]          // written by the supervisor only
 	landed  atomic.Pointer[landing]          // left by a flight, taken by the actor
 	down    atomic.Pointer[schedule.Instant] // when a crashed actor starts again; nil: it runs
-	gone    atomic.Pointer[chan struct{}]    // closed when the service has ended; made when somebody waits
+	gone    atomic.Pointer[chan struct{}]    // closed when the actor will not answer; made when somebody waits
+	before  <-chan struct{}                  // closed when an earlier service's flight has landed; nil: there was none
 
 	misses, refreshes, failures atomic.Uint64
 
@@ -40,9 +42,10 @@ type Slot struct {
 }
 
 // NewSlot returns the slot of a service whose actor will have that PID. It takes
-// up what the store holds of the service.
-func NewSlot(name string, pid *actor.PID, env *Env, o *Options) (*Slot, error) {
-	s := &Slot{name: name, pid: pid, env: env, clock: env.Clock}
+// up what the store holds of the service. The first acquisition waits for before,
+// if that is not nil: the last one of an earlier service of that name.
+func NewSlot(name string, pid *actor.PID, env *Env, o *Options, before <-chan struct{}) (*Slot, error) {
+	s := &Slot{name: name, pid: pid, env: env, clock: env.Clock, before: before}
 	s.options.Store(o)
 	var rec *vault.Record
 	if env.Store != nil {
@@ -51,7 +54,12 @@ func NewSlot(name string, pid *actor.PID, env *Env, o *Options) (*Slot, error) {
 			return nil, err
 		}
 	}
-	s.store(resume(rec, env.Clock.Now(), o))
+	now := env.Clock.Now()
+	st := resume(rec, now, o)
+	if o.Eager && !st.needed {
+		st.needed, st.since = true, now
+	}
+	s.store(st)
 	return s, nil
 }
 
@@ -64,7 +72,7 @@ func (s *Slot) store(st *State) {
 			again.mark(st.failure != nil)
 			st.held, ready = &again, &again
 		}
-		if st.invalidated {
+		if st.invalidated || st.expired {
 			ready = nil
 		}
 	}
@@ -111,6 +119,12 @@ func (s *Slot) Cached(tok *messages.Token, minTTL time.Duration) bool {
 	return true
 }
 
+// Enough reports whether Cached would succeed.
+func (s *Slot) Enough(minTTL time.Duration) bool {
+	h := s.ready.Load()
+	return h != nil && h.enough(s.clock.Now(), minTTL) && s.ending.Load() == nil
+}
+
 // Living makes tok the service's token if that lives, however short, and reports
 // whether it did.
 func (s *Slot) Living(tok *messages.Token) bool {
@@ -142,11 +156,12 @@ func (s *Slot) Info() messages.TokenInfo {
 
 // Call sends a command to the service's actor.
 func (s *Slot) Call(cmd messages.ServiceCommand) Pending {
-	p := Pending{slot: s, command: cmd, reply: s.Shortcut(cmd)}
-	if p.reply == nil {
-		replies := make(chan messages.Reply, 1)
-		p.replies = replies
-		s.env.Root.Send(s.pid, &Call{Command: cmd, Reply: replies})
+	// In this order: when the actor goes down after the second line, the channel
+	// from the first one tells.
+	p := Pending{slot: s, command: cmd, gone: s.goneChan()}
+	if p.reply = s.Shortcut(cmd); p.reply == nil {
+		p.inbox = &inbox{reply: make(chan messages.Reply, 1)}
+		s.env.Root.Send(s.pid, &Call{Command: cmd, inbox: p.inbox})
 	}
 	return p
 }
@@ -156,7 +171,8 @@ type Pending struct {
 	slot    *Slot
 	command messages.ServiceCommand
 	reply   messages.Reply // known already
-	replies <-chan messages.Reply
+	inbox   *inbox
+	gone    <-chan struct{}
 }
 
 // Wait returns the reply, or one with an error when ctx or the service ends
@@ -166,18 +182,24 @@ func (p Pending) Wait(ctx context.Context) messages.Reply {
 		return p.reply
 	}
 	select {
-	case r := <-p.replies:
+	case r := <-p.inbox.reply:
 		return r
 	case <-ctx.Done():
+		p.inbox.left.Store(true)
 		return messages.ReplyError(p.command, p.slot.err(messages.ErrTimeout, context.Cause(ctx)))
-	case <-p.slot.goneChan():
+	case <-p.gone:
 	}
 	select {
-	case r := <-p.replies:
+	case r := <-p.inbox.reply:
 		return r
 	default:
-		return messages.ReplyError(p.command, p.slot.endErr())
+		p.inbox.left.Store(true)
 	}
+	if r := p.slot.Shortcut(p.command); r != nil {
+		return r
+	}
+	// The actor is there again already, but never saw the command.
+	return p.slot.standIn(p.command, p.slot.err(messages.ErrUnavailable, errCrashed))
 }
 
 // Shortcut returns the reply to a command that the actor cannot answer soon: it
@@ -191,6 +213,14 @@ func (s *Slot) Shortcut(cmd messages.ServiceCommand) messages.Reply {
 	if again == nil {
 		return nil
 	}
+	return s.standIn(cmd, &messages.Error{
+		Kind: messages.ErrUnavailable, Service: s.name, NextTry: again.Time(), Cause: errCrashed,
+	})
+}
+
+// standIn answers a command as well as it can be answered without the actor: with
+// a living token, with what is known, or with err.
+func (s *Slot) standIn(cmd messages.ServiceCommand, err error) messages.Reply {
 	switch cmd.(type) {
 	case *messages.GetTokenInfo:
 		return &messages.TokenInfoReply{Info: s.Info()}
@@ -200,15 +230,24 @@ func (s *Slot) Shortcut(cmd messages.ServiceCommand) messages.Reply {
 			s.hits.Add(1)
 			return r
 		}
+		s.misses.Add(1)
 	}
-	return messages.ReplyError(cmd, &messages.Error{
-		Kind: messages.ErrUnavailable, Service: s.name, NextTry: again.Time(), Cause: errCrashed,
-	})
+	return messages.ReplyError(cmd, err)
 }
 
-// Down notes that the actor crashed and starts again at that time. It is the
-// supervisor's.
-func (s *Slot) Down(until schedule.Instant) { s.down.Store(&until) }
+// Down notes that the actor is down and starts again at that time. Callers who
+// wait for it are told, and so is the gate, lest a place be kept for an actor that
+// cannot use it. It is the supervisor's.
+func (s *Slot) Down(until schedule.Instant) {
+	s.down.Store(&until)
+	s.routed.Store(0)
+	if c := s.gone.Swap(nil); c != nil {
+		close(*c)
+	}
+	if f := s.state.Load().flight; f.phase == queued && f.gate != nil {
+		s.env.Root.Send(f.gate, &gate.Release{Service: s.name, Flight: f.number})
+	}
+}
 
 // Up notes that the actor runs. It is the supervisor's.
 func (s *Slot) Up() { s.down.Store(nil) }
@@ -231,7 +270,8 @@ func (s *Slot) Removed() bool {
 // It is the supervisor's, and called once, after End.
 func (s *Slot) Gone() { close(s.goneChan()) }
 
-// goneChan returns the channel that is closed when the service has ended.
+// goneChan returns the channel that is closed when the actor will not answer what
+// was sent to it: it is down, or the service has ended.
 func (s *Slot) goneChan() chan struct{} {
 	if c := s.gone.Load(); c != nil {
 		return *c
@@ -241,6 +281,15 @@ func (s *Slot) goneChan() chan struct{} {
 		return c
 	}
 	return *s.gone.Load()
+}
+
+// Airborne returns a channel that is closed when the acquisition under way has
+// ended, nil if there is none. It is the supervisor's.
+func (s *Slot) Airborne() <-chan struct{} {
+	if f := s.state.Load().flight; f.phase == flying || f.phase == stuck {
+		return f.done
+	}
+	return nil
 }
 
 // Forget makes the store forget the service. It is the supervisor's.
@@ -274,10 +323,6 @@ func (s *Slot) Route(cmd messages.ServiceCommand) any {
 		return cmd
 	}
 }
-
-// Respawned notes that what was in the actor's mailbox is lost. It is the
-// supervisor's.
-func (s *Slot) Respawned() { s.routed.Store(0) }
 
 // Occurrence says that something happened to the service now.
 func (s *Slot) Occurrence() messages.Occurrence {

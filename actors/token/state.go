@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -20,7 +21,7 @@ type State struct {
 
 	needed      bool // eager, or asked for once
 	invalidated bool // held was refused by a resource server
-	expired     bool // the death of held has been announced
+	expired     bool // held has died, and that was announced; what a clock says later does not raise it
 	warned      bool // the warning about held has been given
 	slow        bool // the last attempt timed out
 	forced      bool // a new configuration has not brought a token yet
@@ -78,6 +79,7 @@ type flight struct {
 	began    schedule.Instant // when it asked the IdP
 	deadline schedule.Instant // when to stop hoping for an answer
 	cancel   func()           // ends it; set while flying
+	done     <-chan struct{}  // closed when it has ended; set while flying
 	// superseded: its configuration no longer counts. It is waited for all the
 	// same, so that there are never two at a time.
 	superseded bool
@@ -116,13 +118,13 @@ func (h *held) left(now schedule.Instant) (left time.Duration, expires bool) {
 
 // living reports whether there is a token that may be handed out at now.
 func (s *State) living(now schedule.Instant) bool {
-	return s.held != nil && !s.invalidated && !s.held.at.Expiry.Reached(now)
+	return s.held != nil && !s.invalidated && !s.expired && !s.held.at.Expiry.Reached(now)
 }
 
 // enough reports whether there is a token that has the life left that a caller
 // asked for; zero means what the service's callers usually want.
 func (s *State) enough(now schedule.Instant, asked time.Duration) bool {
-	return s.held != nil && !s.invalidated && s.held.enough(now, asked)
+	return s.held != nil && !s.invalidated && !s.expired && s.held.enough(now, asked)
 }
 
 func (h *held) enough(now schedule.Instant, asked time.Duration) bool {
@@ -204,10 +206,10 @@ func (s *State) err(service string, now schedule.Instant) error {
 // lastError returns why the last attempt failed, with its times as the wall clock
 // shows them at now; nil if it did not.
 func (s *State) lastError(now schedule.Instant) *messages.Failure {
-	if s.failure == nil || s.nextTry.Shown(now).Equal(s.failure.NextTry) {
-		return s.failure
+	if s.failure == nil {
+		return nil
 	}
-	f := *s.failure
+	f := *s.failure // whoever gets it may write to it
 	f.NextTry = s.nextTry.Shown(now)
 	return &f
 }
@@ -221,7 +223,7 @@ func (s *State) info(now schedule.Instant) messages.TokenInfo {
 		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)
 		info.RefreshAt, info.WarnAt = h.at.Refresh.Shown(now), h.at.Warn.Shown(now)
 		info.RefreshThreshold = h.lead
-		info.TokenType, info.Scopes = h.token.Type, h.token.Scopes
+		info.TokenType, info.Scopes = h.token.Type, slices.Clone(h.token.Scopes)
 		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint
 	}
 	return info

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 // waiter is a command and where its one reply goes.
 type waiter struct {
 	command  messages.ServiceCommand
-	pid      *actor.PID            // of the asker, or
-	reply    chan<- messages.Reply // its channel; neither: nobody wants to know
-	deadline schedule.Instant      // when the asker stops waiting
-	refused  string                // fingerprint of the token that InvalidateToken was about
+	pid      *actor.PID       // of the asker, or
+	inbox    *inbox           // its own; neither: nobody wants to know
+	deadline schedule.Instant // when the asker stops waiting
+	refused  string           // fingerprint of the token that InvalidateToken was about
 	answered bool
 	routed   *atomic.Int64 // to be counted down when answered; nil: not counted
 }
@@ -31,8 +32,8 @@ func (w *waiter) answer(root *actor.RootContext, r messages.Reply) {
 		w.routed.Add(-1)
 	}
 	switch {
-	case w.reply != nil:
-		w.reply <- r // has room: this is the only reply
+	case w.inbox != nil:
+		w.inbox.reply <- r // has room: this is the only reply
 	case w.pid != nil:
 		root.Send(w.pid, r)
 	}
@@ -84,29 +85,44 @@ func (ws *waiters) dropLate(now schedule.Instant, late func(*waiter)) {
 	}
 }
 
+// dropLeft removes those who do not wait any more. It is worth its while only
+// when room is short.
+func (ws *waiters) dropLeft() {
+	ws.queue = slices.DeleteFunc(ws.queue, func(w *waiter) bool { return w.inbox != nil && w.inbox.left.Load() })
+}
+
 // wait makes the asker wait for the outcome of an attempt.
 func (k *keeper) wait(now schedule.Instant, w *waiter, deadline time.Time) {
-	if len(k.waiting.queue) >= k.options().Waiters {
-		k.slot.misses.Add(1)
-		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.err(messages.ErrOverloaded, errTooMany)))
+	limit := k.options().Waiters
+	if len(k.waiting.queue) >= limit {
+		k.waiting.dropLeft()
+	}
+	if len(k.waiting.queue) >= limit {
+		k.turnAway(now, w, k.slot.err(messages.ErrOverloaded, errTooMany))
 		return
 	}
-	w.deadline = now.Add(k.options().Policy.Timeout + time.Second)
+	w.deadline = now.AddElapsed(k.options().Policy.Timeout + time.Second)
 	if !deadline.IsZero() {
-		w.deadline = now.Add(deadline.Sub(now.Time()))
+		w.deadline = now.AddElapsed(max(min(deadline.Sub(now.Time()), longestWait), -longestWait))
 	}
 	k.waiting.add(now, w)
 }
 
-// dropLate tells those whose time is up. A living token, however short its life,
-// is better than no answer.
+// longestWait bounds the deadlines that callers set, so that none overflows.
+const longestWait = 24 * time.Hour
+
+// turnAway answers an asker who cannot wait, or not any longer. A living token,
+// however short its life, is better than err.
+func (k *keeper) turnAway(now schedule.Instant, w *waiter, err error) {
+	if _, wantsToken := w.command.(*messages.GetToken); wantsToken && k.state().living(now) {
+		w.answer(k.env.Root, k.tokenReply(now, &k.slot.misses))
+		return
+	}
+	k.slot.misses.Add(1)
+	w.answer(k.env.Root, messages.ReplyError(w.command, err))
+}
+
+// dropLate tells those whose time is up.
 func (k *keeper) dropLate(now schedule.Instant) {
-	k.waiting.dropLate(now, func(w *waiter) {
-		if _, wantsToken := w.command.(*messages.GetToken); wantsToken && k.state().living(now) {
-			w.answer(k.env.Root, k.tokenReply(now, &k.slot.misses))
-			return
-		}
-		k.slot.misses.Add(1)
-		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.err(messages.ErrTimeout, errLateReply)))
-	})
+	k.waiting.dropLate(now, func(w *waiter) { k.turnAway(now, w, k.slot.err(messages.ErrTimeout, errLateReply)) })
 }

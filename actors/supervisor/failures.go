@@ -34,9 +34,15 @@ func (g *guard) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.
 	g.Mailbox.RegisterHandlers(g, dispatcher)
 }
 
-// InvokeUserMessage lets the actor handle a message.
+// InvokeUserMessage lets the actor handle a message, or refuse it: protoactor
+// drops what is left in the mailbox of an actor that has stopped.
 func (g *guard) InvokeUserMessage(message any) {
 	defer g.catch(message)
+	if c, ok := g.MessageInvoker.(actor.Context); ok {
+		if a, ok := c.Actor().(interface{ Refuse(message any) bool }); ok && a.Refuse(message) {
+			return
+		}
+	}
 	g.MessageInvoker.InvokeUserMessage(message)
 }
 

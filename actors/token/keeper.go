@@ -23,6 +23,7 @@ type keeper struct {
 	waiting waiters
 	timer   *time.Timer
 	serving *waiter // the command at hand, until it is answered or waits
+	ended   bool    // it has stopped
 }
 
 // Receive is the token actor's table of messages.
@@ -35,6 +36,7 @@ func (k *keeper) Receive(c actor.Context) {
 	case *actor.Stopping:
 		k.onStopping(c)
 	case *actor.Stopped:
+		k.ended = true
 	case *wake:
 		k.settle(c)
 	case *landed:
@@ -194,6 +196,33 @@ func (k *keeper) change(edit func(*State)) *State {
 		k.env.Store.Save(next.record(k.slot.name))
 	}
 	return &next
+}
+
+// Refuse answers a command that was still in the mailbox when the actor stopped,
+// and reports whether it has. It is called on the actor's goroutine for every
+// message.
+func (k *keeper) Refuse(message any) bool {
+	if !k.ended {
+		return false
+	}
+	_, m, sender := actor.UnwrapEnvelope(message)
+	w := &waiter{pid: sender}
+	switch m := m.(type) {
+	case *Call:
+		w.command, w.inbox = m.Command, m.inbox
+	case *Routed:
+		w.command = m.Command
+	case messages.ServiceCommand:
+		w.command = m
+	default:
+		return true
+	}
+	if k.slot.Ending() {
+		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.endErr()))
+	} else {
+		w.answer(k.env.Root, k.slot.standIn(w.command, k.slot.err(messages.ErrUnavailable, errCrashed)))
+	}
+	return true
 }
 
 // Abandon tells everybody who waits that the actor crashed. It is called on the

@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"tokend/config"
-	"tokend/messages"
 	"tokend/system"
 )
 
@@ -22,8 +17,9 @@ mistake in it to stderr, as "PATH: message".
 
   tokend check --config tokend.yaml
 
---acquire then asks each identity provider for one token, without opening any
-listen address, so that wrong credentials show before the node serves:
+--acquire then gets one token of each service, without opening any listen address,
+so that wrong credentials show before the node serves. Each service is tried once,
+and at most limits.in_flight_per_host of them at a time:
 
   tokend check --config tokend.yaml --acquire
 
@@ -54,71 +50,36 @@ func (c *checkCommand) run(ctx context.Context) error {
 		return usageError("--config FILE is missing; see tokend check --help")
 	}
 	cfg, err := config.Load(c.file)
-	if err != nil {
-		return c.printMistakes(err)
+	if err == nil {
+		err = validate(ctx, cfg)
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard) // what matters here is printed
-	sys, err := system.New(cfg, system.WithLogger(log))
 	if err != nil {
 		return c.printMistakes(err)
 	}
 	if c.acquire {
-		return c.acquireAll(ctx, sys, slices.Sorted(maps.Keys(cfg.Services)))
+		return c.acquireAll(ctx, cfg)
 	}
 	_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", c.file, len(cfg.Services))
 	return err
 }
 
-func (c *checkCommand) printMistakes(err error) error {
-	for _, line := range mistakes(err) {
-		_, _ = fmt.Fprintln(c.stderr, line)
-	}
-	return reported(exitUsage)
-}
-
-// acquireAll gets each service's token once and tells how that went.
-func (c *checkCommand) acquireAll(ctx context.Context, sys *system.System, names []string) (err error) {
-	if err := sys.Start(ctx); err != nil {
+// validate finds what only a system knows, such as a kind of provider that there
+// is not.
+func validate(ctx context.Context, cfg *config.Config) error {
+	sys, err := system.New(cfg, system.WithLogger(discard()))
+	if err != nil {
 		return err
 	}
-	defer func() {
-		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		err = errors.Join(err, sys.Stop(bound))
-	}()
-	ctx, cancel := context.WithTimeout(ctx, longest(sys, names))
-	defer cancel()
-	tokens, errs := sys.TokensByName(ctx, 0, names...)
-	for _, name := range names {
-		c.tell(name, tokens[name], errs[name])
-	}
-	if len(errs) > 0 {
-		return reported(exitFailed)
-	}
-	return nil
+	return stopSystem(ctx, sys)
 }
 
-// longest returns how long the slowest service may take, and a moment more: who
-// waits exactly as long learns nothing of the reason.
-func longest(sys *system.System, names []string) time.Duration {
-	bound := time.Second
-	for _, name := range names {
-		if timeout, err := sys.Timeout(name); err == nil {
-			bound = max(bound, timeout+time.Second)
-		}
-	}
-	return bound
+func (c *checkCommand) printMistakes(err error) error {
+	return eachMistake(err, func(line string) { _, _ = fmt.Fprintln(c.stderr, printable(line)) })
 }
 
-func (c *checkCommand) tell(name string, token messages.Token, err error) {
-	if err != nil {
-		report(c.stderr, err)
-		return
-	}
-	life := "never expires"
-	if !token.ExpiresAt.IsZero() {
-		life = "expires " + from(token.ExpiresAt, time.Now())
-	}
-	_, _ = fmt.Fprintf(c.stdout, "%s: ok, %s, fingerprint %s\n", name, life, token.Fingerprint)
+// discard returns a logger for systems whose doings are printed.
+func discard() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }

@@ -98,12 +98,12 @@ func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, 
 	}
 	resp, err := n.client.Do(r)
 	if err != nil {
-		return nil, n.unreachable(err)
+		return nil, n.unreachable(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, n.unreachable(err)
+		return nil, n.unreachable(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, n.refusal(resp, body)
@@ -111,7 +111,10 @@ func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, 
 	return body, nil
 }
 
-func (n *node) unreachable(err error) error {
+func (n *node) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return interrupted(ctx)
+	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
@@ -129,9 +132,13 @@ func (n *node) refusal(resp *http.Response, body []byte) error {
 // decode reads an answer of the node.
 func (n *node) decode(body []byte, into any) error {
 	if json.Unmarshal(body, into) != nil {
-		return unavailable(fmt.Errorf("what answers at %s is no tokend, or one of another version", n.addr))
+		return n.stranger()
 	}
 	return nil
+}
+
+func (n *node) stranger() error {
+	return unavailable(fmt.Errorf("what answers at %s is no tokend, or one of another version", n.addr))
 }
 
 // servicePath returns the path of a service's resource. A name that has no plain

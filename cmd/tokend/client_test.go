@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"tokend/system/httpapi"
 )
@@ -78,6 +82,115 @@ func TestAnswersThatAreNoNodes(t *testing.T) {
 	}
 }
 
+// asked runs a command against a node that answers with status and body.
+func asked(t *testing.T, status int, body string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, body)
+	}))
+	defer server.Close()
+	var out, errs bytes.Buffer
+	p := program{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
+	code = run(t.Context(), p, append(args, "--addr", server.URL))
+	return code, out.String(), errs.String()
+}
+
+func TestWhatAnswersDoesNotSteerTheTerminal(t *testing.T) {
+	const (
+		nasty   = `\u001b[2J\u001b]0;pwn\u0007\r\u009b31m\u202e` + "\u009b\x7f"
+		problem = `{"code":"x` + nasty + `","detail":"` + nasty + `\nline","status":503,"attempts":1,"class":"` + nasty + `"}`
+		info    = `{"service":"` + nasty + `","provider":"` + nasty + `","state":"` + nasty + `","scopes":["` + nasty + `"],"fingerprint":"` + nasty + `","refresh_threshold":"` + nasty + `","token_type":"` + nasty + `","last_error":{"class":"` + nasty + `","text":"` + nasty + `"}}`
+		list    = `{"services":[` + info + `]}`
+	)
+	tests := map[string]struct {
+		status int
+		body   string
+		args   []string
+	}{
+		"a problem":        {503, problem, []string{"get", "a"}},
+		"a list":           {200, list, []string{"list"}},
+		"an info":          {200, info, []string{"info", "a"}},
+		"a list as JSON":   {200, list, []string{"list", "--output", "json"}},
+		"an info as JSON":  {200, info, []string{"info", "a", "--output", "json"}},
+		"a token as JSON":  {200, "{\"access_token\":\r\n\"" + nasty + "\xff\"}", []string{"get", "a", "--output", "json"}},
+		"no JSON as JSON":  {200, "\x1b[2J", []string{"get", "a", "--output", "json"}},
+		"no JSON as list":  {200, "\x1b[2J", []string{"list", "--output", "json"}},
+		"no HTTP's status": {299, "\x1b[2J", []string{"get", "a"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, stdout, stderr := asked(t, tt.status, tt.body, tt.args...)
+			if stdout+stderr == "" {
+				t.Error("it says nothing")
+			}
+			for _, r := range strings.ReplaceAll(stdout+stderr, "\n", "") {
+				if !unicode.IsPrint(r) {
+					t.Fatalf("%q in %q %q", r, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestEscapedJSONIsTheSame(t *testing.T) {
+	const text = "{\"a\":\"\x7f\u009b\u202e\U000e0001 \u00e9\\n\"}"
+	var before, after map[string]string
+	if err := errors.Join(json.Unmarshal([]byte(text), &before), json.Unmarshal([]byte(escaped(text)), &after)); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(before, after) {
+		t.Errorf("%q became %q", text, escaped(text))
+	}
+}
+
+func TestTokensThatNoHeaderCarries(t *testing.T) {
+	tests := map[string]struct {
+		token, kind string
+		good        bool
+	}{
+		"a token":                   {"abc-._~+/=1", "Bearer", true},
+		"a token of two words":      {"abc def", "Bearer", true},
+		"a line break":              {`abc\nX-Evil: 1`, "Bearer", false},
+		"a carriage return":         {`abc\rX`, "Bearer", false},
+		"an escape":                 {`\u001b]0;pwn\u0007`, "Bearer", false},
+		"a character of eight bits": {`\u009b31m`, "Bearer", false},
+		"a space at its end":        {"abc ", "Bearer", false},
+		"no token":                  {"", "Bearer", false},
+		"an escape in the type":     {"abc", `Be\u001b[31m`, false},
+		"two words as type":         {"abc", "Bearer x", false},
+		"no type":                   {"abc", "", false},
+	}
+	for name, tt := range tests {
+		for _, output := range []string{"token", "header"} {
+			t.Run(name+" as "+output, func(t *testing.T) {
+				body := fmt.Sprintf(`{"access_token":"%s","token_type":"%s"}`, tt.token, tt.kind)
+				code, stdout, stderr := asked(t, http.StatusOK, body, "get", "a", "--output", output)
+				if tt.good && (code != exitOK || !strings.HasSuffix(stdout, tt.token+"\n")) {
+					t.Errorf("code %d, %q, %q", code, stdout, stderr)
+				}
+				if !tt.good && (code != exitFailed || stdout != "" || !strings.Contains(stderr, "is no tokend")) {
+					t.Errorf("code %d, %q, %q", code, stdout, stderr)
+				}
+			})
+		}
+	}
+}
+
+func TestAClientThatIsInterruptedSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	var out, errs bytes.Buffer
+	p := program{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
+	if code := run(ctx, p, []string{"get", "a", "--addr", server.URL}); code != exitFailed || !strings.HasPrefix(errs.String(), "tokend: interrupted: ") {
+		t.Errorf("code %d, %q", code, &errs)
+	}
+}
+
 func TestReport(t *testing.T) {
 	tests := map[string]struct {
 		err  error
@@ -90,6 +203,12 @@ func TestReport(t *testing.T) {
 		"a problem":        {&httpapi.Problem{Code: "rejected", Detail: "no"}, exitFailed, "tokend: rejected: no\n"},
 		"anything else":    {errors.New("disk full"), exitFailed, "tokend: internal: disk full\n"},
 		"more than a line": {errors.New("a\nb"), exitFailed, "tokend: internal: a; b\n"},
+		"an end that took too long": {
+			internal(fmt.Errorf("stop: %w", context.DeadlineExceeded)), exitFailed, "tokend: internal: stop: context deadline exceeded\n",
+		},
+		"what steers a terminal": {
+			&httpapi.Problem{Code: "a\x1b", Detail: "b\x1b\r\nc\u009b"}, exitFailed, "tokend: a?: b??; c?\n",
+		},
 		"a problem with a next try": {
 			&httpapi.Problem{Code: "unavailable", Detail: "refused", Class: "transient", Attempts: 3, NextTry: noon}, exitFailed,
 			"tokend: unavailable: refused (transient, attempt 3, next try at " + noon.Local().Format(clockLayout) + ")\n",

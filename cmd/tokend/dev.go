@@ -53,9 +53,14 @@ func newDev(p program) *cobra.Command {
 }
 
 func (d *devCommand) run(ctx context.Context) error {
+	tell := d.becomeNode()
+	at, err := d.endpoint()
+	if err != nil {
+		return err
+	}
 	idp, closeIdP, err := startIdP(ctx)
 	if err != nil {
-		return unavailable(err)
+		return unlessStopped(ctx, unavailable(err))
 	}
 	defer closeIdP()
 	cfg, err := config.Parse(idp.Config(), config.WithEnviron(func() []string { return nil }))
@@ -64,27 +69,29 @@ func (d *devCommand) run(ctx context.Context) error {
 	}
 	logger := newLogger(d.stderr, config.Log{Level: "error"})
 	logger.SetFormatter(quiet{logger.Formatter})
+	tell(logger)
 	sys, err := system.New(cfg, system.WithLogger(logger))
 	if err != nil {
 		return err
 	}
-	srv, err := d.open(ctx, sys, logger)
+	srv, err := openServer(ctx, sys, []httpapi.Endpoint{at}, nil, logger)
 	if err != nil {
-		return err
+		err = fmt.Errorf("%w; --listen names another address, such as --listen http://127.0.0.1:7461", err)
+		return unlessStopped(ctx, unavailable(err))
 	}
 	return d.show(ctx, srv, idp.Services())
 }
 
-func (d *devCommand) open(ctx context.Context, sys *system.System, logger logrus.FieldLogger) (*server, error) {
-	address := d.listen
-	if hostport, ok := strings.CutPrefix(address, "http://"); ok {
-		address = "tcp://" + strings.TrimSuffix(hostport, "/")
+// endpoint reads --listen, which may also be what a browser takes.
+func (d *devCommand) endpoint() (httpapi.Endpoint, error) {
+	at := httpapi.Endpoint{Address: d.listen}
+	if hostport, ok := strings.CutPrefix(d.listen, "http://"); ok {
+		at.Address = "tcp://" + strings.TrimSuffix(hostport, "/")
 	}
-	srv, err := openServer(ctx, sys, []httpapi.Endpoint{{Address: address}}, nil, logger)
-	if err != nil {
-		return nil, unavailable(fmt.Errorf("%w; --listen names another address, such as --listen http://127.0.0.1:7461", err))
+	if err := at.Validate(); err != nil {
+		return at, usageError(fmt.Sprintf("--listen is http://127.0.0.1:PORT or unix:///path/of/socket, not %q: %v", d.listen, err))
 	}
-	return srv, nil
+	return at, nil
 }
 
 // quiet leaves out what shows as an event already.
@@ -108,7 +115,8 @@ func startIdP(ctx context.Context) (*demo.IdP, func(), error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
-	return idp, background(httpapi.NewServer(idp, log.New(io.Discard, "", 0)), l), nil
+	guarded := httpapi.Guard(idp, []string{l.Addr().String()})
+	return idp, background(httpapi.NewServer(guarded, log.New(io.Discard, "", 0)), l), nil
 }
 
 // background serves until the returned function is called, which waits for the
@@ -151,7 +159,7 @@ func longestName(names []string) (longest int) {
 
 const devGreeting = `tokend serves on ADDRESS, with a demo identity provider in the same process.
 Services: SERVICES
-
+NOTE
 Try, in another terminal:
 
   CURL/v1/token/billing
@@ -165,10 +173,10 @@ Events, until Ctrl-C:
 `
 
 func (d *devCommand) greet(address string, services []string) {
-	curl := "curl -s " + address
+	curl, note := "curl -s "+address, "Note: "+openToAll+".\n"
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		curl = "curl -s --unix-socket " + path + " http://localhost"
+		curl, note = "curl -s --unix-socket "+path+" http://localhost", ""
 	}
-	text := strings.NewReplacer("ADDRESS", address, "CURL", curl, "SERVICES", strings.Join(services, ", ")).Replace(devGreeting)
+	text := strings.NewReplacer("ADDRESS", address, "CURL", curl, "NOTE", note, "SERVICES", strings.Join(services, ", ")).Replace(devGreeting)
 	_, _ = fmt.Fprint(d.stdout, text)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,33 @@ func unavailable(err error) error {
 	return &failure{exit: exitFailed, code: httpapi.CodeUnavailable, err: err}
 }
 
+// internal says that the program itself could not do what it was to do. Such an
+// error may have a deadline or a cancelled context for its cause, and is not the
+// timeout of anybody who waits for a token.
+func internal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{exit: exitFailed, code: httpapi.CodeInternal, err: err}
+}
+
+// codeInterrupted is for what a signal ended before it was done.
+const codeInterrupted = "interrupted"
+
+// interrupted tells of the signal that ended ctx.
+func interrupted(ctx context.Context) error {
+	return &failure{exit: exitFailed, code: codeInterrupted, err: fmt.Errorf("ended before it was done: %w", context.Cause(ctx))}
+}
+
+// unlessStopped returns err, or nil if ctx has ended and err says only that: a
+// node that is told to stop while it starts has not failed.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
 // reported is the exit of a command that has already said what is wrong.
 type reported int
 
@@ -62,9 +90,10 @@ func report(stderr io.Writer, err error) int {
 	return exitFailed
 }
 
-// complain writes one line. A detail never breaks it: scripts read line by line.
+// complain writes one line. Neither code nor detail breaks it, for scripts read
+// line by line, or steers the terminal: they may come from whatever answered.
 func complain(stderr io.Writer, code, detail string) {
-	_, _ = fmt.Fprintf(stderr, "tokend: %s: %s\n", code, strings.ReplaceAll(detail, "\n", "; "))
+	_, _ = fmt.Fprintf(stderr, "tokend: %s: %s\n", printable(code), printable(strings.ReplaceAll(detail, "\n", "; ")))
 }
 
 // hint tells what a problem says besides its detail.
@@ -82,23 +111,20 @@ func hint(p *httpapi.Problem) string {
 // codeInvalidConfig goes before each mistake of a configuration.
 const codeInvalidConfig = "invalid_config"
 
-// mistakes returns every mistake of a configuration, as PATH: message.
-func mistakes(err error) []string {
-	found := config.Errors(err)
-	if len(found) == 0 {
-		return strings.Split(err.Error(), "\n")
-	}
-	lines := make([]string, len(found))
-	for i := range found {
-		lines[i] = found[i].Error()
-	}
-	return lines
-}
-
 // invalidConfig tells every mistake and returns the exit.
 func (p program) invalidConfig(err error) error {
-	for _, line := range mistakes(err) {
-		complain(p.stderr, codeInvalidConfig, line)
+	return eachMistake(err, func(line string) { complain(p.stderr, codeInvalidConfig, line) })
+}
+
+// eachMistake tells every mistake of a configuration, as PATH: message, and
+// returns the exit. An err that reports none is another failure.
+func eachMistake(err error, tell func(line string)) error {
+	mistakes := config.Errors(err)
+	if len(mistakes) == 0 {
+		return internal(err)
+	}
+	for i := range mistakes {
+		tell(mistakes[i].Error())
 	}
 	return reported(exitUsage)
 }

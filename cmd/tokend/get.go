@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -68,17 +73,22 @@ func (g *getCommand) run(ctx context.Context, service string) error {
 		return err
 	}
 	if g.output == "json" {
-		return g.pass(body)
+		return g.pass(n, body)
 	}
 	var token httpapi.Token
 	if err := n.decode(body, &token); err != nil {
 		return err
 	}
-	return g.print(token)
+	return g.print(n, token)
 }
 
-func (g *getCommand) print(token httpapi.Token) error {
+// print prints what may stand in a header only: anything else was not handed out
+// by a tokend, and would break out of the caller's header, or steer the terminal.
+func (g *getCommand) print(n *node, token httpapi.Token) error {
 	text := token.AccessToken.Reveal()
+	if !isFieldValue(text) || !isFieldValue(token.TokenType) || strings.Contains(token.TokenType, " ") {
+		return n.stranger()
+	}
 	if g.output == "header" {
 		text = "Authorization: " + token.TokenType + " " + text
 	}
@@ -86,8 +96,37 @@ func (g *getCommand) print(token httpapi.Token) error {
 	return err
 }
 
-// pass prints an answer as it came.
-func (p program) pass(body []byte) error {
-	_, err := fmt.Fprintf(p.stdout, "%s\n", body)
+// isFieldValue reports whether text is visible ASCII, with spaces inside at most.
+func isFieldValue(text string) bool {
+	outside := func(r rune) bool { return r < ' ' || r > '~' }
+	return text != "" && text == strings.Trim(text, " ") && !strings.ContainsFunc(text, outside)
+}
+
+// pass prints an answer, if it is JSON, in one line. Outside of its texts nothing
+// steers a terminal then, and inside of them everything can be written as \u.
+func (p program) pass(n *node, body []byte) error {
+	var line bytes.Buffer
+	if json.Compact(&line, body) != nil {
+		return n.stranger()
+	}
+	_, err := fmt.Fprintln(p.stdout, escaped(line.String()))
 	return err
+}
+
+// escaped returns the JSON text with what cannot be printed written as \u.
+func escaped(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }

@@ -85,7 +85,7 @@ func (p program) show(ctx context.Context, addr, output, path string, value any)
 		return err
 	}
 	if output == "json" {
-		return p.pass(body)
+		return p.pass(n, body)
 	}
 	return n.decode(body, value)
 }

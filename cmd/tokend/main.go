@@ -17,5 +17,6 @@ func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, noCoreDumps: noCoreDumps}
+	return run(ctx, p, os.Args[1:])
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,7 @@ import (
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	noCoreDumps    func() error // turns them off for the whole process; nil: it is somebody else's
 }
 
 // run executes one command line and returns the exit code.
@@ -58,8 +60,27 @@ func newRoot(p program) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
 	})
+	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p), newVersion(p))
 	return root
+}
+
+// newHelp returns cobra's help command, but for one that fails when there is
+// nothing to be said.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Long:  "help prints what COMMAND --help prints.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err = errors.Join(err, knownCommand(root, rest)); err != nil {
+				return usageError(fmt.Sprintf("%v; see tokend --help", err))
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // knownCommand is asked about the words that name no command.

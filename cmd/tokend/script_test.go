@@ -5,12 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -31,7 +33,8 @@ func TestMain(m *testing.M) {
 // a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "insist" sends SIGINT until that
-// has ended, "hanging" waits until the IdP holds a request.
+// has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
+// runs in the background to write no core dumps.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -41,6 +44,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
+			"coreless": coreless,
 		},
 	})
 }
@@ -147,6 +151,21 @@ func insist(ts *testscript.TestScript, _ bool, _ []string) {
 	until(ts, "the process does not end", func() bool {
 		return errors.Is(ts.BackgroundCmds()[0].Process.Signal(os.Interrupt), os.ErrProcessDone)
 	})
+}
+
+// coreless looks at the limits where there is a place to look.
+func coreless(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
+		if errors.Is(err, fs.ErrNotExist) {
+			ts.Logf("there is no /proc here")
+			return
+		}
+		ts.Check(err)
+		if !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
+			ts.Fatalf("the limits are\n%s", limits)
+		}
+	}
 }
 
 // hanging waits until the IdP has a request that it does not answer.

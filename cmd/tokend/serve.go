@@ -4,9 +4,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -27,8 +25,12 @@ answers on every listen address.
 unix:///path/of/socket, which is for its owner only unless the configuration says
 otherwise, or tcp://127.0.0.1:7460, which every local process can use.
 
-SIGTERM or SIGINT stops the node: it is no longer ready, requests under way are
-answered, and it ends. A second signal ends it at once. The log goes to stderr.`
+SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
+before until no request is under way, for 5 s at most, and it ends. A second signal
+ends it at once. SIGHUP is ignored. The log goes to stderr.
+
+Beside a Unix socket stands PATH.lock, so that no two nodes take the same path. It
+stays there when the node has ended.`
 
 type serveCommand struct {
 	program
@@ -56,19 +58,20 @@ func addConfig(cmd *cobra.Command, file *string) {
 }
 
 func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
+	tell := s.becomeNode()
 	cfg, err := s.load(flags)
 	if err != nil {
 		return err
 	}
 	log := newLogger(s.stderr, cfg.Log)
+	tell(log)
 	sys, err := system.New(cfg, system.WithLogger(log))
 	if err != nil {
 		return s.invalidConfig(err)
 	}
-	signal.Ignore(syscall.SIGHUP) // a terminal that is closed does not stop a node
 	srv, err := openServer(ctx, sys, endpoints(cfg), cfg.Hosts, log)
 	if err != nil {
-		return unavailable(err)
+		return unlessStopped(ctx, unavailable(err))
 	}
 	warnOfTCP(srv, log)
 	return srv.run(ctx)
@@ -107,12 +110,13 @@ func endpoints(cfg *config.Config) []httpapi.Endpoint {
 	return all
 }
 
-// warnOfTCP says what a loopback port means.
+// openToAll is what a loopback port means.
+const openToAll = "every process on this machine can get every token at this address; a Unix socket is for its owner only"
+
 func warnOfTCP(s *server, log logrus.FieldLogger) {
 	for _, d := range s.doors {
 		if d.listener.Addr().Network() != "unix" {
-			log.WithField(fieldAddress, address(d.listener)).
-				Warn("every process on this machine can get every token at this address; a Unix socket is for its owner only")
+			log.WithField(fieldAddress, address(d.listener)).Warn(openToAll)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type server struct {
 	sys      *system.System
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
+	requests requests
 	stopping atomic.Bool
 	doors    []door
 }
@@ -46,10 +47,10 @@ type door struct {
 // openServer opens every door or none.
 func openServer(ctx context.Context, sys *system.System, endpoints []httpapi.Endpoint, hosts []string, log logrus.FieldLogger) (*server, error) {
 	s := &server{sys: sys, log: log, patience: drainTime}
-	handler := httpapi.New(sys, httpapi.Options{
+	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
 		Stopping: s.stopping.Load,
 		Report:   func(text string) { log.Error(text) },
-	})
+	}))
 	for _, e := range endpoints {
 		l, err := httpapi.Listen(ctx, e)
 		if err != nil {
@@ -70,52 +71,78 @@ func (s *server) guarded(handler http.Handler, l net.Listener, hosts []string) h
 }
 
 // run starts the system and serves until ctx ends or a door fails, then stops
-// everything.
+// everything. That ctx ends is no error, not even during the start.
 func (s *server) run(ctx context.Context) error {
-	if err := s.sys.Start(ctx); err != nil {
-		return errors.Join(err, s.stop(context.WithoutCancel(ctx)))
-	}
 	var (
 		serving sync.WaitGroup
-		failed  = make(chan error, len(s.doors))
+		failed  = make(chan error, len(s.doors)+1)
 	)
+	if err := s.sys.Start(ctx); err != nil {
+		failed <- err
+	} else {
+		s.serve(&serving, failed)
+	}
+	reason, err := s.wait(ctx, failed)
+	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
+	serving.Wait()
+	return internal(err)
+}
+
+func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {
 	for _, d := range s.doors {
 		serving.Go(func() { failed <- d.server.Serve(d.listener) })
 		s.log.WithField(fieldAddress, address(d.listener)).Info("serving")
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-		s.log.WithField("reason", context.Cause(ctx)).Info("stopping")
-	case err = <-failed:
-	}
-	err = errors.Join(err, s.stop(context.WithoutCancel(ctx)))
-	serving.Wait()
-	return err
 }
 
-// stop takes the node out of service, lets requests under way end, then stops the
-// system, which answers whoever still waits.
-func (s *server) stop(ctx context.Context) error {
+// wait returns why the node ends, as an error too if it was not told to.
+func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err error) {
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		if unlessStopped(ctx, err) != nil {
+			return err, err
+		}
+	}
+	return context.Cause(ctx), nil
+}
+
+// stop takes the node out of service in the order in which nobody is surprised.
+// First it is no longer ready, which whoever asks is told through doors that stay
+// open while requests under way end. Then the system stops and answers whoever
+// still waits, and the doors are closed last.
+func (s *server) stop(ctx context.Context, reason error) error {
 	s.stopping.Store(true)
-	s.shutdown(ctx, s.patience)
+	s.log.WithField("reason", reason).Info("stopping")
+	s.drain()
 	bound, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	err := s.sys.Stop(bound)
-	s.shutdown(ctx, lastAnswers)
+	s.shutdown(ctx)
 	s.closeDoors()
 	s.log.Info("stopped")
 	return err
 }
 
-// shutdown closes all doors at once and waits, at most for patience, until
-// nobody is left inside.
-func (s *server) shutdown(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// drain waits, at most as long as there is patience, for a moment in which no
+// request is under way.
+func (s *server) drain() {
+	patience := time.NewTimer(s.patience)
+	defer patience.Stop()
+	select {
+	case <-s.requests.ended():
+	case <-patience.C:
+	}
+}
+
+// shutdown closes all doors at once and waits a moment for the last answers to
+// leave.
+func (s *server) shutdown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastAnswers)
 	defer cancel()
 	var closing sync.WaitGroup
 	for _, d := range s.doors {
-		closing.Go(func() { _ = d.server.Shutdown(ctx) }) // who is left is told by stop
+		closing.Go(func() { _ = d.server.Shutdown(ctx) }) // who is left has no more to wait for
 	}
 	closing.Wait()
 }

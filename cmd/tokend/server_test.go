@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 	"tokend/actors/provider"
 	"tokend/config"
+	"tokend/messages"
 	"tokend/system"
 	"tokend/system/httpapi"
 )
@@ -23,17 +26,23 @@ func silent() *logrus.Logger {
 	return log
 }
 
-// slowSystem has one service, whose acquisition begins and does not end.
-func slowSystem(t *testing.T, begun chan<- struct{}) *system.System {
+// slowSystem has one service, which does not count for readiness. Its acquisition
+// begins, and ends when finish is closed.
+func slowSystem(t *testing.T, begun chan<- struct{}, finish <-chan struct{}) *system.System {
 	t.Helper()
-	cfg := &config.Config{Services: map[string]config.Service{"slow": {Provider: "slow"}}}
+	slow := config.Service{Provider: "slow", Settings: config.Settings{Required: new(false)}}
 	factory := func(string, map[string]any) (provider.Provider, error) {
 		return provider.Func(func(ctx context.Context, _ provider.Request) (provider.Result, error) {
 			begun <- struct{}{}
-			<-ctx.Done()
-			return provider.Result{}, ctx.Err()
+			select {
+			case <-finish:
+				return provider.Result{AccessToken: messages.NewSecret("slow-token"), Lifetime: time.Hour}, nil
+			case <-ctx.Done():
+				return provider.Result{}, ctx.Err()
+			}
 		}), nil
 	}
+	cfg := &config.Config{Services: map[string]config.Service{"slow": slow}}
 	sys, err := system.New(cfg, system.WithLogger(silent()), system.WithProvider("slow", factory))
 	if err != nil {
 		t.Fatal(err)
@@ -41,38 +50,168 @@ func slowSystem(t *testing.T, begun chan<- struct{}) *system.System {
 	return sys
 }
 
-func TestCallersStillWaitingAreToldThatTheNodeStops(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	begun := make(chan struct{}, 1)
+// announcing returns a logger and what is closed when it says text.
+func announcing(text string) (*logrus.Logger, <-chan struct{}) {
+	log, said := silent(), make(chan struct{})
+	log.AddHook(&announcer{text: text, said: said})
+	return log, said
+}
+
+type announcer struct {
+	text string
+	said chan struct{}
+}
+
+func (*announcer) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (a *announcer) Fire(e *logrus.Entry) error {
+	if e.Message == a.text {
+		close(a.said)
+	}
+	return nil
+}
+
+// running is a server that runs until the test, or its context, ends it.
+type running struct {
+	*server
+	stop  context.CancelFunc
+	ended <-chan error
+}
+
+func runServer(t *testing.T, sys *system.System, log *logrus.Logger, patience time.Duration) running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	srv, err := openServer(ctx, slowSystem(t, begun), []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, silent())
+	t.Cleanup(cancel)
+	srv, err := openServer(ctx, sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv.patience = time.Millisecond
-	ended, answered := make(chan error, 1), make(chan error, 1)
+	srv.patience = patience
+	ended := make(chan error, 1)
 	go func() { ended <- srv.run(ctx) }()
+	return running{srv, cancel, ended}
+}
+
+// ask gets the slow service's token.
+func (r running) ask(t *testing.T) <-chan error {
+	answered := make(chan error, 1)
 	go func() {
-		n, err := program{}.findNode(address(srv.doors[0].listener))
+		n, err := program{}.findNode(address(r.doors[0].listener))
 		if err == nil {
-			_, err = n.get(context.WithoutCancel(ctx), "/v1/token/slow", nil)
+			_, err = n.get(context.WithoutCancel(t.Context()), "/v1/token/slow", nil)
 		}
 		answered <- err
 	}()
+	return answered
+}
+
+// ready asks for readiness and tells whether that took a new connection.
+func (r running) ready(t *testing.T, client *http.Client) (status int, reused bool) {
+	t.Helper()
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address(r.doors[0].listener)+"/readyz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body) // else the connection is not used again
+	_ = resp.Body.Close()
+	return resp.StatusCode, reused
+}
+
+func TestANodeThatStopsIsNotReadyWhileItsDoorsAreOpen(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	begun, finish := make(chan struct{}, 1), make(chan struct{})
+	log, stopping := announcing("stopping")
+	srv := runServer(t, slowSystem(t, begun, finish), log, time.Minute)
+	answered := srv.ask(t)
 	<-begun
-	cancel()
+	kept, fresh := &http.Client{Transport: &http.Transport{}}, &http.Client{Transport: &http.Transport{}}
+	defer kept.CloseIdleConnections()
+	defer fresh.CloseIdleConnections()
+	if status, _ := srv.ready(t, kept); status != http.StatusOK {
+		t.Fatalf("before the end: status %d", status)
+	}
+	srv.stop()
+	<-stopping
+	if status, reused := srv.ready(t, kept); status != http.StatusServiceUnavailable || !reused {
+		t.Errorf("on a connection from before: status %d, reused: %v", status, reused)
+	}
+	if status, reused := srv.ready(t, fresh); status != http.StatusServiceUnavailable || reused {
+		t.Errorf("on a new connection: status %d, reused: %v", status, reused)
+	}
+	close(finish)
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	if err := <-srv.ended; err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
+func TestCallersStillWaitingAreToldThatTheNodeStops(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	begun := make(chan struct{}, 1)
+	srv := runServer(t, slowSystem(t, begun, nil), silent(), time.Millisecond)
+	answered := srv.ask(t)
+	<-begun
+	srv.stop()
 	if p, ok := errors.AsType[*httpapi.Problem](<-answered); !ok || p.Code != httpapi.CodeStopped {
 		t.Errorf("the caller is told %v", p)
 	}
-	if err := <-ended; err != nil {
+	if err := <-srv.ended; err != nil {
 		t.Errorf("the node ended with %v", err)
+	}
+}
+
+func TestANodeWithoutRequestsEndsAtOnce(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	log, serving := announcing("serving")
+	srv := runServer(t, slowSystem(t, nil, nil), log, time.Hour)
+	<-serving
+	srv.stop()
+	if err := <-srv.ended; err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
+func TestANodeThatIsStoppedBeforeItHasStartedHasNotFailed(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	srv, err := openServer(ctx, slowSystem(t, nil, nil), []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, silent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.run(ctx); err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
+func TestAStartThatFailsIsNobodysTimeout(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	sys := slowSystem(t, nil, nil)
+	if err := sys.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := openServer(t.Context(), sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, silent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	if code := report(&errs, srv.run(t.Context())); code != exitFailed || !strings.HasPrefix(errs.String(), "tokend: internal: ") {
+		t.Errorf("code %d, %q", code, errs.String())
 	}
 }
 
 func TestDoorsOpenAllOrNone(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	sys := slowSystem(t, nil)
+	sys := slowSystem(t, nil, nil)
 	defer func() { _ = sys.Stop(t.Context()) }()
 	_, err := openServer(t.Context(), sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}, {Address: "tcp://10.0.0.1:1"}}, nil, silent())
 	if err == nil || !strings.Contains(err.Error(), "only loopback") {

@@ -30,4 +30,12 @@
 // whatever it claims to be. A name that no service can have is unknown_service,
 // like any other name that is not configured. Repeated names in a batch are asked
 // for once.
+//
+// What is no HTTP, or too much of it, never gets here: net/http itself answers a
+// malformed request with 400, one with an expectation that it does not know with
+// 417 and one with too large a header with 431, and those answers are plain text
+// rather than a [Problem].
+//
+// The PATH.lock that [Listen] leaves beside a socket is empty and stays: removing
+// it while a node starts would let two of them take the same path.
 package httpapi

@@ -11,50 +11,76 @@ import (
 // Guard keeps browsers away from a door on TCP: any page a user visits can make
 // requests to a loopback port, and by DNS rebinding read the answers. A request
 // with an Origin header, or with a Host that is neither loopback nor in
-// allowedHosts, gets 403. An allowed host is a name or an address, with a port if
-// only that port is meant. A Unix socket needs no guard: no browser reaches it.
+// allowedHosts, gets 403. So does one that names a host in its target as well
+// (GET http://localhost/): that one replaces the Host header before any handler
+// sees it.
+//
+// An allowed host is a name or an address, with a port if only that port is
+// meant. Names are the same in any case and with a dot at their end, addresses in
+// every way to write them; brackets around one make no difference. A Unix socket
+// needs no guard: no browser reaches it.
 func Guard(next http.Handler, allowedHosts []string) http.Handler {
-	allowed := make(map[string]bool, len(allowedHosts))
+	allowed := make(map[hostPort]bool, len(allowedHosts))
 	for _, host := range allowedHosts {
-		allowed[strings.ToLower(host)] = true
+		allowed[parseHost(host)] = true
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := r.Header["Origin"]; ok {
-			writeProblem(w, problem(CodeDenied, "requests from web pages are not served: there is an Origin header"), time.Now())
-			return
-		}
-		if !hostAllowed(r.Host, allowed) {
-			writeProblem(w, problem(CodeDenied, "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"), time.Now())
+		if why := denial(r, allowed); why != "" {
+			writeProblem(w, problem(CodeDenied, why), time.Now())
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func hostAllowed(hostport string, allowed map[string]bool) bool {
-	hostport = strings.ToLower(hostport)
-	host := withoutPort(hostport)
-	return allowed[hostport] || allowed[host] || isLoopback(host)
+// denial says why r is not served, or nothing.
+func denial(r *http.Request, allowed map[hostPort]bool) string {
+	_, fromPage := r.Header["Origin"]
+	switch {
+	case fromPage:
+		return "requests from web pages are not served: there is an Origin header"
+	case r.URL.Scheme != "" || r.URL.Host != "":
+		return "the target of the request must be a path alone, without a host"
+	case !hostAllowed(parseHost(r.Host), allowed):
+		return "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
+	default:
+		return ""
+	}
 }
 
-// withoutPort returns the host of a Host header, without brackets. What is no
-// host and port is returned as it is and matches nothing.
-func withoutPort(hostport string) string {
-	if host, _, err := net.SplitHostPort(hostport); err == nil {
-		return host
+// hostPort is a host in its one form; the port is empty where none was given.
+type hostPort struct{ host, port string }
+
+func hostAllowed(h hostPort, allowed map[hostPort]bool) bool {
+	return h.host != "" && (allowed[h] || allowed[hostPort{host: h.host}] || isLoopback(h.host))
+}
+
+// parseHost reads a Host header. What is no host and port is taken for a host and
+// matches nothing.
+func parseHost(text string) hostPort {
+	if host, port, err := net.SplitHostPort(text); err == nil {
+		return hostPort{canonical(host), port}
 	}
-	if inner, ok := strings.CutPrefix(hostport, "["); ok {
+	if inner, ok := strings.CutPrefix(text, "["); ok {
 		if inner, ok := strings.CutSuffix(inner, "]"); ok {
-			return inner
+			return hostPort{host: canonical(inner)}
 		}
 	}
-	return hostport
+	return hostPort{host: canonical(text)}
+}
+
+func canonical(host string) string {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().String()
+	}
+	return host
 }
 
 // isLoopback knows addresses in their usual form and the one name that every
 // resolver keeps on this machine.
 func isLoopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

@@ -3,11 +3,12 @@ package httpapi
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
 func TestGuard(t *testing.T) {
-	allowed := []string{"node.example", "Only.example:7460", "10.0.0.5:7460"}
+	allowed := []string{"node.example", "Only.example:7460", "10.0.0.5:7460", "[fd00::1]", "[fd00::2]:7460", "dotted.example.", "."}
 	tests := map[string]struct {
 		host   string
 		origin []string
@@ -23,6 +24,19 @@ func TestGuard(t *testing.T) {
 		"allowed name in capitals":           {"NODE.example", nil, 200},
 		"allowed name and port":              {"only.example:7460", nil, 200},
 		"listen address":                     {"10.0.0.5:7460", nil, 200},
+		"allowed IPv6 address, any port":     {"[fd00::1]:7460", nil, 200},
+		"allowed IPv6 address, no port":      {"[fd00::1]", nil, 200},
+		"allowed IPv6 address, written long": {"[FD00:0:0::0001]:81", nil, 200},
+		"allowed IPv6 address and port":      {"[fd00::2]:7460", nil, 200},
+		"localhost with a dot at its end":    {"localhost.:7460", nil, 200},
+		"allowed name with a dot at its end": {"node.example.", nil, 200},
+		"allowed name and port, with a dot":  {"only.example.:7460", nil, 200},
+		"allowed with a dot, without here":   {"dotted.example:1", nil, 200},
+		"allowed name with two dots":         {"node.example..", nil, 403},
+		"only a dot":                         {".", nil, 403},
+		"IPv6 address, wrong port":           {"[fd00::2]:7461", nil, 403},
+		"IPv6 address, no port":              {"[fd00::2]", nil, 403},
+		"another IPv6 address":               {"[fd00::3]:7460", nil, 403},
 		"allowed name, wrong port":           {"only.example:7461", nil, 403},
 		"listen address, wrong port":         {"10.0.0.5:7461", nil, 403},
 		"a rebound name":                     {"evil.example", nil, 403},
@@ -54,6 +68,31 @@ func TestGuard(t *testing.T) {
 			}
 			if tt.want == http.StatusForbidden {
 				wantProblem(t, rec, CodeDenied)
+			}
+		})
+	}
+}
+
+func TestGuardOverRealConnections(t *testing.T) {
+	tests := map[string]struct {
+		target, host string
+		want         int
+	}{
+		"a path":                          {"/v1/token/billing", "localhost", 200},
+		"a path, and a rebound name":      {"/v1/token/billing", "evil.example", 403},
+		"another name behind a good one":  {"http://localhost/v1/token/billing", "evil.example", 403},
+		"a good name behind another":      {"http://evil.example/v1/token/billing", "localhost", 403},
+		"the same name twice":             {"http://localhost/v1/token/billing", "localhost", 403},
+		"a target without a name":         {"http:///v1/token/billing", "localhost", 403},
+		"a path that looks like a target": {"//localhost/v1/token/billing", "evil.example", 403},
+	}
+	l := listenTCPTest(t)
+	serve(t, l, Guard(newDoor(newFake()), nil))
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			resp, body := exchange(t, l, "GET "+tt.target+" HTTP/1.1\r\nHost: "+tt.host+"\r\n\r\n")
+			if resp.StatusCode != tt.want || tt.want == http.StatusForbidden && !strings.Contains(body, `"code":"denied"`) {
+				t.Errorf("status %d, want %d: %s", resp.StatusCode, tt.want, body)
 			}
 		})
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"path"
+	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 )
 
 // Endpoint is where a door is opened.
@@ -22,45 +25,90 @@ const (
 	tcpScheme  = "tcp://"
 )
 
+// maxSocketPath fits into sockaddr_un on every system, which is as short as 104
+// bytes, with room for a few more. A configuration may not have a longer one.
+const maxSocketPath = 100
+
+// Validate says what is wrong with e on any machine: what Listen would refuse
+// without looking around.
+func (e Endpoint) Validate() error {
+	if path, ok := strings.CutPrefix(e.Address, unixScheme); ok {
+		return e.validateUnix(path)
+	}
+	if hostport, ok := strings.CutPrefix(e.Address, tcpScheme); ok {
+		return e.validateTCP(hostport)
+	}
+	return errors.New("an address begins with unix:// or tcp://")
+}
+
+func (e Endpoint) validateUnix(file string) error {
+	switch {
+	case !strings.HasPrefix(file, "/") || path.Clean(file) != file || file == "/":
+		return errors.New("a socket needs an absolute path without . and .. and doubled slashes, such as unix:///run/tokend/tokend.sock")
+	case len(file) > maxSocketPath:
+		return fmt.Errorf("the path has %d bytes, but that of a socket may have %d; choose a shorter one", len(file), maxSocketPath)
+	case strings.ContainsFunc(file, unicode.IsControl):
+		return errors.New("the path of a socket must not hold control characters")
+	case e.Mode&^fs.ModePerm != 0:
+		return errors.New("the mode of a socket is permission bits only")
+	default:
+		return nil
+	}
+}
+
+func (e Endpoint) validateTCP(hostport string) error {
+	host, port, err := net.SplitHostPort(hostport)
+	switch {
+	case err != nil || !isPort(port):
+		return errors.New("a TCP address has a host and a port, such as tcp://127.0.0.1:7460")
+	case !isLoopback(host):
+		return errors.New("only loopback addresses are served on TCP; use 127.0.0.1, [::1] or localhost")
+	case e.Mode != 0 || e.Group != "":
+		return errors.New("mode and group are for Unix sockets only")
+	default:
+		return nil
+	}
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == text
+}
+
 // Listen opens e.
 //
 // A Unix socket has its permissions before anybody can connect. It replaces one
 // that was left behind, but neither one on which somebody still listens nor
-// anything that is not a socket. It is removed when the listener is closed. A TCP
-// listener must be on loopback.
+// anything that is not a socket. It is removed when the listener is closed. Beside
+// it stands PATH.lock, locked while the socket is open and never removed: of
+// several nodes that start at once on what was left behind, one gets the socket
+// and the others an error. A TCP listener must be on loopback.
 func Listen(ctx context.Context, e Endpoint) (net.Listener, error) {
-	var (
-		l   net.Listener
-		err error
-	)
-	if path, ok := strings.CutPrefix(e.Address, unixScheme); ok {
-		l, err = listenUnix(ctx, path, e)
-	} else if hostport, ok := strings.CutPrefix(e.Address, tcpScheme); ok {
-		l, err = listenTCP(ctx, hostport)
-	} else {
-		err = errors.New("an address begins with unix:// or tcp://")
-	}
+	l, err := listen(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", e.Address, err)
 	}
 	return l, nil
 }
 
+func listen(ctx context.Context, e Endpoint) (net.Listener, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(e.Address, unixScheme); ok {
+		return listenUnix(ctx, path, e)
+	}
+	return listenTCP(ctx, strings.TrimPrefix(e.Address, tcpScheme))
+}
+
 func listenTCP(ctx context.Context, hostport string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		return nil, errors.New("a TCP address has a host and a port, such as tcp://127.0.0.1:7460")
-	}
-	if !isLoopback(host) {
-		return nil, errors.New("only loopback addresses are served on TCP; use 127.0.0.1, [::1] or localhost")
-	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", hostport)
 	if err != nil {
 		return nil, explainTCP(err)
 	}
 	// A name is as loopback as the resolver says.
 	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
-		return nil, errors.Join(fmt.Errorf("%s is not a loopback address here; use 127.0.0.1", host), l.Close())
+		return nil, errors.Join(fmt.Errorf("%s is not a loopback address here; use 127.0.0.1", hostport), l.Close())
 	}
 	return l, nil
 }

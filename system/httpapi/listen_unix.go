@@ -6,29 +6,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
 	socketMode = 0o600
-	// maxSocketPath fits into sockaddr_un on every system: 104 bytes on BSD and
-	// macOS, 108 on Linux, one of them for the end.
-	maxSocketPath = 103
 	// probeTimeout is far longer than a connect to a local socket takes.
 	probeTimeout = 2 * time.Second
 )
 
 func listenUnix(ctx context.Context, path string, e Endpoint) (net.Listener, error) {
-	if err := checkSocketPath(path); err != nil {
+	if err := checkDirectory(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s, err := makeSocket(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	if err := s.open(e); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func makeSocket(ctx context.Context, path string) (*socket, error) {
 	if err := clearSocket(ctx, path); err != nil {
 		return nil, err
 	}
@@ -36,21 +51,11 @@ func listenUnix(ctx context.Context, path string, e Endpoint) (net.Listener, err
 	if err != nil {
 		return nil, explainUnix(err, path)
 	}
-	s := &socket{UnixListener: l, path: path}
-	if err := s.open(e); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	l.SetUnlinkOnClose(false)
+	return &socket{UnixListener: l, path: path}, nil
 }
 
-func checkSocketPath(path string) error {
-	if !filepath.IsAbs(path) {
-		return errors.New("a socket needs an absolute path, such as unix:///run/tokend/tokend.sock")
-	}
-	if len(path) > maxSocketPath {
-		return fmt.Errorf("the path has %d bytes, but that of a socket may have %d; choose a shorter one", len(path), maxSocketPath)
-	}
-	dir := filepath.Dir(path)
+func checkDirectory(dir string) error {
 	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no directory %s; make it, for the user tokend runs as", dir)
 	} else if err == nil && !info.IsDir() {
@@ -113,14 +118,15 @@ func explainUnix(err error, path string) error {
 // socket is a Unix listener that cleans up after itself.
 type socket struct {
 	*net.UnixListener
-	path string
-	made os.FileInfo // to know it again
+	path   string
+	made   os.FileInfo // to know it again
+	lock   io.Closer   // released when the socket is gone
+	closed atomic.Bool
 }
 
 // open widens the permissions from what bindPrivate gave, group first: the mode
 // must not hold for the wrong group even for a moment.
 func (s *socket) open(e Endpoint) error {
-	s.SetUnlinkOnClose(false)
 	made, err := os.Lstat(s.path)
 	if err != nil {
 		return err
@@ -157,10 +163,14 @@ func (s *socket) giveTo(group string) error {
 }
 
 // Close stops listening and removes the socket, unless another has taken its
-// place.
+// place. It does so once: what is there later may be another's, although it looks
+// the same.
 func (s *socket) Close() error {
+	if s.closed.Swap(true) {
+		return net.ErrClosed
+	}
 	if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(s.made, now) {
 		_ = os.Remove(s.path) // what is left behind is replaced at the next start
 	}
-	return s.UnixListener.Close()
+	return errors.Join(s.UnixListener.Close(), s.lock.Close())
 }

@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -76,15 +77,38 @@ func TestCloseLeavesAnothersSocket(t *testing.T) {
 	if err := os.Rename(path, path+".old"); err != nil {
 		t.Fatal(err)
 	}
-	listenAt(t, Endpoint{Address: unixScheme + path})
+	other, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
 	_ = l.Close()
 	if modeOf(t, path).Type() != fs.ModeSocket {
 		t.Error("the other socket is gone")
 	}
 }
 
-func TestStaleSocketIsReplaced(t *testing.T) {
+func TestClosingAgainLeavesTheNextSocket(t *testing.T) {
 	path := socketPath(t)
+	l := listenAt(t, Endpoint{Address: unixScheme + path})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := listenAt(t, Endpoint{Address: unixScheme + path})
+	made, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*socket).made = made // as when the file system gives the same number again
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed again: %v", err)
+	}
+	reach(t, next)
+}
+
+// leaveSocket leaves a socket at path on which nobody listens.
+func leaveSocket(t *testing.T, path string) {
+	t.Helper()
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
@@ -93,12 +117,68 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	if err := stale.Close(); err != nil {
 		t.Fatal(err)
 	}
-	listenAt(t, Endpoint{Address: unixScheme + path})
-	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
+}
+
+func reach(t *testing.T, l net.Listener) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	path := socketPath(t)
+	leaveSocket(t, path)
+	reach(t, listenAt(t, Endpoint{Address: unixScheme + path}))
+}
+
+func TestOneOfManyTakesAStaleSocket(t *testing.T) {
+	for range 20 {
+		path := socketPath(t)
+		leaveSocket(t, path)
+		winner := rush(t, path, 8)
+		reach(t, winner)
+		if err := winner.Close(); err != nil {
+			t.Error(err)
+		}
+		reach(t, listenAt(t, Endpoint{Address: unixScheme + path})) // the lock is free again
+		if got := modeOf(t, path+".lock"); got != lockMode {
+			t.Errorf("mode of the lock %s", got)
+		}
+	}
+}
+
+// rush has n listeners open path at once and returns the one that could.
+func rush(t *testing.T, path string, n int) net.Listener {
+	t.Helper()
+	type outcome struct {
+		l   net.Listener
+		err error
+	}
+	start, outcomes := make(chan struct{}), make(chan outcome, n)
+	for range n {
+		go func() {
+			<-start
+			l, err := Listen(t.Context(), Endpoint{Address: unixScheme + path})
+			outcomes <- outcome{l, err}
+		}()
+	}
+	close(start)
+	var open []net.Listener
+	for range n {
+		o := <-outcomes
+		if o.err == nil {
+			open = append(open, o.l)
+		} else if !strings.Contains(o.err.Error(), "somebody listens there already") {
+			t.Errorf("error %v", o.err)
+		}
+	}
+	if len(open) != 1 {
+		t.Fatalf("%d of %d listen", len(open), n)
+	}
+	return open[0]
 }
 
 func TestWhatIsNotReplaced(t *testing.T) {
@@ -115,6 +195,15 @@ func TestWhatIsNotReplaced(t *testing.T) {
 					t.Fatal(err)
 				}
 			}, "is not a socket",
+		},
+		"a socket on which a stranger listens": {
+			func(t *testing.T, path string) {
+				l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = l.Close() })
+			}, "somebody listens there already",
 		},
 		"a link to a socket": {
 			func(t *testing.T, path string) {
@@ -145,6 +234,35 @@ func TestWhatIsNotReplaced(t *testing.T) {
 			}
 			if modeOf(t, path) != before {
 				t.Error("it was replaced")
+			}
+		})
+	}
+}
+
+func TestLocksThatAreNone(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(path string) error
+		want    string
+	}{
+		"a link":      {func(path string) error { return os.Symlink(path+".other", path) }, "lock "},
+		"a directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "lock "},
+		"a pipe":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "not a regular file"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			if err := tt.prepare(path + ".lock"); err != nil {
+				t.Fatal(err)
+			}
+			l, err := Listen(t.Context(), Endpoint{Address: unixScheme + path})
+			if err == nil {
+				_ = l.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if _, err := os.Lstat(path + ".lock.other"); !os.IsNotExist(err) {
+				t.Error("a file was made where the link shows")
 			}
 		})
 	}

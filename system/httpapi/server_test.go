@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -104,7 +105,6 @@ func TestRealServerAnswers(t *testing.T) {
 		"a token":                      {"GET /v1/token/billing HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, true},
 		"a token's head":               {"HEAD /v1/token/billing HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, false},
 		"HTTP/1.0":                     {"GET /v1/token/billing HTTP/1.0\r\nHost: localhost\r\n\r\n", 200, true},
-		"absolute form":                {"GET http://localhost/v1/token/billing HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, true},
 		"a head's problem":             {"HEAD /v1/token/nope HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, false},
 		"a path that climbs":           {"GET /v1/token/nope/../billing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, true},
 		"an escaped climb":             {"GET /v1/token/nope%2f..%2fbilling HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, true},
@@ -172,6 +172,14 @@ func TestDoorCanBeMountedUnderAPrefix(t *testing.T) {
 	wantProblem(t, rec, CodeNotFound)
 }
 
+func TestAbsoluteFormIsServedOnASocket(t *testing.T) {
+	if l := doors(t)["Unix socket"]; l != nil {
+		if resp, body := exchange(t, l, "GET http://localhost/v1/token/billing HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
+			t.Errorf("status %d: %s", resp.StatusCode, body)
+		}
+	}
+}
+
 func TestTCPErrorsSayWhatToDo(t *testing.T) {
 	taken := listenTCPTest(t)
 	defer func() { _ = taken.Close() }()
@@ -180,7 +188,13 @@ func TestTCPErrorsSayWhatToDo(t *testing.T) {
 		"not loopback":   {"tcp://0.0.0.0:7460", "only loopback"},
 		"every address":  {"tcp://:7460", "only loopback"},
 		"a foreign name": {"tcp://node.example:7460", "only loopback"},
+		"a zone":         {"tcp://[::1%lo]:7460", "only loopback"},
 		"no port":        {"tcp://127.0.0.1", "a host and a port"},
+		"an empty port":  {"tcp://127.0.0.1:", "a host and a port"},
+		"a port's name":  {"tcp://127.0.0.1:http", "a host and a port"},
+		"a port too far": {"tcp://127.0.0.1:65536", "a host and a port"},
+		"a path":         {"tcp://127.0.0.1:0/v1", "a host and a port"},
+		"nothing":        {"", "begins with unix:// or tcp://"},
 		"no scheme":      {"127.0.0.1:7460", "begins with unix:// or tcp://"},
 	}
 	for name, tt := range tests {
@@ -190,6 +204,41 @@ func TestTCPErrorsSayWhatToDo(t *testing.T) {
 				_ = l.Close()
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLocalhostIsLoopbackInAnyCase(t *testing.T) {
+	l := listenAt(t, Endpoint{Address: "tcp://LocalHost:0"})
+	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		t.Errorf("listens on %s", l.Addr())
+	}
+}
+
+func TestValidateLooksAtTheEndpointAlone(t *testing.T) {
+	tests := map[string]struct {
+		endpoint Endpoint
+		want     string // empty: nothing is wrong
+	}{
+		"a directory that is not there":  {Endpoint{Address: "unix:///no/such/directory/s", Mode: 0o660, Group: "no-such-group"}, ""},
+		"a loopback port":                {Endpoint{Address: "tcp://127.0.0.1:7460"}, ""},
+		"an IPv6 loopback port":          {Endpoint{Address: "tcp://[::1]:7460"}, ""},
+		"a mode of a port":               {Endpoint{Address: "tcp://127.0.0.1:7460", Mode: 0o600}, "for Unix sockets only"},
+		"a group of a port":              {Endpoint{Address: "tcp://127.0.0.1:7460", Group: "users"}, "for Unix sockets only"},
+		"a mode that is more than that":  {Endpoint{Address: "unix:///run/s", Mode: fs.ModeSetuid | 0o600}, "permission bits only"},
+		"a path with dots":               {Endpoint{Address: "unix:///run/../s"}, "without . and .."},
+		"a path with doubled slashes":    {Endpoint{Address: "unix:///run//s"}, "doubled slashes"},
+		"a path with a line break":       {Endpoint{Address: "unix:///run/s\n"}, "control characters"},
+		"the root":                       {Endpoint{Address: "unix:///"}, "absolute path"},
+		"the longest path":               {Endpoint{Address: unixScheme + "/" + strings.Repeat("s", maxSocketPath-1)}, ""},
+		"a path longer than the longest": {Endpoint{Address: unixScheme + "/" + strings.Repeat("s", maxSocketPath)}, "choose a shorter one"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := tt.endpoint.Validate()
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})

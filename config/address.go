@@ -17,19 +17,31 @@ import (
 const maxSocketPath = 100
 
 func (v *checker) listeners(all []Listener) {
+	if all != nil && len(all) == 0 {
+		v.add("listen", "is empty: name an address, or leave the key out")
+	}
 	addresses, names := map[string]bool{}, map[string]bool{}
 	for i := range all {
 		l, at := &all[i], item("listen", i)
 		v.listener(at, l)
-		ephemeral := strings.HasSuffix(l.Address, ":0")
-		if addresses[l.Address] && !ephemeral {
+		address := canonical(l.Address)
+		ephemeral := strings.HasSuffix(address, ":0")
+		if addresses[address] && !ephemeral {
 			v.add(at, "has the same address as another listener")
 		}
 		if l.Name != "" && names[l.Name] {
 			v.add(at, "has the same name as another listener")
 		}
-		addresses[l.Address], names[l.Name] = true, true
+		addresses[address], names[l.Name] = true, true
 	}
+}
+
+// canonical returns the address of a listener with the host in lower case.
+func canonical(address string) string {
+	if host, ok := strings.CutPrefix(address, "tcp://"); ok {
+		return "tcp://" + strings.ToLower(host)
+	}
+	return address
 }
 
 func (v *checker) listener(at string, l *Listener) {
@@ -81,9 +93,11 @@ func isPort(text string) bool {
 	return err == nil && strconv.FormatUint(n, 10) == text
 }
 
+// isLoopback reports whether host can be nothing but this machine: localhost in
+// any case, or an address of it without a zone.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
 }
 
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?$`)

@@ -20,6 +20,9 @@ func decode(values map[string]any, s *source, c *Config) problems {
 	d := &decoder{source: s}
 	d.object("", values, reflect.ValueOf(c).Elem(), "")
 	lower(c.Hosts)
+	for i := range c.Listen {
+		c.Listen[i].Address = canonical(c.Listen[i].Address)
+	}
 	for _, svc := range c.Services {
 		lower(svc.Hosts)
 	}

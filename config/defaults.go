@@ -1,13 +1,21 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // WithDefaults returns a copy of c in which defaults stand for the zero values
-// of everything but the services, as in what [Load] and [Parse] return. The
+// of everything but the services, as in what [Load] and [Parse] return, and the hosts of listeners
+// are in lower case. The
 // services' own zero values stay: see [Config.Policy] and the fields' comments.
 func (c Config) WithDefaults() Config {
 	defaults := defaultConfig()
 	fill(reflect.ValueOf(&c).Elem(), reflect.ValueOf(&defaults).Elem())
+	c.Listen = slices.Clone(c.Listen)
+	for i := range c.Listen {
+		c.Listen[i].Address = canonical(c.Listen[i].Address)
+	}
 	return c
 }
 

@@ -7,7 +7,8 @@
 // of them are reported at once.
 //
 // What counts as secret is a [Secret], a [Secrets] or a [Tree]: a template whose
-// references are read anew at each use, and which prints redacted. No error of
+// references are read anew at each use, and which prints redacted; Expand also
+// tells what the references brought, which must not show either. No error of
 // this package quotes a value of text, so that a secret that stands under a
 // wrong key does not show either.
 //

@@ -38,7 +38,7 @@ func (v *checker) secrets(path string, all Secrets) {
 }
 
 func (v *checker) tree(path string, t Tree) {
-	_, found := t.resolve(path)
+	_, _, found := t.expand(path)
 	v.problems = append(v.problems, found...)
 }
 
@@ -49,6 +49,9 @@ func (v *checker) clientCredentials(path string, c *ClientCredentials, allowHTTP
 	}
 	v.need(join(path, "client_secret"), c.ClientSecret)
 	v.oneOf(join(path, "client_auth"), c.ClientAuth, AuthBasic, AuthBasicRaw, AuthPost)
+	if c.ClientAuth == AuthBasicRaw && strings.Contains(c.ClientID, ":") { // RFC 7617, section 2
+		v.add(join(path, "client_auth"), "basic_raw cannot carry a client_id with a colon in it")
+	}
 	v.scopes(join(path, "scopes"), c.Scopes)
 	for i, text := range c.Resource {
 		v.resource(item(join(path, "resource"), i), text)
@@ -79,13 +82,15 @@ func (v *checker) scopes(path string, scopes []string) {
 // section 5.6.2.
 var httpToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
+const longestType = 64
+
 func (v *checker) static(path string, s *Static) {
 	at := join(path, "token")
-	if token, ok := v.need(at, s.Token); ok && !isHeaderValue(token) {
-		v.add(at, "holds a line break or another control character")
+	if token, ok := v.need(at, s.Token); ok && !isVisible(token) {
+		v.add(at, "holds a space, a line break or another character that is not visible ASCII")
 	}
-	if s.TokenType != "" && !httpToken.MatchString(s.TokenType) {
-		v.add(join(path, "token_type"), "must be a single word")
+	if s.TokenType != "" && (!httpToken.MatchString(s.TokenType) || len(s.TokenType) > longestType) {
+		v.add(join(path, "token_type"), "must be a single word of at most %d characters", longestType)
 	}
 	v.scopes(join(path, "scopes"), s.Scopes)
 }
@@ -138,6 +143,12 @@ func (v *checker) headers(path string, headers Secrets) {
 			v.add(at, "holds a line break or another control character")
 		}
 	}
+}
+
+// isVisible reports whether text is visible ASCII: spaces at the ends of a token
+// get lost on the way, and others no server expects.
+func isVisible(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // isHeaderValue reports whether text may stand in a header.

@@ -68,6 +68,9 @@ func TestOuterLayersAreStrict(t *testing.T) {
 		"a service that is not":    {"TOKEND__SERVICES__NEW__TOKEN=x", "TOKEND__SERVICES__NEW__TOKEN: there is no service new, and services are made in the file only"},
 		"a service with a hyphen":  {"TOKEND__SERVICES__WITH_HYPHEN__TOKEN=x", "TOKEND__SERVICES__WITH_HYPHEN__TOKEN: there is no service with_hyphen, and services are made in the file only"},
 		"a key of another kind":    {"TOKEND__SERVICES__BILLING__TOKEN=x", "services.billing.token: belongs to provider static, not to client_credentials (set by TOKEND__SERVICES__BILLING__TOKEN)"},
+		"an empty variable":        {"TOKEND__LOG__LEVEL=", "TOKEND__LOG__LEVEL: is empty: unset it to leave log.level as it is"},
+		"an empty list":            {"TOKEND__HOSTS=", "TOKEND__HOSTS: is empty: unset it to leave hosts as it is"},
+		"a list of commas":         {"TOKEND__LISTEN=,", "listen: is empty: name an address, or leave the key out (set by TOKEND__LISTEN)"},
 		"a bare number":            {"TOKEND__DEFAULTS__TIMEOUT=30", "defaults.timeout: must be a duration with a unit, such as 30s, 5m or 1h30m (set by TOKEND__DEFAULTS__TIMEOUT)"},
 		"not a number":             {"TOKEND__LIMITS__IN_FLIGHT_PER_HOST=few", "limits.in_flight_per_host: must be a whole number, at least 1 (set by TOKEND__LIMITS__IN_FLIGHT_PER_HOST)"},
 		"not a boolean":            {"TOKEND__DEFAULTS__EAGER=yes", "defaults.eager: must be true or false, not a text (set by TOKEND__DEFAULTS__EAGER)"},
@@ -96,6 +99,9 @@ func TestFlagsAreStrict(t *testing.T) {
 		"a wrong type":     {"log.level", 3, "log.level: must be a text, not a number: put it in quotes (set by a flag)"},
 		"a list for a key": {"log.level", []string{"canary"}, "log.level: must be a text, not a list (set by a flag)"},
 		"an invalid value": {"log.level", "canary", "log.level: must be one of error, warn, info, debug (set by a flag)"},
+		"an empty value":   {"log.level", "", "log.level: is empty: leave it out (set by a flag)"},
+		"an empty list":    {"listen", []string{}, "listen: is empty: leave it out (set by a flag)"},
+		"an empty address": {"listen", []string{""}, "listen[0]: the address must be unix:///ABSOLUTE/PATH or tcp://127.0.0.1:PORT (set by a flag)"},
 		"a new service":    {"services.new.token", "x", "services.new.token: there is no service new, and services are made in the file only"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,7 +45,7 @@ func Parse(yaml []byte, opts ...Option) (*Config, error) {
 	var c Config
 	problems = append(problems, l.problems...)
 	problems = append(problems, decode(values, o.source(), &c)...)
-	problems = append(problems, c.check().without(problems)...)
+	problems = append(problems, c.check(o.kinds).without(problems)...)
 	l.attribute(problems)
 	if err := problems.err(); err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type options struct {
 	dir     string
 	environ func() []string
 	flags   map[string]any
+	kinds   []string // a host's own; nil: unknown
 }
 
 func newOptions(opts []Option) *options {
@@ -80,6 +81,13 @@ func WithFlags(flags map[string]any) Option {
 	return func(o *options) { o.flags = flags }
 }
 
+// WithKinds says which kinds of provider there are besides the built-in ones, so
+// that a service of another kind is a mistake. Without it that shows only when a
+// system is made of the configuration.
+func WithKinds(kinds ...string) Option {
+	return func(o *options) { o.kinds = append(make([]string, 0, len(kinds)), kinds...) }
+}
+
 // outer reads the layers over the file, whose keys are flat and whose values
 // are text.
 type outer struct {
@@ -102,6 +110,10 @@ func (l *outer) variable(name, text string) (string, any) {
 		return "", nil
 	}
 	l.variables[path] = name
+	if text == "" {
+		l.add(label(name), "is empty: unset it to leave %s as it is", label(path))
+		return "", nil
+	}
 	return strings.Join(keys, delimiter), typed(t, text)
 }
 
@@ -141,13 +153,23 @@ func (l *outer) flags(flags map[string]any) map[string]any {
 		}
 		l.variables[name] = ""
 		v, ok := flagValue(t, raw)
-		if !ok {
+		switch {
+		case isEmpty(raw):
+			l.add(label(name), "is empty: leave it out")
+			continue
+		case !ok:
 			l.add(label(name), "cannot be a %T", raw)
 			continue
 		}
 		out[strings.Join(keys, delimiter)] = v
 	}
 	return out
+}
+
+// isEmpty reports whether a flag's value is nothing, which no key can be.
+func isEmpty(raw any) bool {
+	list, isList := raw.([]string)
+	return raw == "" || isList && len(list) == 0
 }
 
 func flagValue(t reflect.Type, raw any) (any, bool) {

@@ -80,6 +80,9 @@ func findOperator(text string) (at int, op string, err error) {
 			if op := operatorAt(text[i:]); op != "" {
 				return i, op, checkSpaces(text, i, op)
 			}
+			if err := checkMistaken(text, i); err != nil {
+				return 0, "", err
+			}
 		}
 	}
 	if depth != 0 || quoted {
@@ -95,6 +98,21 @@ func operatorAt(text string) string {
 		}
 	}
 	return ""
+}
+
+// checkMistaken reports what stands at a place where an operator might, looks like
+// one, and would be taken as part of the path: a condition that never holds.
+func checkMistaken(text string, at int) error {
+	begins := at == 0 || text[at-1] == ' '
+	word, _, _ := strings.Cut(text[at:], " ")
+	switch {
+	case text[at] == '=' && (begins || word == "="):
+		return errors.New("= compares nothing: write == for that, or a \\ before it if it belongs to the path")
+	case begins && word != "" && strings.Trim(word, "=!~<>") == "":
+		return errors.New("an operator is one of ==, !=, <, <=, > and >=; a \\ stands before what belongs to the path")
+	default:
+		return nil
+	}
 }
 
 func checkSpaces(text string, at int, op string) error {

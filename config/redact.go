@@ -1,8 +1,10 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/url"
 
 	"tokend/messages"
 )
@@ -42,11 +44,36 @@ func (h hidden[T]) get() *T { return *h.at }
 // [Service], where fmt would print them without asking their fields; each has a
 // Format that does ask.
 
-// Format prints everything but secrets, for every verb.
-func (c ClientCredentials) Format(f fmt.State, _ rune) {
-	type plain ClientCredentials
-	_, _ = fmt.Fprintf(f, "%+v", plain(c))
+// plainCredentials are [ClientCredentials] without methods.
+type plainCredentials ClientCredentials
+
+// shown returns c as it may be printed: the query of the URL may hold a key.
+func (c ClientCredentials) shown() plainCredentials {
+	c.TokenURL = shownURL(c.TokenURL)
+	return plainCredentials(c)
 }
+
+// shownURL returns scheme://host/path of a URL, and nothing of what is none.
+func shownURL(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return ""
+	case err != nil || u.Host == "":
+		return messages.Redacted
+	default:
+		return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	}
+}
+
+// Format prints everything but secrets, for every verb.
+func (c ClientCredentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", c.shown()) }
+
+// MarshalJSON returns everything but secrets.
+func (c ClientCredentials) MarshalJSON() ([]byte, error) { return json.Marshal(c.shown()) }
+
+// MarshalYAML returns everything but secrets.
+func (c ClientCredentials) MarshalYAML() (any, error) { return c.shown(), nil }
 
 // Format prints everything but secrets, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {

@@ -19,7 +19,7 @@ const secretive = `
 services:
   billing:
     provider: client_credentials
-    token_url: https://idp.example/oauth2/token
+    token_url: https://idp.example/oauth2/token?key=canary
     client_id: probe
     client_secret: canary-${env:CANARY}
     params: {canary: canary}
@@ -62,6 +62,26 @@ func TestNoDumpShowsASecret(t *testing.T) {
 	values["credentials"], values["hidden"] = *cc, holder{secret: cc.ClientSecret, service: c.Services["own"]}
 	for name, v := range values {
 		t.Run(name, func(t *testing.T) { checkDumps(t, v) })
+	}
+}
+
+func TestADumpShowsWhereATokenURLLeads(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://idp.example/a%2Fb/token?key=canary": "https://idp.example/a%2Fb/token",
+		"https://idp.example":                        "https://idp.example",
+		"https://u:canary@idp.example/#canary":       "https://idp.example/",
+		"https://canary:%%":                          "[redacted]",
+		"canary":                                     "[redacted]",
+		"":                                           "",
+	} {
+		c := config.ClientCredentials{TokenURL: given}
+		asJSON, err := json.Marshal(&c)
+		if err != nil || !strings.Contains(string(asJSON), `"TokenURL":"`+want+`"`) {
+			t.Errorf("JSON of %s: %s, %v", given, asJSON, err)
+		}
+		if text := fmt.Sprintf("%v", c); !strings.HasPrefix(text, "{TokenURL:"+want+" ClientID:") {
+			t.Errorf("text of %s: %s", given, text)
+		}
 	}
 }
 

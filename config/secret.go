@@ -38,18 +38,26 @@ func newSecret(template string, s *source) Secret {
 }
 
 // Resolve returns the text that the template stands for now. It is an error if
-// a reference cannot be resolved, or if nothing comes of a template that is set;
-// the error names the reference and holds nothing secret.
+// a reference cannot be resolved or comes to nothing; the error names the
+// reference and holds nothing secret.
 func (s Secret) Resolve() (messages.Secret, error) {
+	text, _, err := s.Expand()
+	return text, err
+}
+
+// Expand is [Secret.Resolve] that also returns what each reference came to, read
+// in the same pass: that is secret by itself, whatever stands around it.
+func (s Secret) Expand() (text messages.Secret, references []messages.Secret, err error) {
 	if s.IsZero() {
-		return messages.Secret{}, nil
+		return messages.Secret{}, nil, nil
 	}
 	ref := s.ref.get()
-	text, err := ref.source.secret(ref.template)
+	var found []messages.Secret
+	resolved, err := ref.source.secret(ref.template, &found)
 	if err != nil {
-		return messages.Secret{}, err
+		return messages.Secret{}, nil, err
 	}
-	return messages.NewSecret(text), nil
+	return messages.NewSecret(resolved), found, nil
 }
 
 // IsZero reports whether the Secret is not set.
@@ -58,6 +66,26 @@ func (s Secret) IsZero() bool { return s.ref.isZero() }
 // Secrets are named secret texts, such as the fields of a form. They print
 // redacted, names included.
 type Secrets map[string]Secret
+
+// Expand returns what [Secret.Expand] does for each secret, all references
+// together. Its error joins one [FieldError], with the name as its path, for every
+// secret that cannot be resolved.
+func (s Secrets) Expand() (texts map[string]messages.Secret, references []messages.Secret, err error) {
+	var failed problems
+	texts = make(map[string]messages.Secret, len(s))
+	for name, secret := range s {
+		text, found, err := secret.Expand()
+		if err != nil {
+			failed.add(label(name), "%v", err)
+		}
+		texts[name] = text
+		references = append(references, found...)
+	}
+	if failed != nil {
+		return nil, nil, failed.err()
+	}
+	return texts, references, nil
+}
 
 // String returns [messages.Redacted].
 func (Secrets) String() string { return messages.Redacted }

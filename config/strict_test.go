@@ -39,6 +39,7 @@ func TestParseIsStrict(t *testing.T) {
 		"a text for a list":            {"hosts: canary", "hosts: must be a list, not a text"},
 		"nothing in a list":            {"hosts: [~]", "hosts[0]: must be a text, not nothing"},
 		"a service without anything":   {"services: {a: }", "services.a: must be a map, not nothing"},
+		"no listener":                  {"listen: []", "listen: is empty: name an address, or leave the key out"},
 		"a mode that is not octal":     {"listen: [{address: unix:///a, mode: 600}]", `listen[0].mode: must be octal permissions, such as "0660"`},
 		"a mode with other bits":       {`listen: [{address: unix:///a, mode: "4755"}]`, `listen[0].mode: must be octal permissions, such as "0660"`},
 		"a time that is none":          {static(`expires_at: 2030-01-02`), "services.s.expires_at: must be a time as in RFC 3339, such as 2030-12-31T23:59:59Z"},

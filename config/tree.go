@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+
+	"tokend/messages"
 )
 
 // Tree is a value as JSON knows it (map[string]any, []any, string, bool, number
@@ -51,22 +53,30 @@ func newTree(v any, s *source) Tree {
 // errors are those of [Secret.Resolve], each a [FieldError] with a path within
 // the value.
 func (t Tree) Resolve() (any, error) {
-	v, problems := t.resolve("")
-	return v, problems.err()
+	v, _, err := t.Expand()
+	return v, err
 }
 
-// resolve is Resolve with the path of the tree itself.
-func (t Tree) resolve(path string) (any, problems) {
+// Expand is [Tree.Resolve] that also returns what each reference came to, as
+// [Secret.Expand] does.
+func (t Tree) Expand() (value any, references []messages.Secret, err error) {
+	value, references, problems := t.expand("")
+	return value, references, problems.err()
+}
+
+// expand is Expand with the path of the tree itself.
+func (t Tree) expand(path string) (any, []messages.Secret, problems) {
 	if t.IsZero() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	root := t.root.get()
-	w := &walker{text: root.source.secret}
+	var found []messages.Secret
+	w := &walker{text: func(template string) (string, error) { return root.source.secret(template, &found) }}
 	v := w.copy(path, root.value, 0)
 	if w.problems != nil {
-		return nil, w.problems
+		return nil, nil, w.problems
 	}
-	return v, nil
+	return v, found, nil
 }
 
 // IsZero reports whether the Tree is not set.

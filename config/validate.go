@@ -10,10 +10,11 @@ import (
 // Validate reports every mistake in c, as [Load] does: the paths are those of
 // the YAML form. It reads the files that c refers to. Names of hosts must be in
 // lower case, which Load sees to.
-func (c *Config) Validate() error { return c.check().err() }
+func (c *Config) Validate() error { return c.check(nil).err() }
 
-func (c *Config) check() problems {
-	v := &checker{tls: map[TLS]problems{}}
+// check is Validate; kinds are those that a host brings, nil if that is unknown.
+func (c *Config) check(kinds []string) problems {
+	v := &checker{tls: map[TLS]problems{}, kinds: kinds}
 	if c.Version != 0 && c.Version != 1 {
 		v.add("version", "must be 1")
 	}
@@ -34,7 +35,8 @@ func (c *Config) check() problems {
 // checker collects what is wrong with a Config.
 type checker struct {
 	problems
-	tls map[TLS]problems // many services share few settings, and each means reading files
+	tls   map[TLS]problems // many services share few settings, and each means reading files
+	kinds []string         // those of the host, nil if unknown
 }
 
 // oneOf checks a text that may be empty.
@@ -96,8 +98,22 @@ func (v *checker) service(path, name string, s *Service) {
 	case !providerKind.MatchString(s.Provider):
 		v.add(join(path, "provider"), "%s", nameRule)
 	default:
+		v.known(join(path, "provider"), s.Provider)
 		v.kind(path, s)
 	}
+}
+
+// known checks that there is a kind of provider, if it is known which there are.
+func (v *checker) known(path, kind string) {
+	if v.kinds == nil || slices.Contains(builtIn, kind) || slices.Contains(v.kinds, kind) {
+		return
+	}
+	all := append(slices.Clone(builtIn), v.kinds...)
+	text := "must be one of " + strings.Join(all, ", ")
+	if near := nearest(kind, all); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	v.add(path, "%s", text)
 }
 
 // kind checks the keys that depend on the kind of provider. A literal without the

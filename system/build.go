@@ -1,10 +1,10 @@
 package system
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"runtime/debug"
 	"slices"
 
@@ -34,34 +34,63 @@ type service struct {
 }
 
 // build makes cfg into what actors understand. What did not change is taken from
-// previous, so that nothing happens to it.
+// previous, so that nothing happens to it. The error holds everything that is
+// wrong, sorted by path: also what shows only when providers are made, of the
+// services that have no mistake of their own.
 func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
+	errs := []error{cfg.Validate()}
 	full := cfg.WithDefaults()
 	b := &build{memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services))}
 	if previous != nil && previous.memory != b.memory {
-		return nil, under("vault.memory", errors.New("cannot be changed while running"))
+		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
 	}
-	var errs []error
+	invalid := errs[0] != nil
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
-		var before *service
-		if previous != nil {
-			before = previous.services[name]
-		}
-		svc, err := s.service(name, &full, before)
-		if err != nil {
-			errs = append(errs, under("services."+name, err))
+		if invalid && !validAlone(name, full.Services[name]) {
 			continue
 		}
+		svc, err := s.service(name, &full, previous.service(name))
+		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 	}
-	return b, errors.Join(errs...)
+	return b, sorted(errors.Join(errs...))
+}
+
+// service returns a service of b, nil if it has none of that name.
+func (b *build) service(name string) *service {
+	if b == nil {
+		return nil
+	}
+	return b.services[name]
+}
+
+// validAlone reports whether a service is valid, whatever else is not.
+func validAlone(name string, s config.Service) bool {
+	alone := config.Config{Services: map[string]config.Service{name: s}}
+	return alone.Validate() == nil
+}
+
+// sorted returns the errors of a configuration in the order of their paths.
+func sorted(err error) error {
+	fields := config.Errors(err)
+	slices.SortFunc(fields, func(a, b config.FieldError) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
+	})
+	errs := make([]error, len(fields))
+	for i := range fields {
+		errs[i] = &fields[i]
+	}
+	return errors.Join(errs...)
 }
 
 // under returns err as errors of the configuration, each with its path.
 func under(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*provider.KeyError](err); ok {
+		return &config.FieldError{Path: path + "." + e.Key, Message: e.Problem}
+	}
 	fields := config.Errors(err)
 	if len(fields) == 0 {
 		return &config.FieldError{Path: path, Message: err.Error()}
@@ -100,7 +129,7 @@ func sameProvider(a, b *service) bool {
 	x, y := a.configured, b.configured
 	x.Settings, y.Settings = config.Settings{}, config.Settings{}
 	x.Hosts, y.Hosts = nil, nil
-	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && reflect.DeepEqual(x, y)
+	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
 }
 
 func (v *service) withProvider(s *System, name string) (*service, error) {
@@ -188,98 +217,6 @@ func (o *options) custom(name string, svc *config.Service) (provider.Provider, e
 		return nil, under("provider", fmt.Errorf("the factory of kind %q made none", svc.Provider))
 	}
 	return p, nil
-}
-
-func clientCredentials(e provider.Endpoint, c *config.ClientCredentials) (provider.Provider, error) {
-	return provider.NewClientCredentials(provider.ClientCredentials{
-		Endpoint: e, TokenURL: c.TokenURL, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Resolve,
-		Auth: c.ClientAuth, Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
-		Params: func() (map[string]string, error) { return resolve(c.Params) },
-	})
-}
-
-func login(e provider.Endpoint, l *config.Login) (provider.Provider, error) {
-	success, err := predicate(l.Response.Success)
-	if err != nil {
-		return nil, under("response.success", err)
-	}
-	rejected, err := predicate(l.Response.Rejected)
-	if err != nil {
-		return nil, under("response.rejected", err)
-	}
-	r := l.Response
-	return provider.NewLogin(provider.Login{
-		Endpoint: e,
-		Request:  func() (provider.HTTPRequest, error) { return request(&l.Request) },
-		Response: provider.Response{
-			Token: r.Token, TokenType: r.TokenType, ExpiresIn: r.ExpiresIn, ExpiresInMS: r.ExpiresInMS,
-			ExpiresAt: r.ExpiresAt, RefreshToken: r.RefreshToken, Scope: r.Scope, Error: r.Error,
-			Success: success, Rejected: rejected,
-		},
-	})
-}
-
-func static(c *config.Static, o *options) (provider.Provider, error) {
-	return provider.NewStatic(provider.Static{
-		Token: c.Token.Resolve, Type: c.TokenType, Scopes: c.Scopes, ExpiresAt: c.ExpiresAt, Now: o.now,
-	})
-}
-
-func predicate(text string) (*provider.Predicate, error) {
-	if text == "" {
-		return nil, nil
-	}
-	p, err := config.ParsePredicate(text)
-	if err != nil {
-		return nil, err
-	}
-	return &provider.Predicate{Path: p.Path, Op: p.Op, Literal: p.Literal}, nil
-}
-
-// request resolves what a login sends.
-func request(r *config.Request) (provider.HTTPRequest, error) {
-	var errs []error
-	check := func(err error) {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	text := func(s config.Secret) string {
-		v, err := s.Resolve()
-		check(err)
-		return v.Reveal()
-	}
-	texts := func(s config.Secrets) map[string]string {
-		v, err := resolve(s)
-		check(err)
-		return v
-	}
-	req := provider.HTTPRequest{
-		Method: r.Method, URL: text(r.URL), Query: texts(r.Query), Headers: texts(r.Headers), Form: texts(r.Form),
-	}
-	tree, err := r.JSON.Resolve()
-	check(err)
-	req.JSON = tree
-	if !r.Body.IsZero() {
-		body := text(r.Body)
-		req.Body = &body
-	}
-	return req, errors.Join(errs...)
-}
-
-func resolve(secrets config.Secrets) (map[string]string, error) {
-	if len(secrets) == 0 {
-		return nil, nil
-	}
-	values := make(map[string]string, len(secrets))
-	for name, secret := range secrets {
-		v, err := secret.Resolve()
-		if err != nil {
-			return nil, err
-		}
-		values[name] = v.Reveal()
-	}
-	return values, nil
 }
 
 func userAgent() string {

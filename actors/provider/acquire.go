@@ -2,11 +2,11 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"unicode/utf8"
 
 	"tokend/messages"
 )
@@ -16,17 +16,13 @@ import (
 const maxToken = 64 << 10
 
 // Acquire asks p for a token and returns one that can be used, with its Type
-// filled in, or an error that is always an *[Error]. A panic of p is one as well.
-// How long p may take is for ctx to say and for p to keep.
-func Acquire(ctx context.Context, p Provider, req Request) (res Result, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			res, err = Result{}, Classify(&panicked{v, string(debug.Stack())})
-		}
-	}()
-	res, err = p.Acquire(ctx, req)
+// filled in, or an error that is always an *[Error] and shows nothing that req
+// hides. A panic of p is one as well. How long p may take is for ctx to say and
+// for p to keep.
+func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
+	res, err := guarded(ctx, p, req)
 	if err != nil {
-		return Result{}, explain(ctx, err)
+		return Result{}, explain(ctx, conceal(p, &req, err))
 	}
 	if res.Type == "" {
 		res.Type = bearer
@@ -37,10 +33,44 @@ func Acquire(ctx context.Context, p Provider, req Request) (res Result, err erro
 	return res, nil
 }
 
-// explain classifies err. When the acquisition's time had run out, a failure
+// guarded is p.Acquire with a panic as an error.
+func guarded(ctx context.Context, p Provider, req Request) (res Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			res, err = Result{}, &panicked{v, string(debug.Stack())}
+		}
+	}()
+	return p.Acquire(ctx, req)
+}
+
+// conceal classifies err, without what req hides. The providers of this package
+// have seen to that themselves, knowing which part of a text is whose.
+func conceal(p Provider, req *Request, err error) *Error {
+	if _, ours := p.(interface{ discreet() }); ours {
+		return Classify(err)
+	}
+	var hidden secrets
+	req.hide(&hidden)
+	if e, ok := errors.AsType[*Error](err); ok && e != nil {
+		return hidden.conceal(*e).normal() // in this order: what is cut off half matches nothing
+	}
+	return hidden.conceal(*Classify(err))
+}
+
+// conceal returns e without secrets.
+func (s *secrets) conceal(e Error) *Error {
+	clean, why := s.clean(e.Text)
+	if why != "" {
+		clean = "text " + why
+	}
+	e.Text, e.Code = clean, s.showCode(e.Code)
+	e.Stack = s.redact(e.Stack[:min(len(e.Stack), maxStack)])
+	return &e
+}
+
+// explain says more about e. When the acquisition's time had run out, a failure
 // without an answer is a timeout whatever the provider calls it.
-func explain(ctx context.Context, err error) *Error {
-	e := Classify(err)
+func explain(ctx context.Context, e *Error) *Error {
 	if ctx.Err() == context.DeadlineExceeded && e.Class == messages.ClassTransient && e.Status == 0 && !e.TimedOut {
 		e.TimedOut = true
 		e.Text = printable("timeout: "+e.Text, maxText)
@@ -50,7 +80,8 @@ func explain(ctx context.Context, err error) *Error {
 
 // unusableText says why a result cannot be handed out, or nothing. A token and
 // its type make up a header field together (RFC 9110, section 5.5), so neither
-// may break out of it.
+// may break out of it, nor lose spaces at its ends on the way. RFC 6750 permits
+// less in a token, but not all servers keep to that.
 func unusableText(res *Result) string {
 	token := res.AccessToken.Reveal()
 	switch {
@@ -58,8 +89,8 @@ func unusableText(res *Result) string {
 		return "no access token"
 	case len(token) > maxToken:
 		return fmt.Sprintf("access token of %d bytes, more than %d", len(token), maxToken)
-	case !headerSafe(token), !utf8.ValidString(token):
-		return "access token holds characters that no header may carry"
+	case !visibleASCII(token):
+		return "access token holds a space or another character that is not visible ASCII"
 	case !isHTTPToken(res.Type):
 		return "token type is not one word"
 	default:
@@ -70,6 +101,11 @@ func unusableText(res *Result) string {
 // headerSafe reports whether text has no control characters.
 func headerSafe(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// visibleASCII reports whether text has no other characters than that.
+func visibleASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // isHTTPToken reports whether text is a token of RFC 9110, section 5.6.2, as

@@ -109,8 +109,10 @@ func TestP7ClientCredentialsShowNoSecret(t *testing.T) {
 		for _, status := range statuses {
 			t.Run(fmt.Sprintf("%s %d", auth, status), func(t *testing.T) {
 				settings := client(t, serve(t, echo(t, status)).URL+"?key="+url.QueryEscape(canary))
-				settings.Auth, settings.ClientSecret = auth, secret(canary)
-				settings.Params = func() (map[string]string, error) { return map[string]string{"pin": "7" + canary}, nil }
+				settings.Auth, settings.ClientSecret = auth, hush(canary)
+				settings.Params = func() (map[string]Text, error) {
+					return map[string]Text{"pin": {Secret: messages.NewSecret("7" + canary)}}, nil
+				}
 				p := mustClient(t, settings)
 				req := Request{Service: "billing", Previous: NewState([]byte("refresh " + canary))}
 				_, err := Acquire(t.Context(), p, req)
@@ -186,7 +188,7 @@ func TestP7TokensOfAnAnswerDoNotShow(t *testing.T) {
 }
 
 func TestP7ResultsAndStaticTokensDoNotShow(t *testing.T) {
-	p, err := NewStatic(Static{Token: secret(canary)})
+	p, err := NewStatic(Static{Token: secret("c4n-yellow")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,14 @@ import (
 // Classify turns whatever an acquisition ended with into an *Error, and nil into
 // nil. It is the only place where failures get their class:
 //
-//	rejected    401, 403; 400 with an OAuth error code that does not say "later";
+//	rejected    401, 403; 400 with an OAuth error that does not say "later";
 //	            response.rejected holds
-//	throttled   429; 503 with Retry-After
+//	throttled   429; 503 with Retry-After, also with one that cannot be read
 //	malformed   success without a usable token
 //	panic       the provider panicked
 //	transient   everything else
 //
-// An *Error that a provider returned keeps its class. An answer of 2xx with an
-// OAuth error code and no token counts as a 400. The text of an error of an
+// An *Error that a provider returned keeps its class. The text of an error of an
 // unknown type is not shown, for nobody knows what is in it.
 func Classify(err error) *Error {
 	switch e := known(err).(type) {
@@ -57,8 +56,10 @@ func refusalClass(r *refusal) string {
 		return messages.ClassRejected
 	case r.status == http.StatusTooManyRequests, r.status == http.StatusServiceUnavailable && r.told:
 		return messages.ClassThrottled
-	case r.code != "" && (r.status == http.StatusBadRequest || success(r.status)) && !temporary(r.code):
+	case r.status == http.StatusBadRequest && r.named && !r.later:
 		return messages.ClassRejected
+	case success(r.status):
+		return messages.ClassMalformed
 	default:
 		return messages.ClassTransient
 	}
@@ -98,14 +99,17 @@ func known(err error) error {
 	return err
 }
 
-// refusal is an answer that is no success. Its texts are redacted already.
+// refusal is an answer that brings no token, but may say why. Its texts are
+// redacted already.
 type refusal struct {
 	status      int
-	code        string // OAuth error code
+	named       bool   // it has an OAuth error
+	later       bool   // which means "later"
+	code        string // that error, as it may be shown
 	description string // error_description, or the text at response.error
 	hint        string // what to do, if the status tells
 	judged      bool   // response.rejected holds
-	told        bool   // it had a Retry-After that could be read
+	told        bool   // it had a Retry-After
 	retryAfter  time.Duration
 }
 
@@ -139,7 +143,7 @@ func (r *refusal) text() string {
 // retrieved takes from an error of golang.org/x/oauth2, which a host's provider
 // may return, what cannot hold a secret: status, code and Retry-After.
 func retrieved(e *oauth2.RetrieveError) *refusal {
-	r := &refusal{code: oauthCode(e.ErrorCode)}
+	r := &refusal{code: oauthCode(e.ErrorCode), named: e.ErrorCode != "", later: temporary(e.ErrorCode)}
 	if e.Response != nil {
 		r.status = e.Response.StatusCode
 		r.retryAfter, r.told = retryAfterOf(e.Response.Header, time.Now())

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,7 +25,7 @@ type ClientCredentials struct {
 	ClientID string
 	// ClientSecret is called at every acquisition. Its error is shown, so its text
 	// must not hold the secret.
-	ClientSecret func() (messages.Secret, error)
+	ClientSecret func() (Text, error)
 	Auth         string   // one of the Auth constants; empty: AuthBasic
 	Scopes       []string // sent as scope, if any
 	Audience     string   // sent as audience, if not empty
@@ -34,7 +33,20 @@ type ClientCredentials struct {
 	// Params returns what is sent besides, in place of a parameter of the same
 	// name. All of it counts as secret. Called and bound as ClientSecret; may be
 	// nil.
-	Params func() (map[string]string, error)
+	Params func() (map[string]Text, error)
+}
+
+// Text is a secret text.
+type Text struct {
+	messages.Secret
+	Parts []messages.Secret // what in it is secret by itself, if that is less than all of it
+}
+
+// hide makes the text's parts known to hidden.
+func (t *Text) hide(hidden *secrets) {
+	for _, part := range t.Parts {
+		hidden.add(part.Reveal())
+	}
 }
 
 // NewClientCredentials returns a Provider for c, which is [Hosted]. It
@@ -61,15 +73,15 @@ func NewClientCredentials(c ClientCredentials) (Provider, error) {
 func (c *ClientCredentials) check(u *url.URL) error {
 	switch {
 	case u.User != nil:
-		return errors.New("token_url: has a user in it: use client_id and client_secret")
+		return &KeyError{"token_url", "has a user in it: use client_id and client_secret"}
 	case c.ClientID == "":
-		return errors.New("client_id: missing")
+		return &KeyError{"client_id", "missing"}
 	case c.ClientSecret == nil:
-		return errors.New("client_secret: missing")
+		return &KeyError{"client_secret", "missing"}
 	case c.Auth != AuthBasic && c.Auth != AuthBasicRaw && c.Auth != AuthPost:
-		return fmt.Errorf("client_auth: %q is none of %s, %s, %s", c.Auth, AuthBasic, AuthBasicRaw, AuthPost)
+		return &KeyError{"client_auth", fmt.Sprintf("%q is none of %s, %s, %s", c.Auth, AuthBasic, AuthBasicRaw, AuthPost)}
 	case c.Auth == AuthBasicRaw && strings.Contains(c.ClientID, ":"): // RFC 7617, section 2
-		return errors.New("client_auth: basic_raw cannot carry a client_id with a colon in it")
+		return &KeyError{"client_auth", "basic_raw cannot carry a client_id with a colon in it"}
 	default:
 		return nil
 	}
@@ -87,7 +99,7 @@ func (p *clientCredentials) acquire(ctx context.Context, req Request) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	httpReq, err := p.request(ctx, secret, params)
+	httpReq, err := p.request(ctx, secret.Reveal(), params)
 	if err != nil {
 		return Result{}, err
 	}
@@ -95,29 +107,28 @@ func (p *clientCredentials) acquire(ctx context.Context, req Request) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	return a.oauthResult(func() *secrets { return p.hidden(req, secret, params) })
+	return a.oauthResult(func() *secrets { return p.hidden(&req, secret, params) })
 }
 
 // secrets reads them anew.
-func (p *clientCredentials) secrets() (secret string, params map[string]string, err error) {
-	s, err := p.ClientSecret()
-	if err != nil {
-		return "", nil, unreadyf("client_secret: %s", err)
+func (p *clientCredentials) secrets() (secret Text, params map[string]Text, err error) {
+	if secret, err = p.ClientSecret(); err != nil {
+		return Text{}, nil, unreadyf("client_secret: %s", err)
 	}
-	if s.IsZero() {
-		return "", nil, unreadyf("client_secret: is empty")
+	if secret.IsZero() {
+		return Text{}, nil, unreadyf("client_secret: is empty")
 	}
 	if p.Params == nil {
-		return s.Reveal(), nil, nil
+		return secret, nil, nil
 	}
 	if params, err = p.Params(); err != nil {
-		return "", nil, unreadyf("params: %s", err)
+		return Text{}, nil, unreadyf("params: %s", err)
 	}
-	return s.Reveal(), params, nil
+	return secret, params, nil
 }
 
 // request builds the token request of RFC 6749, section 4.4.2.
-func (p *clientCredentials) request(ctx context.Context, secret string, params map[string]string) (*http.Request, error) {
+func (p *clientCredentials) request(ctx context.Context, secret string, params map[string]Text) (*http.Request, error) {
 	form := p.form(params)
 	if p.Auth == AuthPost {
 		form.Set("client_id", p.ClientID)
@@ -138,7 +149,7 @@ func (p *clientCredentials) request(ctx context.Context, secret string, params m
 	return req, nil
 }
 
-func (p *clientCredentials) form(params map[string]string) url.Values {
+func (p *clientCredentials) form(params map[string]Text) url.Values {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(p.Scopes) > 0 {
 		form.Set("scope", strings.Join(p.Scopes, " "))
@@ -150,21 +161,22 @@ func (p *clientCredentials) form(params map[string]string) url.Values {
 		form["resource"] = p.Resource
 	}
 	for name, value := range params {
-		form.Set(name, value)
+		form.Set(name, value.Reveal())
 	}
 	return form
 }
 
 // hidden returns what must not come out of an answer.
-func (p *clientCredentials) hidden(req Request, secret string, params map[string]string) *secrets {
+func (p *clientCredentials) hidden(req *Request, client Text, params map[string]Text) *secrets {
 	var hidden secrets
+	secret := client.Reveal()
 	hidden.add(secret, p.ClientID+":"+secret, url.QueryEscape(p.ClientID)+":"+url.QueryEscape(secret))
-	hidden.add(string(req.Previous.Bytes()))
+	client.hide(&hidden)
+	req.hide(&hidden)
 	for _, value := range params {
-		hidden.add(value)
+		hidden.addLiteral(value.Reveal())
+		value.hide(&hidden)
 	}
-	for _, values := range p.url.Query() {
-		hidden.add(values...)
-	}
+	hideURL(&hidden, p.url)
 	return &hidden
 }

@@ -45,12 +45,12 @@ func TestTokenRequest(t *testing.T) {
 			url.Values{"grant_type": {"client_credentials"}},
 		},
 		"basic is form-encoded": {
-			func(c *ClientCredentials) { c.ClientID, c.ClientSecret = "a:b", secret("p%w+d é") },
+			func(c *ClientCredentials) { c.ClientID, c.ClientSecret = "a:b", hush("p%w+d é") },
 			"a%3Ab p%25w%2Bd+%C3%A9",
 			url.Values{"grant_type": {"client_credentials"}},
 		},
 		"basic_raw is not": {
-			func(c *ClientCredentials) { c.Auth, c.ClientSecret = AuthBasicRaw, secret("p%w:d") }, "probe p%w:d",
+			func(c *ClientCredentials) { c.Auth, c.ClientSecret = AuthBasicRaw, hush("p%w:d") }, "probe p%w:d",
 			url.Values{"grant_type": {"client_credentials"}},
 		},
 		"post": {
@@ -66,7 +66,9 @@ func TestTokenRequest(t *testing.T) {
 		"params stand in place of others": {
 			func(c *ClientCredentials) {
 				c.Scopes = []string{"read"}
-				c.Params = func() (map[string]string, error) { return map[string]string{"tenant": "x&y", "scope": "all"}, nil }
+				c.Params = func() (map[string]Text, error) {
+					return map[string]Text{"tenant": {Secret: messages.NewSecret("x&y")}, "scope": {Secret: messages.NewSecret("all")}}, nil
+				}
 			}, "probe open+sesame",
 			url.Values{"grant_type": {"client_credentials"}, "scope": {"all"}, "tenant": {"x&y"}},
 		},
@@ -93,10 +95,10 @@ func TestSecretsAreReadAnew(t *testing.T) {
 	handler, requests := record(t)
 	settings := client(t, serve(t, handler).URL)
 	secrets := []string{"first", "second"}
-	settings.ClientSecret = func() (messages.Secret, error) {
+	settings.ClientSecret = func() (Text, error) {
 		next := secrets[0]
 		secrets = secrets[1:]
-		return messages.NewSecret(next), nil
+		return hush(next)()
 	}
 	p := mustClient(t, settings)
 	for _, want := range []string{"first", "second"} {
@@ -114,13 +116,13 @@ func TestWithoutSecretsNothingIsSent(t *testing.T) {
 	}{
 		"no secret to be had": {
 			func(c *ClientCredentials) {
-				c.ClientSecret = func() (messages.Secret, error) { return messages.Secret{}, errors.New("file is gone") }
+				c.ClientSecret = func() (Text, error) { return Text{}, errors.New("file is gone") }
 			}, "client_secret: file is gone",
 		},
-		"an empty secret": {func(c *ClientCredentials) { c.ClientSecret = secret("") }, "client_secret: is empty"},
+		"an empty secret": {func(c *ClientCredentials) { c.ClientSecret = hush("") }, "client_secret: is empty"},
 		"no params to be had": {
 			func(c *ClientCredentials) {
-				c.Params = func() (map[string]string, error) { return nil, errors.New("file is gone") }
+				c.Params = func() (map[string]Text, error) { return nil, errors.New("file is gone") }
 			}, "params: file is gone",
 		},
 	}
@@ -185,6 +187,20 @@ func TestClientCredentialsThatCannotWork(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+func TestWhatCannotWorkNamesItsKey(t *testing.T) {
+	cc := client(t, "https://idp.example/")
+	cc.Auth, cc.ClientID = AuthBasicRaw, "a:b"
+	l := loginTo(t, "https://idp.example/", Response{Token: "t", Rejected: &Predicate{}})
+	_, errCC := NewClientCredentials(cc)
+	_, errLogin := NewLogin(l)
+	_, errStatic := NewStatic(Static{Token: secret("x"), Type: "two words"})
+	for key, err := range map[string]error{"client_auth": errCC, "response.rejected": errLogin, "token_type": errStatic} {
+		if e, ok := errors.AsType[*KeyError](err); !ok || e.Key != key || e.Problem == "" {
+			t.Errorf("%s: got %v", key, err)
+		}
 	}
 }
 

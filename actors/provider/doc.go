@@ -15,9 +15,10 @@
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, or an answer's body. Of a body only an OAuth error code,
 //     its description or the text at response.error come out, bounded, printable,
-//     and with every known secret replaced.
+//     and with every known secret replaced; not at all if one shows through an
+//     encoding, or if there is more to look for than a bounded search finds.
 //   - Everything read is bounded: headers, bodies (after decompression), tokens,
-//     texts, lifetimes, waits.
+//     texts, lifetimes, waits, the work of redaction.
 //
 // Gotchas. A Provider must return soon after its context ends; nobody can make
 // it. Lifetimes count from the moment a request was sent, not from the answer.

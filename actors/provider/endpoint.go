@@ -49,28 +49,33 @@ func (e Endpoint) send(ctx context.Context, req *http.Request) (*answer, error) 
 // its scheme.
 func (e Endpoint) parse(setting, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
+	problem := ""
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: not a URL", setting)
+		problem = "not a URL"
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("%s: not an https:// URL", setting)
+		problem = "not an https:// URL"
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("%s: no host in it", setting)
+		problem = "no host in it"
 	case u.Fragment != "": // RFC 6749, section 3.2
-		return nil, fmt.Errorf("%s: has a fragment", setting)
+		problem = "has a fragment"
 	case u.Scheme == "http" && !e.AllowHTTP && !loopback(u.Hostname()):
-		return nil, fmt.Errorf("%s: http:// would send secrets in the clear: use https://, or set allow_http", setting)
+		problem = "http:// would send secrets in the clear: use https://, or set allow_http"
+	}
+	if problem != "" {
+		return nil, &KeyError{setting, problem}
 	}
 	return u, nil
 }
 
-// loopback reports whether host can be nothing but this machine.
+// loopback reports whether host can be nothing but this machine. An address with
+// a zone is not taken for it.
 func loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
 }
 
 // hostPort returns the host and port of u in lower case, with the port that the
@@ -91,7 +96,9 @@ func hostPort(u *url.URL) string {
 func (a *answer) refuse(setting, code, description string, hidden *secrets) *refusal {
 	r := &refusal{
 		status:      a.status,
-		code:        hidden.show(oauthCode(code), maxCode),
+		named:       printable(code, 1) != "",
+		later:       temporary(code),
+		code:        hidden.showCode(code),
 		description: hidden.show(description, maxDescription),
 		hint:        a.hint(setting, hidden),
 	}
@@ -122,5 +129,9 @@ func (a *answer) location(target string, hidden *secrets) string {
 	if err != nil {
 		return "an address that is no URL"
 	}
-	return hidden.show((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), maxDescription)
+	clean, why := hidden.clean((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+	if why != "" {
+		return "an address that is " + why
+	}
+	return printable(clean, maxDescription)
 }

@@ -30,6 +30,16 @@ type Error struct {
 	Stack      string        // stack of a panic; for the log, not for callers
 }
 
+// KeyError says what is wrong with one setting of a provider. Neither text holds
+// a secret.
+type KeyError struct {
+	Key     string // as the configuration calls it, such as request.url
+	Problem string
+}
+
+// Error returns "KEY: PROBLEM".
+func (e *KeyError) Error() string { return e.Key + ": " + e.Problem }
+
 // Error returns the text.
 func (e *Error) Error() string { return e.Text }
 
@@ -51,6 +61,7 @@ func (e *Error) normal() *Error {
 	if n.Text == "" {
 		n.Text = "provider gave no reason"
 	}
+	n.Stack = n.Stack[:min(len(n.Stack), maxStack)]
 	n.RetryAfter = min(max(n.RetryAfter, 0), maxRetryAfter)
 	return &n
 }

@@ -117,6 +117,11 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 		return nil, x.lost(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < http.StatusOK {
+		return nil, &refusal{status: resp.StatusCode, hint: "the endpoint changes the protocol instead of answering"}
+	}
+	// net/http lets go of some answers when their request's context ends.
+	defer context.AfterFunc(x.ctx, func() { _ = resp.Body.Close() })()
 	x.advance(reading)
 	a := &answer{url: req.URL, status: resp.StatusCode, header: resp.Header}
 	if err := a.read(resp.Body); err != nil && success(a.status) {

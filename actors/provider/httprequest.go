@@ -3,7 +3,6 @@ package provider
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -26,6 +25,9 @@ type HTTPRequest struct {
 	JSON    any               // nil, strings, numbers, booleans, []any and map[string]any
 	Form    map[string]string // sent form-encoded
 	Body    *string           // sent as it is
+	// Secrets are texts in all of that which are secret by themselves: they are kept
+	// out of error texts also where they are a part of something longer.
+	Secrets []messages.Secret
 }
 
 // String returns [messages.Redacted].
@@ -149,83 +151,4 @@ func (r *HTTPRequest) addHeaders(req *http.Request) error {
 		req.Header.Set(name, value)
 	}
 	return nil
-}
-
-// hide makes every value of the request known to hidden, one by one: an answer
-// quotes a password, not the body it came in.
-func (r *HTTPRequest) hide(hidden *secrets) {
-	for _, value := range r.Headers {
-		hideHeader(hidden, value)
-	}
-	for _, set := range []map[string]string{r.Query, r.Form} {
-		for _, value := range set {
-			hidden.add(value)
-		}
-	}
-	hideLeaves(hidden, r.JSON)
-	if r.Body != nil {
-		hideBody(hidden, *r.Body)
-	}
-	if u, err := url.Parse(r.URL); err == nil {
-		hideURL(hidden, u)
-	}
-}
-
-// hideHeader hides a value, what follows an authorization scheme in it, and the
-// name and password that Basic carries (RFC 7617, section 2).
-func hideHeader(hidden *secrets, value string) {
-	hidden.add(value)
-	_, credentials, ok := strings.Cut(value, " ")
-	if !ok {
-		return
-	}
-	hidden.add(credentials)
-	if plain, err := base64.StdEncoding.DecodeString(credentials); err == nil {
-		name, password, _ := strings.Cut(string(plain), ":")
-		hidden.add(name, password)
-	}
-}
-
-func hideURL(hidden *secrets, u *url.URL) {
-	for _, values := range u.Query() {
-		hidden.add(values...)
-	}
-	if password, ok := u.User.Password(); ok {
-		hidden.add(password)
-	}
-	hidden.add(u.User.Username())
-}
-
-// hideBody hides a body, and what it holds if it is JSON or a form.
-func hideBody(hidden *secrets, body string) {
-	hidden.add(body)
-	var document any
-	if json.Unmarshal([]byte(body), &document) == nil {
-		hideLeaves(hidden, document)
-		return
-	}
-	if form, err := url.ParseQuery(body); err == nil {
-		for _, values := range form {
-			hidden.add(values...)
-		}
-	}
-}
-
-func hideLeaves(hidden *secrets, v any) {
-	switch v := v.(type) {
-	case nil, bool:
-	case []any:
-		for _, item := range v {
-			hideLeaves(hidden, item)
-		}
-	case map[string]any:
-		for _, item := range v {
-			hideLeaves(hidden, item)
-		}
-	case float64:
-		number, _ := json.Marshal(v) // as it was sent: 1234567, not 1.234567e+06
-		hidden.add(string(number))
-	default:
-		hidden.add(fmt.Sprint(v))
-	}
 }

@@ -1,17 +1,13 @@
 package provider
 
-import (
-	"context"
-	"errors"
-	"fmt"
-)
+import "context"
 
 // Login is any HTTP endpoint that answers a request with a token in JSON.
 type Login struct {
 	Endpoint
 
 	// Request is called once by NewLogin, which needs the URL's host, and then at
-	// every acquisition. Its error is shown, so its text must hold no secret.
+	// every acquisition. Its error is shown, so its text must not hold a secret.
 	Request  func() (HTTPRequest, error)
 	Response Response
 }
@@ -28,17 +24,17 @@ func NewLogin(l Login) (Provider, error) {
 		return nil, err
 	}
 	if l.Request == nil {
-		return nil, errors.New("request: missing")
+		return nil, &KeyError{"request", "missing"}
 	}
 	if err := l.Response.check(); err != nil {
 		return nil, err
 	}
 	req, err := l.Request()
 	if err != nil {
-		return nil, fmt.Errorf("request: %w", err)
+		return nil, &KeyError{"request", err.Error()}
 	}
 	if req.URL == "" {
-		return nil, errors.New("request.url: missing")
+		return nil, &KeyError{"request.url", "missing"}
 	}
 	u, err := l.parse("request.url", req.URL)
 	if err != nil {
@@ -65,7 +61,7 @@ func (p *login) acquire(ctx context.Context, req Request) (Result, error) {
 	}
 	return a.loginResult(&p.Response, func() *secrets {
 		var hidden secrets
-		hidden.add(string(req.Previous.Bytes()))
+		req.hide(&hidden)
 		r.hide(&hidden)
 		return &hidden
 	})

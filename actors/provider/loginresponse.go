@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -27,13 +26,13 @@ type Response struct {
 
 func (r *Response) check() error {
 	if r.Token == "" {
-		return errors.New("response.token: missing")
+		return &KeyError{"response.token", "missing"}
 	}
 	if err := r.Success.check(); err != nil {
-		return fmt.Errorf("response.success: %w", err)
+		return &KeyError{"response.success", err.Error()}
 	}
 	if err := r.Rejected.check(); err != nil {
-		return fmt.Errorf("response.rejected: %w", err)
+		return &KeyError{"response.rejected", err.Error()}
 	}
 	return nil
 }
@@ -64,20 +63,27 @@ func missing(err error) bool { return errors.Is(err, errMissing) }
 // many logins answer in its form.
 func (r *Response) refusal(a *answer, doc gjson.Result, judged bool, hidden *secrets) *refusal {
 	r.hide(doc, hidden)
-	code := doc.Get("error").Str
-	description := r.errorText(doc)
-	if description == code {
-		description = ""
+	code, description := doc.Get("error").Str, r.errorText(doc)
+	said := description
+	if said == code {
+		said = ""
 	}
-	refused := a.refuse("request.url", code, description, hidden)
+	refused := a.refuse("request.url", code, said, hidden)
 	refused.judged = judged
+	if code != "" && code == description && oauthCode(code) == "" {
+		refused.code, refused.description = "", hidden.show(description, maxDescription) // a sentence, no code
+	}
 	return refused
 }
 
 // because adds to text what the answer says.
 func (r *Response) because(text string, doc gjson.Result, hidden *secrets) string {
 	r.hide(doc, hidden)
-	if said := hidden.show(r.errorText(doc), maxDescription); said != "" {
+	reason := r.errorText(doc)
+	if reason == "" {
+		reason = doc.Get("error").Str
+	}
+	if said := hidden.show(reason, maxDescription); said != "" {
 		text += ": " + said
 	}
 	return text
@@ -101,9 +107,24 @@ func (r *Response) hide(doc gjson.Result, hidden *secrets) {
 	jsonMembers(doc).hide(hidden)
 	for _, path := range []string{r.Token, r.RefreshToken} {
 		if path != "" {
-			hidden.add(doc.Get(path).String())
+			hideTokens(hidden, doc.Get(path))
 		}
 	}
+}
+
+// hideTokens hides the texts where a token should be: an object may hold them if
+// the path is not quite right.
+func hideTokens(hidden *secrets, v gjson.Result) {
+	if v.Type != gjson.JSON {
+		hidden.addToken(v.String())
+		return
+	}
+	v.ForEach(func(_, inner gjson.Result) bool {
+		if inner.Type == gjson.String {
+			hidden.addToken(inner.Str)
+		}
+		return true
+	})
 }
 
 // result takes out what a success holds.

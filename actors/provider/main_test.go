@@ -51,6 +51,10 @@ func says(status int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
+func hush(text string) func() (Text, error) {
+	return func() (Text, error) { return Text{Secret: messages.NewSecret(text)}, nil }
+}
+
 func secret(text string) func() (messages.Secret, error) {
 	return func() (messages.Secret, error) { return messages.NewSecret(text), nil }
 }
@@ -58,7 +62,7 @@ func secret(text string) func() (messages.Secret, error) {
 // client returns settings that work at url.
 func client(t testing.TB, url string) ClientCredentials {
 	t.Helper()
-	return ClientCredentials{Endpoint: reach(t), TokenURL: url, ClientID: "probe", ClientSecret: secret("open sesame")}
+	return ClientCredentials{Endpoint: reach(t), TokenURL: url, ClientID: "probe", ClientSecret: hush("open sesame")}
 }
 
 func mustClient(t testing.TB, c ClientCredentials) Provider {

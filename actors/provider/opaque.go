@@ -22,6 +22,9 @@ func (p *opaque) Acquire(ctx context.Context, req Request) (Result, error) {
 	return res, nil
 }
 
+// discreet marks providers whose errors show nothing that a request hides.
+func (*opaque) discreet() {}
+
 // String names the kind and the host.
 func (p *opaque) String() string { return p.name }
 

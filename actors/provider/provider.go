@@ -13,9 +13,9 @@ import (
 type Provider interface {
 	// Acquire asks for a new token. It must return soon after ctx ends, is never
 	// called concurrently for one service, and may be called again at any time.
-	// It returns an *Error to say more than "transient" about a failure; any other
-	// error is taken as transient and its text is not shown, for nobody knows what
-	// is in it.
+	// It returns an *Error to say more than "transient" about a failure, whose text
+	// is withheld if it holds a secret of req; any other error is taken as transient
+	// and its text is not shown, for nobody knows what is in it.
 	Acquire(ctx context.Context, req Request) (Result, error)
 }
 
@@ -36,6 +36,18 @@ type Hosted interface {
 type Request struct {
 	Service  string
 	Previous State // what the last successful Result carried, also before the service was configured anew
+	// Hidden are texts that no error may show besides the provider's own secrets and
+	// Previous, such as the token at hand: an endpoint may name it when it refuses to
+	// give out another.
+	Hidden []messages.Secret
+}
+
+// hide makes what the request itself holds known to hidden.
+func (r *Request) hide(hidden *secrets) {
+	hidden.add(string(r.Previous.Bytes()))
+	for _, secret := range r.Hidden {
+		hidden.add(secret.Reveal())
+	}
 }
 
 // State is what a Provider wants to have again at the next acquisition, such as

@@ -26,7 +26,7 @@ func throughProxy(target string) int {
 	defer transports.Close()
 	p, err := NewClientCredentials(ClientCredentials{
 		Endpoint: Endpoint{Transports: transports, TLS: TLS{CAFile: os.Getenv(proxyCA)}, ConnectTimeout: time.Minute},
-		TokenURL: target, ClientID: "probe", ClientSecret: secret("open sesame"),
+		TokenURL: target, ClientID: "probe", ClientSecret: hush("open sesame"),
 	})
 	if err != nil {
 		fmt.Println(err)

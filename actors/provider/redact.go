@@ -2,59 +2,118 @@ package provider
 
 import (
 	"cmp"
-	"encoding/base64"
-	"encoding/json"
-	"html"
 	"math"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"tokend/messages"
 )
 
-// minSecret is the shortest text that is replaced: shorter ones occur by chance
-// everywhere, and replacing them would leave texts nobody can read.
-const minSecret = 4
+// Bounds of redaction. What goes beyond them is not shown at all, so that the
+// work is bounded whatever an endpoint answers.
+const (
+	minSecret      = 4           // shorter texts are not replaced: they withhold the text that holds them
+	maxSaid        = 8 << 10     // bytes of a text that is looked at
+	maxSecretSize  = 3 * maxSaid // bytes of a secret that such a text can hold in any form
+	maxSecrets     = 512         // secrets of one exchange
+	maxSecretBytes = 128 << 10   // all of them together
+	maxTokens      = 64          // of these, taken from the answer
+)
+
+// Why a text is not shown.
+const (
+	holdsSecret = "withheld: it holds a secret"
+	tooLong     = "withheld: it is too long"
+	tooMuch     = "withheld: there is too much to hide"
+)
 
 // secrets are the texts that must not come out of a provider, in every form an
 // endpoint may send them back in.
-type secrets struct{ known []string }
+type secrets struct {
+	seen     map[string]bool
+	bytes    int
+	tokens   int
+	overflow bool     // there were more than can be hidden
+	known    []string // forms that are replaced where they stand
+	traces   []string // what is left of them in a text without its encodings
+	shorts   []string // secrets that are too short to be replaced
+	words    []string // the same, where they stand alone
+}
 
 // add makes values known, with the ways in which they are commonly encoded.
 func (s *secrets) add(values ...string) {
 	for _, v := range values {
-		for _, form := range forms(v) {
-			if len(v) >= minSecret && len(form) >= minSecret && !slices.Contains(s.known, form) {
-				s.known = append(s.known, form)
-			}
+		if !s.fresh(v) {
+			continue
+		}
+		if short := packed(v); len(strings.TrimSpace(v)) < minSecret {
+			s.shorts = appendLong(s.shorts, 1, short)
+			continue
+		}
+		s.known = appendLong(s.known, minSecret, forms(v)...)
+		s.traces = appendLong(s.traces, minSecret, traces(v)...)
+	}
+}
+
+// addLiteral makes values known that stand in a request as they were configured.
+// Not all of them are secret, and nobody knows which: short ones count only where
+// they stand alone, and what every protocol says not at all.
+func (s *secrets) addLiteral(values ...string) {
+	for _, v := range values {
+		switch {
+		case slices.Contains(public, v):
+		case len(strings.TrimSpace(v)) >= minSecret:
+			s.add(v)
+		case s.fresh(v):
+			s.words = appendLong(s.words, 1, strings.ToLower(strings.TrimSpace(v)))
 		}
 	}
 }
 
-// escapes are the ways of JSON encoders with a text: none escapes less than the
-// first, PHP's escapes slashes as the second.
-var escapes = []*strings.Replacer{
-	strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`),
-	strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, `/`, `\/`),
+// public are words of protocols.
+var public = []string{
+	"password", "client_credentials", "refresh_token", "authorization_code",
+	"json", "application/json", "application/x-www-form-urlencoded", "Basic", "Bearer",
 }
 
-// forms returns the ways in which v is commonly written, and what each becomes
-// when an endpoint takes it for a part of a form and decodes it.
-func forms(v string) []string {
-	quoted, _ := json.Marshal(v) // a string cannot fail
-	list := []string{
-		v, strings.TrimSpace(v), url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v),
-		base64.StdEncoding.EncodeToString([]byte(v)), string(quoted[1 : len(quoted)-1]),
+// addToken makes a token of an answer known.
+func (s *secrets) addToken(value string) {
+	if s.overflow || value == "" || s.seen[value] {
+		return
 	}
-	for _, escape := range escapes {
-		list = append(list, escape.Replace(v))
+	if s.tokens++; s.tokens > maxTokens {
+		s.overflow = true
+		return
 	}
-	for _, form := range list {
-		if decoded, err := url.QueryUnescape(form); err == nil && decoded != form {
-			list = append(list, decoded)
+	s.addLiteral(value) // a member's name may have misled us
+}
+
+// fresh reports whether v has to be made known, and counts it.
+func (s *secrets) fresh(v string) bool {
+	if s.overflow || strings.TrimSpace(v) == "" || len(v) > maxSecretSize || s.seen[v] {
+		return false
+	}
+	s.bytes += len(v)
+	if len(s.seen) >= maxSecrets || s.bytes > maxSecretBytes {
+		s.overflow = true
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[string]bool{}
+	}
+	s.seen[v] = true
+	return true
+}
+
+// appendLong appends the values of at least the given length, each once.
+func appendLong(list []string, least int, values ...string) []string {
+	start := len(list)
+	for _, v := range values {
+		if len(v) >= least && !slices.Contains(list[start:], v) {
+			list = append(list, v)
 		}
 	}
 	return list
@@ -64,18 +123,86 @@ func forms(v string) []string {
 // back too.
 var jwt = regexp.MustCompile(`eyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)*`)
 
-// show returns text as it may leave the provider: without secrets, printable, at
-// most limit characters. Secrets are looked for again after cleaning, because
-// cleaning may join what the text had apart, and before cutting, because half a
-// secret matches nothing.
+// show returns a description as it may leave the provider: without secrets,
+// printable, at most limit characters; else why it may not.
 func (s *secrets) show(text string, limit int) string {
-	text = s.redact(printable(s.redact(text), math.MaxInt))
-	return printable(jwt.ReplaceAllLiteralString(text, messages.Redacted), limit)
+	clean, why := s.clean(text)
+	if why != "" {
+		return "description " + why
+	}
+	return printable(clean, limit)
 }
+
+// showCode is show for a text that stands for itself, such as an error code.
+func (s *secrets) showCode(text string) string {
+	clean, why := s.clean(text)
+	if why != "" {
+		return messages.Redacted
+	}
+	return printable(clean, maxCode)
+}
+
+// clean returns text, printable, with every secret that stands in it as it is or
+// in a common form replaced, or why there is nothing to return. Secrets are looked
+// for again after cleaning, because cleaning may join what the text had apart, and
+// the caller cuts afterwards, because half a secret matches nothing.
+func (s *secrets) clean(text string) (clean, why string) {
+	switch {
+	case s.overflow && text != "":
+		return "", tooMuch
+	case len(text) > maxSaid:
+		return "", tooLong
+	}
+	text = s.redact(printable(s.redact(text), math.MaxInt))
+	text = jwt.ReplaceAllLiteralString(text, messages.Redacted)
+	if s.betrayed(text) {
+		return "", holdsSecret
+	}
+	return text, ""
+}
+
+// betrayed reports whether a secret can be read in text when its encodings are
+// taken off, one or two of them, and spaces and the difference of cases with them.
+func (s *secrets) betrayed(text string) bool {
+	for range layers {
+		if jwt.MatchString(text) || s.traced(text) {
+			return true
+		}
+		text = decoded(text)
+	}
+	return false
+}
+
+func (s *secrets) traced(text string) bool {
+	bare, lower := packed(text), strings.ToLower(text)
+	within := func(secret string) bool { return strings.Contains(bare, secret) }
+	alone := func(word string) bool { return standsAlone(lower, word) }
+	return slices.ContainsFunc(s.shorts, within) || slices.ContainsFunc(s.traces, within) || slices.ContainsFunc(s.words, alone)
+}
+
+// standsAlone reports whether word is somewhere in text without a letter or digit
+// beside it.
+func standsAlone(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		begin, end := from+i, from+i+len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:begin])
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		if !alphanumeric(before) && !alphanumeric(after) {
+			return true
+		}
+		from = end
+	}
+}
+
+func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 type span struct{ from, to int }
 
-// redact replaces every occurrence of every known secret. Occurrences that
+// redact replaces every occurrence of every known form. Occurrences that
 // overlap or touch become one, so that no tail of the one survives the other.
 func (s *secrets) redact(text string) string {
 	var out strings.Builder
@@ -106,37 +233,4 @@ func (s *secrets) find(text string) []span {
 	}
 	slices.SortFunc(hits, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	return hits
-}
-
-// printable returns the first limit characters of text, with everything that
-// does not print, and every run of spaces, as one space.
-func printable(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	n := 0
-	for i := range text {
-		if n == limit {
-			return text[:i]
-		}
-		n++
-	}
-	return text
-}
-
-// oauthCode returns text if it looks like an OAuth error code, else nothing. The
-// characters are those of RFC 6749, section 5.2, without the space: endpoints
-// that are not OAuth's say "Bad Request" in a field of the same name.
-func oauthCode(text string) string {
-	if text == "" || len(text) > maxCode {
-		return ""
-	}
-	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
-		return ""
-	}
-	return text
 }

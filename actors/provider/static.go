@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,14 +23,14 @@ type Static struct {
 // NewStatic returns a Provider for s. It does not read the token.
 func NewStatic(s Static) (Provider, error) {
 	if s.Token == nil {
-		return nil, errors.New("token: missing")
+		return nil, &KeyError{"token", "missing"}
 	}
 	s.Type = canonicalType(s.Type)
 	if s.Type == "" {
 		s.Type = bearer
 	}
 	if !isHTTPToken(s.Type) {
-		return nil, errors.New("token_type: is not one word")
+		return nil, &KeyError{"token_type", "is not one word"}
 	}
 	if s.Now == nil {
 		s.Now = time.Now

@@ -31,9 +31,8 @@ func (a *answer) oauthResult(hidden func() *secrets) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	// Some servers answer 200 to everything. An error without a token counts as
-	// the 400 it should have been.
-	if absent(m.get("access_token")) && oauthCode(m.get("error").Str) != "" {
+	// Some servers answer 200 to everything.
+	if m.get("access_token").String() == "" && m.get("error").Str != "" {
 		return Result{}, a.oauthRefusal(m, hidden())
 	}
 	return m.result(a.date())
@@ -128,7 +127,7 @@ func (m members) hide(hidden *secrets) {
 	m.each(func(name, value string) {
 		name = strings.ToLower(name)
 		if strings.Contains(name, "token") && name != "token_type" {
-			hidden.add(value)
+			hidden.addToken(value)
 		}
 	})
 }

@@ -65,14 +65,18 @@ func TestTokenResponsesThatAreMalformed(t *testing.T) {
 		"an empty token":                  {`{"access_token":""}`, "access_token is missing"},
 		"a token that is a number":        {`{"access_token":12}`, "access_token is not a text"},
 		"a token that is an object":       {`{"access_token":{"a":1}}`, "access_token is not a text"},
-		"a token with a line end":         {`{"access_token":"a\nb"}`, "access token holds characters that no header may carry"},
+		"a token with a line end":         {`{"access_token":"a\nb"}`, "access token holds a space or another character that is not visible ASCII"},
 		"a type that is a number":         {`{"access_token":"at","token_type":1}`, "token_type is not a text"},
 		"a type with a line end":          {`{"access_token":"at","token_type":"Bearer\r\nX: y"}`, "token type is not one word"},
 		"expires_in 0":                    {`{"access_token":"at","expires_in":0}`, "expires_in is not positive"},
 		"expires_in negative":             {`{"access_token":"at","expires_in":-1}`, "expires_in is not positive"},
 		"expires_in that is no number":    {`{"access_token":"at","expires_in":"soon"}`, "expires_in is not a number"},
 		"scope that is a number":          {`{"access_token":"at","scope":1}`, "scope is neither a text nor a list of texts"},
-		"an error that is no OAuth error": {`{"error":"Something is wrong"}`, "access_token is missing"},
+		"an error":                        {`{"error":"invalid_client"}`, "200 invalid_client"},
+		"an error and an empty token":     {`{"error":"invalid_client","access_token":""}`, "200 invalid_client"},
+		"an error that says later":        {`{"error":"slow_down","error_description":"wait"}`, "200 slow_down: wait"},
+		"an error that is no OAuth error": {`{"error":"Something is wrong"}`, "200 Something is wrong"},
+		"an error that is no text":        {`{"error":{"code":7}}`, "access_token is missing"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 )
@@ -153,9 +152,9 @@ func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
 func (s TLS) config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
 	if s.CAFile != "" {
-		pem, err := os.ReadFile(s.CAFile)
+		pem, err := readFile(s.CAFile, maxPEM)
 		if err != nil {
-			return nil, unreadyf("tls.ca_file: %s", err)
+			return nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
@@ -165,10 +164,33 @@ func (s TLS) config() (*tls.Config, error) {
 	if s.CertFile == "" && s.KeyFile == "" {
 		return config, nil
 	}
-	pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+	pair, err := s.pair()
 	if err != nil {
-		return nil, unreadyf("tls.cert_file, tls.key_file: %s", err)
+		return nil, err
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
+}
+
+// pair reads the client certificate and its key.
+func (s TLS) pair() (tls.Certificate, error) {
+	switch {
+	case s.CertFile == "":
+		return tls.Certificate{}, unreadyf("tls.cert_file: missing")
+	case s.KeyFile == "":
+		return tls.Certificate{}, unreadyf("tls.key_file: missing")
+	}
+	cert, err := readFile(s.CertFile, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.cert_file: %s: %s", s.CertFile, err)
+	}
+	key, err := readFile(s.KeyFile, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.key_file: %s: %s", s.KeyFile, err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.cert_file, tls.key_file: %s", err)
+	}
+	return pair, nil
 }

@@ -77,10 +77,10 @@ func TestFilesThatCannotBeUsedConcernTheirServiceOnly(t *testing.T) {
 		tls  TLS
 		want string
 	}{
-		"no such CA file":      {TLS{CAFile: "/nowhere/ca.pem"}, "tls.ca_file: open /nowhere/ca.pem: no such file or directory"},
+		"no such CA file":      {TLS{CAFile: "/nowhere/ca.pem"}, "tls.ca_file: /nowhere/ca.pem: no such file or directory"},
 		"nothing in it":        {TLS{CAFile: empty}, "tls.ca_file: no certificate in " + empty},
-		"no such certificate":  {TLS{CertFile: "/nowhere/c.pem", KeyFile: "/nowhere/k.pem"}, "tls.cert_file, tls.key_file: open /nowhere/c.pem: no such file or directory"},
-		"no key to be read":    {TLS{CertFile: empty}, "tls.cert_file, tls.key_file: open : no such file or directory"},
+		"no such certificate":  {TLS{CertFile: "/nowhere/c.pem", KeyFile: "/nowhere/k.pem"}, "tls.cert_file: /nowhere/c.pem: no such file or directory"},
+		"no key to be read":    {TLS{CertFile: empty}, "tls.key_file: missing"},
 		"nothing in that file": {TLS{CertFile: empty, KeyFile: empty}, "tls.cert_file, tls.key_file: tls: failed to find any PEM data in certificate input"},
 	}
 	for name, c := range cases {

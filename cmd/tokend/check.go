@@ -49,7 +49,7 @@ func (c *checkCommand) run(ctx context.Context) error {
 	if c.file == "" {
 		return usageError("--config FILE is missing; see tokend check --help")
 	}
-	cfg, err := config.Load(c.file)
+	cfg, err := config.Load(c.file, config.WithKinds())
 	if err == nil {
 		err = validate(ctx, cfg)
 	}

@@ -81,7 +81,7 @@ func (s *serveCommand) load(flags *pflag.FlagSet) (*config.Config, error) {
 	if s.file == "" {
 		return nil, usageError("--config FILE is missing; see tokend serve --help")
 	}
-	cfg, err := config.Load(s.file, config.WithFlags(layer(flags)))
+	cfg, err := config.Load(s.file, config.WithKinds(), config.WithFlags(layer(flags)))
 	if err != nil {
 		return nil, s.invalidConfig(err)
 	}

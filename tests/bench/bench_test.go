@@ -1,0 +1,37 @@
+package main
+
+import (
+	"testing"
+)
+
+func BenchmarkCached(b *testing.B)  { cached.bench(b) }
+func BenchmarkSealed(b *testing.B)  { sealed.bench(b) }
+func BenchmarkMessage(b *testing.B) { message.bench(b) }
+
+func (g *group) bench(b *testing.B) {
+	a, err := g.setUp()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := a.close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	for _, c := range a.contenders {
+		b.Run(c.name, c.run)
+	}
+}
+
+// BenchmarkSize makes a system of many services.
+func BenchmarkSize(b *testing.B) {
+	for b.Loop() {
+		f, err := measureFootprint(plan{services: many, size: manyTokenSize, memory: memorySealed})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(f.heap)/many, "heap-B/service")
+		b.ReportMetric(float64(f.goroutines), "goroutines")
+		b.ReportMetric(f.took.Seconds(), "s-to-all-tokens")
+	}
+}

@@ -38,8 +38,11 @@ func TestOrderOfPlaces(t *testing.T) {
 		"slow ones hold at most half": {
 			limit: 4,
 			asks: []Acquire{
-				{Service: "s1", Slow: true}, {Service: "s2", Slow: true}, {Service: "s3", Slow: true, Waiting: true},
-				{Service: "a"}, {Service: "b"},
+				{Service: "s1", Slow: true},
+				{Service: "s2", Slow: true},
+				{Service: "s3", Slow: true, Waiting: true},
+				{Service: "a"},
+				{Service: "b"},
 			},
 			want: []string{"s3", "a", "b", "s1"},
 		},

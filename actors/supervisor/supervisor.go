@@ -221,6 +221,7 @@ func (s *supervisor) onTerminated(c actor.Context, m *actor.Terminated) {
 		// What was in its mailbox is lost, and until it is there again so is what is
 		// sent to it.
 		slot.Down(s.Env.Clock.Now())
+		slot.Lost()
 		s.fallen(c, slot, true, "stopped from outside", func(c actor.Context) error { return s.spawn(c, slot) })
 	}
 }

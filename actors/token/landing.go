@@ -95,13 +95,10 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 			Service: k.slot.name, Type: l.kind, Fingerprint: l.fingerprint, Generation: 1,
 			Scopes: slices.Clone(l.scopes), CreatedAt: l.asked.Time(),
 		},
-		box: l.box, birth: l.asked, roll: k.env.Roll(),
+		birth: l.asked, roll: k.env.Roll(),
 	}
 	h.mark(false)
-	if h.box.IsPlain() {
-		value, _ := h.box.Open() // a plain box always opens
-		h.token = h.token.WithValue(value)
-	}
+	h.keep(l.box)
 	if before.held != nil {
 		h.token.Generation = before.held.token.Generation + 1
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"tokend/messages"
 )
@@ -15,12 +14,6 @@ type Call struct {
 	messages.Unlogged
 	Command messages.ServiceCommand
 	inbox   *inbox
-}
-
-// inbox is where a caller waits for the reply to a [Call].
-type inbox struct {
-	reply chan messages.Reply // with room for one
-	left  atomic.Bool         // the caller does not wait any more
 }
 
 // Routed is a command that the router handed on and counted, see [Slot.Route].

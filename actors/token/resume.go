@@ -39,13 +39,10 @@ func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
 			Service: rec.Key.Service, Type: rec.Type, Fingerprint: rec.Fingerprint, Generation: rec.Generation,
 			Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		},
-		box: rec.AccessToken, birth: onBothClocks(now, rec.CreatedAt),
+		birth: onBothClocks(now, rec.CreatedAt),
 	}
 	h.mark(false)
-	if h.box.IsPlain() {
-		value, _ := h.box.Open() // a plain box always opens
-		h.token = h.token.WithValue(value)
-	}
+	h.keep(rec.AccessToken)
 	if rec.ExpiresAt.IsZero() {
 		return h
 	}

@@ -139,6 +139,23 @@ func (h *held) enough(now schedule.Instant, asked time.Duration) bool {
 	return left > 0 && left >= need
 }
 
+// mark notes whether the last attempt to replace the token failed.
+func (h *held) mark(degraded bool) {
+	h.degraded, h.token.State = degraded, messages.StateFresh
+	if degraded {
+		h.token.State = messages.StateDegraded
+	}
+}
+
+// keep takes the box that the value is in. A plain value stands in the token.
+func (h *held) keep(box vault.Sealed) {
+	h.box = box
+	if box.IsPlain() {
+		value, _ := box.Open() // a plain box always opens
+		h.token = h.token.WithValue(value)
+	}
+}
+
 // fill makes tok the token to hand out at now, when the token must be alive.
 func (h *held) fill(tok *messages.Token, now schedule.Instant) error {
 	*tok = h.token

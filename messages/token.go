@@ -55,6 +55,9 @@ func (t Token) Header() string { return t.Type + " " + t.value.Reveal() }
 
 // String describes the token without its value.
 func (t Token) String() string {
+	if t.Generation == 0 {
+		return "no token"
+	}
 	return fmt.Sprintf("token of %s, generation %d, fingerprint %s, %s", t.Service, t.Generation, t.Fingerprint, t.State)
 }
 

@@ -33,7 +33,10 @@ type Factory func(service string, values map[string]any) (provider.Provider, err
 
 func newOptions(opts []Option) (*options, error) {
 	o := &options{log: logrus.StandardLogger(), roll: rand.Float64, factories: make(map[string]Factory)}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("system.New: option %d is nil", i+1)
+		}
 		if err := opt(o); err != nil {
 			return nil, err
 		}
@@ -96,8 +99,10 @@ func WithClock(now func() time.Time) Option {
 func WithProvider(kind string, factory Factory) Option {
 	return func(o *options) error {
 		switch kind {
-		case "", config.KindClientCredentials, config.KindLogin, config.KindStatic:
-			return fmt.Errorf("WithProvider: kind %q is not free", kind)
+		case "":
+			return fmt.Errorf("WithProvider: no kind")
+		case config.KindClientCredentials, config.KindLogin, config.KindStatic:
+			return fmt.Errorf("WithProvider: kind %q is built in and cannot be replaced", kind)
 		}
 		if factory == nil {
 			return fmt.Errorf("WithProvider: kind %q: no factory", kind)

@@ -31,7 +31,7 @@ func (r *router) SendUserMessage(_ *actor.PID, message any) {
 	case *messages.ListServices:
 		s.reply(sender, &messages.ServicesReply{Services: s.directory.Infos()})
 	default:
-		s.options.log.Debugf("router: unexpected %T", m)
+		s.options.log.Warnf("no command: %T (commands are sent as pointers, such as *messages.GetToken)", m)
 		s.reply(sender, &actor.DeadLetterResponse{})
 	}
 }

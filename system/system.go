@@ -132,7 +132,7 @@ func (s *System) launch() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.stage.CompareAndSwap(created, running) {
-		return &messages.Error{Kind: messages.ErrStopped, Cause: errors.New("a system is started once")}
+		return &messages.Error{Kind: messages.ErrStopped, Cause: errors.New("it was started already, and is started once: make a new one")}
 	}
 	if err := s.spawn(); err != nil {
 		s.stage.Store(stopping)
@@ -182,10 +182,10 @@ func (s *System) spawn() error {
 	return nil
 }
 
-// Stop stops everything: waiting callers get [messages.ErrStopped], what the
-// store has not kept yet is kept, and every actor and goroutine ends. It returns
-// when that is done, or with an error when ctx ends first; what was begun goes on
-// then. Calling it again, or before Start, is harmless.
+// Stop stops everything: waiting callers get [messages.ErrStopped], and every
+// actor and goroutine ends. It returns when that is done, or with an error when
+// ctx ends first; what was begun goes on then. Calling it again, or before Start,
+// is harmless.
 func (s *System) Stop(ctx context.Context) error {
 	s.halt()
 	select {

@@ -59,9 +59,10 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no clock":           {WithClock(nil), "WithClock"},
 		"no name":            {WithName(""), "WithName"},
 		"a name with slash":  {WithName("a/b"), "WithName"},
+		"nil":                {nil, "option 1 is nil"},
 		"no factory":         {WithProvider("x", nil), "no factory"},
-		"no kind":            {WithProvider("", vending), "not free"},
-		"a kind of tokend's": {WithProvider(config.KindLogin, vending), "not free"},
+		"no kind":            {WithProvider("", vending), "no kind"},
+		"a kind of tokend's": {WithProvider(config.KindLogin, vending), "built in"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -219,12 +219,17 @@ func (s *System) Readiness() messages.Readiness {
 
 // missing returns why there is no such service.
 func (s *System) missing(service string) error {
-	kind := messages.ErrUnknownService
-	if !s.running() {
-		kind = messages.ErrStopped
+	switch {
+	case s.running():
+		return &messages.Error{Kind: messages.ErrUnknownService, Service: service}
+	case s.stage.Load() == created:
+		return &messages.Error{Kind: messages.ErrStopped, Service: service, Cause: errNotStarted}
+	default:
+		return &messages.Error{Kind: messages.ErrStopped, Service: service}
 	}
-	return &messages.Error{Kind: kind, Service: service}
 }
+
+var errNotStarted = errors.New("not started yet: call Start first")
 
 // running reports whether the System was started, and neither stopped nor had
 // its supervisor stopped by its host.

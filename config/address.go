@@ -36,8 +36,12 @@ func (v *checker) listeners(all []Listener) {
 	}
 }
 
-// canonical returns the address of a listener with the host in lower case.
+// canonical returns the address of a listener with the host in lower case, and an
+// http:// one, as clients take it, as tcp://.
 func canonical(address string) string {
+	if host, ok := strings.CutPrefix(address, "http://"); ok {
+		return "tcp://" + strings.ToLower(strings.TrimSuffix(host, "/"))
+	}
 	if host, ok := strings.CutPrefix(address, "tcp://"); ok {
 		return "tcp://" + strings.ToLower(host)
 	}
@@ -45,7 +49,7 @@ func canonical(address string) string {
 }
 
 func (v *checker) listener(at string, l *Listener) {
-	scheme, rest, _ := strings.Cut(l.Address, "://")
+	scheme, rest, _ := strings.Cut(canonical(l.Address), "://")
 	switch scheme {
 	case "unix":
 		v.unixAddress(at, rest)

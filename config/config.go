@@ -26,7 +26,7 @@ type Config struct {
 
 // Listener is an address the node serves on.
 type Listener struct {
-	Address string      `key:"address"`             // unix:///absolute/path or tcp://127.0.0.1:7460
+	Address string      `key:"address"`             // unix:///absolute/path or tcp://127.0.0.1:7460; http:// means tcp://
 	Name    string      `key:"name"`                // how messages call it; empty: the address
 	Mode    fs.FileMode `key:"mode" default:"0600"` // permission bits of a Unix socket; 0: 0600
 	Group   string      `key:"group"`               // group of a Unix socket; empty: the process's own

@@ -183,11 +183,7 @@ func misplaced(t reflect.Type, key, kind string, kinds []string) string {
 	case t == reflect.TypeFor[Listener]() && key == "tls":
 		return "is not supported yet: a listener serves without TLS"
 	}
-	names := make([]string, 0, len(schema[t]))
-	for _, f := range schema[t] {
-		names = append(names, f.key)
-	}
-	if near := nearest(key, names); near != "" {
+	if near := nearest(key, keyNames(t)); near != "" {
 		return "unknown key; did you mean " + near + "?"
 	}
 	return "unknown key"

@@ -91,6 +91,7 @@ func TestEmptyLiteralsAreSent(t *testing.T) {
 }
 
 func TestKindsThatNobodyHasAreMistakes(t *testing.T) {
+	const alone = "; a kind that a host program brings is known in that program only"
 	const text = "log: {level: loud}\nservices: {a: {provider: pigeon}, b: {provider: logn}, c: {provider: own}, d: {provider: static, token: x}}"
 	for name, c := range map[string]struct {
 		opts []config.Option
@@ -100,9 +101,9 @@ func TestKindsThatNobodyHasAreMistakes(t *testing.T) {
 		"none of a host": {
 			[]config.Option{config.WithKinds()},
 			[]config.FieldError{
-				{Path: "services.a.provider", Message: "must be one of client_credentials, login, static"},
-				{Path: "services.b.provider", Message: "must be one of client_credentials, login, static; did you mean login?"},
-				{Path: "services.c.provider", Message: "must be one of client_credentials, login, static"},
+				{Path: "services.a.provider", Message: "must be one of client_credentials, login, static" + alone},
+				{Path: "services.b.provider", Message: "must be one of client_credentials, login, static; did you mean login?" + alone},
+				{Path: "services.c.provider", Message: "must be one of client_credentials, login, static" + alone},
 			},
 		},
 		"some of a host": {
@@ -120,13 +121,13 @@ func TestKindsThatNobodyHasAreMistakes(t *testing.T) {
 	}
 }
 
-func TestHostsOfListenersAreInLowerCase(t *testing.T) {
-	want := []config.Listener{{Address: "tcp://localhost:7460"}, {Address: "unix:///A"}}
-	c, err := config.Parse([]byte(`listen: ["tcp://LocalHost:7460", "unix:///A"]`), environ())
+func TestAddressesOfListenersHaveOneForm(t *testing.T) {
+	want := []config.Listener{{Address: "tcp://localhost:7460"}, {Address: "unix:///A"}, {Address: "tcp://[::1]:1"}}
+	c, err := config.Parse([]byte(`listen: ["tcp://LocalHost:7460", "unix:///A", "http://[::1]:1/"]`), environ())
 	if err != nil || !slices.Equal(c.Listen, want) {
 		t.Errorf("%v, %v", c, err)
 	}
-	given := []config.Listener{{Address: "tcp://LocalHost:7460"}, {Address: "unix:///A"}}
+	given := []config.Listener{{Address: "tcp://LocalHost:7460"}, {Address: "unix:///A"}, {Address: "http://[::1]:1"}}
 	literal := config.Config{Listen: given}
 	if err := literal.Validate(); err != nil || !slices.Equal(literal.WithDefaults().Listen, want) {
 		t.Errorf("%v, %v", literal.WithDefaults().Listen, err)

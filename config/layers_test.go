@@ -59,7 +59,11 @@ func TestLayersGoOverOneAnother(t *testing.T) {
 
 func TestOuterLayersAreStrict(t *testing.T) {
 	for name, tc := range map[string]struct{ variable, want string }{
-		"an unknown key":           {"TOKEND__LOG__LEVLE=x", "TOKEND__LOG__LEVLE: there is no key log.levle"},
+		"an unknown key":           {"TOKEND__LOG__LEVLE=x", "TOKEND__LOG__LEVLE: there is no key log.levle; did you mean log.level?"},
+		"a mistyped group":         {"TOKEND__LOGS__LEVEL=x", "TOKEND__LOGS__LEVEL: there is no key logs.level; did you mean log.level?"},
+		"two mistyped keys":        {"TOKEND__DEFAULT__TIMOUT=x", "TOKEND__DEFAULT__TIMOUT: there is no key default.timout; did you mean defaults.timeout?"},
+		"a mistyped key deep down": {"TOKEND__SERVICES__BILLING__TLS__CAFILE=x", "TOKEND__SERVICES__BILLING__TLS__CAFILE: there is no key services.billing.tls.cafile; did you mean services.billing.tls.ca_file?"},
+		"a key like no other":      {"TOKEND__LOG__PIGEON=x", "TOKEND__LOG__PIGEON: there is no key log.pigeon"},
 		"a key below a value":      {"TOKEND__LOG__LEVEL__X=x", "TOKEND__LOG__LEVEL__X: there is no key log.level.x"},
 		"no key":                   {"TOKEND__=x", "TOKEND__: there is no key …"},
 		"a group":                  {"TOKEND__LOG=x", "TOKEND__LOG: cannot be set from outside the file; only single values and lists can"},
@@ -94,7 +98,7 @@ func TestFlagsAreStrict(t *testing.T) {
 		value any
 		want  string
 	}{
-		"an unknown key":   {"log.levle", "x", "log.levle: there is no key log.levle"},
+		"an unknown key":   {"log.levle", "x", "log.levle: there is no key log.levle; did you mean log.level?"},
 		"a strange type":   {"log.level", struct{ s string }{"canary"}, "log.level: cannot be a struct { s string } (set by a flag)"},
 		"a wrong type":     {"log.level", 3, "log.level: must be a text, not a number: put it in quotes (set by a flag)"},
 		"a list for a key": {"log.level", []string{"canary"}, "log.level: must be a text, not a list (set by a flag)"},

@@ -28,14 +28,14 @@ func Load(path string, opts ...Option) (*Config, error) {
 	if err != nil {
 		return nil, &FieldError{Path: path, Message: err.Error()}
 	}
-	return Parse(text, append([]Option{WithDir(dir)}, opts...)...)
+	return Parse(text, append([]Option{WithDir(dir), withFile(path)}, opts...)...)
 }
 
 // Parse is [Load] for a configuration that is not in a file. Its relative paths
 // start at the working directory unless [WithDir] says otherwise.
 func Parse(yaml []byte, opts ...Option) (*Config, error) {
 	o := newOptions(opts)
-	file, problems := parseYAML(yaml)
+	file, problems := parseYAML(o.file, yaml)
 	if file == nil && problems != nil {
 		return nil, problems.err()
 	}

@@ -17,6 +17,7 @@ type Option func(*options)
 
 type options struct {
 	dir     string
+	file    string // how mistakes call the file; empty: there is none
 	environ func() []string
 	flags   map[string]any
 	kinds   []string // a host's own; nil: unknown
@@ -67,6 +68,9 @@ func flagKeys(name string) []string { return strings.Split(name, ".") }
 
 // WithDir says where relative paths in the configuration start.
 func WithDir(dir string) Option { return func(o *options) { o.dir = dir } }
+
+// withFile names the file that is parsed.
+func withFile(path string) Option { return func(o *options) { o.file = path } }
 
 // WithEnviron replaces [os.Environ], both for the variables that set keys and for
 // ${env:NAME}. The function may be called at any time, by several goroutines.
@@ -123,7 +127,7 @@ func (l *outer) target(name string, keys []string) reflect.Type {
 	t := find(reflect.TypeFor[Config](), keys)
 	switch {
 	case t == nil || !utf8.ValidString(name):
-		l.add(label(name), "there is no key %s", label(strings.Join(keys, ".")))
+		l.add(label(name), "there is no key %s%s", label(strings.Join(keys, ".")), meant(keys))
 	case !isSettable(t):
 		l.add(label(name), "cannot be set from outside the file; only single values and lists can")
 	case keys[0] == "services" && !l.exists(keys[1]):

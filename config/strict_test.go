@@ -2,6 +2,8 @@ package config_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,11 +89,16 @@ func login(key string) string {
 }
 
 func TestSyntaxErrorsGiveTheLineAndNoContent(t *testing.T) {
+	const tabs = "a tab is not allowed for indentation: use spaces"
 	const quotes = "invalid; a text that starts with *, & or ! needs quotes"
 	for name, tc := range map[string]struct{ text, path, message string }{
 		"a bad indentation": {"log:\n  level: info\n format: canary", "line 3", "did not find expected key"},
 		"an open bracket":   {"log: {}\nhosts: [canary", "line 2", "did not find expected ',' or ']'"},
-		"a tab":             {"log:\n\tlevel: canary", "line 2", "found character that cannot start any token"},
+		"a tab":             {"log:\n\tlevel: canary", "line 2", tabs},
+		"a tab after more":  {"log:\n  level: info\n\tformat: canary", "line 3", tabs},
+		"a tab at first":    {"\tlog: canary", "line 1", tabs},
+		"a tab in a text":   {"log:\n  level: |\n\tcanary", "line 3", tabs},
+		"no tab":            {"log:\n  level: @canary\n\tformat: text", "line 2", "found character that cannot start any token"},
 		"an unknown alias":  {"services:\n  s: {provider: static, token: *canary}", "yaml", quotes},
 		"two documents":     {"log: {}\n---\nlog: {}", "yaml", "a configuration is a single YAML document"},
 		"a broken second":   {"log: {}\n---\n[canary", "line 3", "did not find expected ',' or ']'"},
@@ -103,6 +110,27 @@ func TestSyntaxErrorsGiveTheLineAndNoContent(t *testing.T) {
 			_, err := config.Parse([]byte(tc.text), environ())
 			if diff := cmp.Diff([]config.FieldError{{Path: tc.path, Message: tc.message}}, config.Errors(err)); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMistakesWithoutAKeyNameTheFile(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"a tab":                     {"log:\n\tlevel: canary", ": line 2: a tab is not allowed for indentation: use spaces"},
+		"an open bracket":           {"log: {}\nhosts: [canary", ": line 2: did not find expected ',' or ']'"},
+		"an unknown alias":          {"log: *canary", ": invalid; a text that starts with *, & or ! needs quotes"},
+		"two documents":             {"log: {}\n---\nlog: {}", ": a configuration is a single YAML document"},
+		"a document that is a list": {"\n- canary", ": line 2: a configuration is a map of keys"},
+		"a foreign tag":             {"!canary x", ": line 1: a tag (!) that is not known here: a text that starts with ! needs quotes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.Load(file, environ()); fmt.Sprint(err) != file+tc.want {
+				t.Errorf("got %v", err)
 			}
 		})
 	}

@@ -1,5 +1,42 @@
 package config
 
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// meant returns the path that keys were most likely meant to be, as the end of a
+// sentence, or "" if none is close.
+func meant(keys []string) string {
+	near, t := slices.Clone(keys), reflect.TypeFor[Config]()
+	for i, key := range near {
+		if find(t, near[:i+1]) != nil {
+			continue
+		}
+		if near[i] = nearest(key, keysAt(t, near[:i])); near[i] == "" {
+			return ""
+		}
+	}
+	return "; did you mean " + label(strings.Join(near, ".")) + "?"
+}
+
+// keysAt lists the keys of the struct at a path below t, if there is one.
+func keysAt(t reflect.Type, path []string) []string {
+	if t = find(t, path); t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return keyNames(t)
+}
+
+func keyNames(t reflect.Type) []string {
+	names := make([]string, len(schema[t]))
+	for i, f := range schema[t] {
+		names[i] = f.key
+	}
+	return names
+}
+
 // nearest returns the candidate that key was most likely meant to be, or "" if
 // none is close.
 func nearest(key string, candidates []string) string {

@@ -113,6 +113,9 @@ func (v *checker) known(path, kind string) {
 	if near := nearest(kind, all); near != "" {
 		text += "; did you mean " + near + "?"
 	}
+	if len(v.kinds) == 0 {
+		text += "; a kind that a host program brings is known in that program only"
+	}
 	v.add(path, "%s", text)
 }
 

@@ -115,7 +115,13 @@ func TestValidateTopLevel(t *testing.T) {
 		"no port":            {listen("tcp://127.0.0.1"), tcpForm},
 		"a named port":       {listen("tcp://127.0.0.1:http"), tcpForm},
 		"an impossible port": {listen("tcp://127.0.0.1:65536"), tcpForm},
-		"another scheme":     {listen("http://127.0.0.1:7460"), "listen[0]: the address must be unix:///ABSOLUTE/PATH or tcp://127.0.0.1:PORT"},
+		"another scheme":     {listen("https://127.0.0.1:7460"), "listen[0]: the address must be unix:///ABSOLUTE/PATH or tcp://127.0.0.1:PORT"},
+		"the same address in two forms": {
+			func(c *config.Config) {
+				c.Listen = []config.Listener{{Address: "tcp://127.0.0.1:1"}, {Address: "http://127.0.0.1:1"}}
+			},
+			"listen[1]: has the same address as another listener",
+		},
 		"the same address": {
 			func(c *config.Config) { c.Listen = []config.Listener{{Address: "unix:///a"}, {Address: "unix:///a"}} },
 			"listen[1]: has the same address as another listener",

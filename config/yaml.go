@@ -2,9 +2,9 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,12 +13,13 @@ import (
 
 // parseYAML reads one YAML document that holds a map. Unlike a plain YAML
 // decoder it keeps numbers as they were written and refuses duplicate keys,
-// foreign tags and whatever aliases blow up.
-func parseYAML(text []byte) (map[string]any, problems) {
-	var r yamlReader
+// foreign tags and whatever aliases blow up. file is named where no key can be;
+// empty: there is no file.
+func parseYAML(file string, text []byte) (map[string]any, problems) {
+	r := yamlReader{file: file}
 	doc, err := decodeDocument(text)
 	if err != nil {
-		r.addSyntax(err)
+		r.addSyntax(err, text)
 		return nil, r.problems
 	}
 	if doc == nil {
@@ -31,7 +32,7 @@ func parseYAML(text []byte) (map[string]any, problems) {
 	case nil:
 		return nil, r.problems
 	default:
-		r.add(line(doc), "a configuration is a map of keys")
+		r.add(r.at(doc), "a configuration is a map of keys")
 		return nil, r.problems
 	}
 }
@@ -63,41 +64,14 @@ func decodeDocument(text []byte) (*yaml.Node, error) {
 // yamlReader turns nodes into plain values.
 type yamlReader struct {
 	problems
+	file   string
 	budget int // values that may still be read; aliases count each time
-}
-
-var (
-	// syntaxError matches messages that quote nothing but punctuation.
-	syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?:[^'"\x60]|'\W')*)$`)
-	// countsFromZero matches the messages that come with a line counted from 0,
-	// that of the innermost value around the mistake; others count from 1.
-	countsFromZero = regexp.MustCompile(`^did not find expected ('.' indicator|',' or '.'|<document start>|key|node content)$`)
-)
-
-// addSyntax reports what the YAML parser says. What it quotes may be part of a
-// secret, such as a password that starts with *.
-func (r *yamlReader) addSyntax(err error) {
-	m := syntaxError.FindStringSubmatch(err.Error())
-	if m == nil {
-		r.add("yaml", "invalid; a text that starts with *, & or ! needs quotes")
-		return
-	}
-	number, message := m[1], m[2]
-	if countsFromZero.MatchString(message) {
-		n, _ := strconv.Atoi(number) // the first line goes without number
-		number = strconv.Itoa(n + 1)
-	}
-	if number == "" {
-		r.add("yaml", "%s", message)
-		return
-	}
-	r.add("line "+number, "%s", message)
 }
 
 func (r *yamlReader) value(path string, n *yaml.Node, depth int) any {
 	if r.budget--; r.budget < 0 || depth > maxDepth {
 		if len(r.problems) == 0 { // once is enough
-			r.add(line(n), "is nested too deeply, or aliases repeat too much")
+			r.add(r.at(n), "is nested too deeply, or aliases repeat too much")
 		}
 		return nil
 	}
@@ -132,7 +106,7 @@ func (r *yamlReader) mapping(path string, n *yaml.Node, depth int) map[string]an
 		key, v := n.Content[i], n.Content[i+1]
 		switch first, known := lines[key.Value]; {
 		case key.Kind != yaml.ScalarNode:
-			r.add(line(key), "a key is a plain text")
+			r.add(r.at(key), "a key is a plain text")
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, r.value(path, v, depth+1))
 		case known:
@@ -184,9 +158,23 @@ func (r *yamlReader) scalar(path string, n *yaml.Node) any {
 
 func (r *yamlReader) addTag(path string, n *yaml.Node) {
 	if path == "" {
-		path = line(n)
+		path = r.at(n)
 	}
 	r.add(path, "a tag (!) that is not known here: a text that starts with ! needs quotes")
 }
 
 func line(n *yaml.Node) string { return "line " + strconv.Itoa(n.Line) }
+
+// at names the place of a node that no key names.
+func (r *yamlReader) at(n *yaml.Node) string { return r.line(n.Line) }
+
+func (r *yamlReader) line(n int) string {
+	place := "line " + strconv.Itoa(n)
+	if r.file != "" {
+		place = r.file + ": " + place
+	}
+	return place
+}
+
+// whole names what has no line either.
+func (r *yamlReader) whole() string { return cmp.Or(r.file, "yaml") }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,8 +125,12 @@ func (r *refusal) failure(class string) *Error {
 }
 
 // text names the status, then what was said about it: "401 invalid_client: no
-// such client", "503 service unavailable", "404: is token_url right?".
+// such client", "503 service unavailable", "404: is token_url right?". A status
+// of success is left out where response.rejected says what the answer means.
 func (r *refusal) text() string {
+	if r.judged && success(r.status) {
+		return cmp.Or(r.said(), "response.rejected holds")
+	}
 	if r.hint != "" && r.code == "" && r.description == "" {
 		return fmt.Sprintf("%d: %s", r.status, r.hint)
 	}
@@ -138,6 +143,14 @@ func (r *refusal) text() string {
 		text += ": " + r.description
 	}
 	return text
+}
+
+// said returns what the answer itself says, empty if nothing.
+func (r *refusal) said() string {
+	if r.code == "" || r.description == "" {
+		return r.code + r.description
+	}
+	return r.code + ": " + r.description
 }
 
 // retrieved takes from an error of golang.org/x/oauth2, which a host's provider

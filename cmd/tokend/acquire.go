@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,7 +53,7 @@ func (c *checkCommand) tellAll(ctx context.Context, names []string, outcomes []c
 			cut = true
 		case o.err != nil:
 			failed = true
-			report(c.stderr, o.err)
+			report(c.stderr, once(o.err))
 		default:
 			c.tell(name, o.token)
 		}
@@ -65,6 +66,18 @@ func (c *checkCommand) tellAll(ctx context.Context, names []string, outcomes []c
 	default:
 		return nil
 	}
+}
+
+// once returns err without the number of the attempt and the time of the next:
+// there is one attempt here.
+func once(err error) error {
+	e, ok := errors.AsType[*messages.Error](err)
+	if !ok {
+		return err
+	}
+	alone := *e
+	alone.Attempts, alone.NextTry = 0, time.Time{}
+	return &alone
 }
 
 func (c *checkCommand) tell(name string, token messages.Token) {

@@ -13,7 +13,8 @@ import (
 )
 
 const checkHelp = `check reads a configuration as serve does, environment included, and prints every
-mistake in it to stderr, as "PATH: message".
+mistake in it to stderr, as "PATH: message". Kinds of provider that a host program
+brings cannot be checked by this command: they are known in that program only.
 
   tokend check --config tokend.yaml
 
@@ -37,11 +38,11 @@ func newCheck(p program) *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Check a configuration",
 		Long:  checkHelp,
-		Args:  usage(cobra.NoArgs),
+		Args:  noArgument(configInstead),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	addConfig(cmd, &c.file)
-	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "also get a token of each service once")
+	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "get a token of each service once, too")
 	return cmd
 }
 
@@ -56,10 +57,14 @@ func (c *checkCommand) run(ctx context.Context) error {
 	if err != nil {
 		return c.printMistakes(err)
 	}
+	if len(cfg.Services) == 0 {
+		_, err = fmt.Fprintf(c.stdout, "%s is valid, but has no services: nothing would be served\n", printable(c.file))
+		return err
+	}
 	if c.acquire {
 		return c.acquireAll(ctx, cfg)
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", c.file, len(cfg.Services))
+	_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", printable(c.file), len(cfg.Services))
 	return err
 }
 

@@ -28,6 +28,10 @@ const (
 	maxAnswer = 128 << 20
 )
 
+// addressForms says what an address looks like. tcp:// is understood as well, for
+// that is how a configuration writes it.
+const addressForms = "an address is unix:///path/of/socket or http://127.0.0.1:7460"
+
 const addrHelp = `
 
 The node is found by --addr, else by the environment variable TOKEND_ADDR, else
@@ -36,13 +40,13 @@ http://127.0.0.1:7460.`
 
 // node is a tokend that serves somewhere.
 type node struct {
-	addr   string // as the user gave it
+	addr   string // as the node itself prints it
 	base   string // of every URL
 	client *http.Client
 }
 
 func addAddr(cmd *cobra.Command, addr *string) {
-	cmd.Flags().StringVar(addr, "addr", "", "`ADDRESS` of the node")
+	cmd.Flags().StringVar(addr, "addr", "", "ask the node at `ADDRESS`")
 }
 
 // findNode applies the rules of addrHelp.
@@ -67,7 +71,7 @@ func (p program) findNode(addr string) (*node, error) {
 		return n, nil
 	}
 	base, err := loopbackURL(addr)
-	n.base = base
+	n.addr, n.base = base, base
 	return n, err
 }
 
@@ -76,7 +80,7 @@ func (p program) findNode(addr string) (*node, error) {
 func loopbackURL(addr string) (string, error) {
 	u, err := url.Parse(addr)
 	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return "", usageError("an address is unix:///path/of/socket or http://127.0.0.1:7460")
+		return "", usageError(addressForms)
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {

@@ -32,11 +32,18 @@ line, and curl lines to try are printed first.
   tokend dev --listen http://127.0.0.1:8080
   tokend dev --listen unix:///tmp/tokend.sock
 
-Ctrl-C ends it. Nothing is kept, and every start has other secrets.`
+--write-config writes the configuration of a node of your own, which gets its tokens
+from the same identity provider, and prints how to check and serve it:
+
+  tokend dev --write-config /tmp/tokend.yaml
+
+The file is good for as long as dev runs, for every start has other secrets; a later
+start replaces it. Ctrl-C ends dev, and nothing else is kept.`
 
 type devCommand struct {
 	program
 	listen string
+	file   string // where to write a configuration; empty: nowhere
 }
 
 func newDev(p program) *cobra.Command {
@@ -45,10 +52,11 @@ func newDev(p program) *cobra.Command {
 		Use:   "dev",
 		Short: "Run a node with a demo identity provider, to play with",
 		Long:  devHelp,
-		Args:  usage(cobra.NoArgs),
+		Args:  noArgument("the address is named by --listen %s"),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&d.listen, "listen", "http://127.0.0.1:7460", "`ADDRESS` to serve on")
+	cmd.Flags().StringVar(&d.listen, "listen", "http://127.0.0.1:7460", "serve on `ADDRESS`")
+	cmd.Flags().StringVar(&d.file, "write-config", "", "write the configuration of a node of your own to `FILE`")
 	return cmd
 }
 
@@ -76,22 +84,56 @@ func (d *devCommand) run(ctx context.Context) error {
 	}
 	srv, err := openServer(ctx, sys, []httpapi.Endpoint{at}, nil, logger)
 	if err != nil {
-		err = fmt.Errorf("%w; --listen names another address, such as --listen http://127.0.0.1:7461", err)
-		return unlessStopped(ctx, unavailable(err))
+		return unlessStopped(ctx, unavailable(elsewhere(ctx, err)))
 	}
-	return d.show(ctx, srv, idp.Services())
+	own, err := d.writeConfig(idp, address(srv.doors[0].listener))
+	if err != nil {
+		srv.closeDoors()
+		return errors.Join(usageError(err.Error()), stopSystem(ctx, sys))
+	}
+	return d.show(ctx, srv, idp.Services(), own)
 }
 
 // endpoint reads --listen, which may also be what a browser takes.
 func (d *devCommand) endpoint() (httpapi.Endpoint, error) {
 	at := httpapi.Endpoint{Address: d.listen}
-	if hostport, ok := strings.CutPrefix(d.listen, "http://"); ok {
-		at.Address = "tcp://" + strings.TrimSuffix(hostport, "/")
+	switch scheme, rest, _ := strings.Cut(d.listen, "://"); scheme {
+	case "http":
+		at.Address = "tcp://" + strings.TrimSuffix(rest, "/")
+	case "tcp", "unix":
+	default:
+		return at, usageError(fmt.Sprintf("--listen %.128q: %s", d.listen, addressForms))
 	}
 	if err := at.Validate(); err != nil {
-		return at, usageError(fmt.Sprintf("--listen is http://127.0.0.1:PORT or unix:///path/of/socket, not %q: %v", d.listen, err))
+		return at, usageError(fmt.Sprintf("--listen %.128q: %v", d.listen, err))
 	}
 	return at, nil
+}
+
+// elsewhere adds to err, why an address cannot be had, one that can.
+func elsewhere(ctx context.Context, err error) error {
+	l, e := httpapi.Listen(ctx, httpapi.Endpoint{Address: "tcp://127.0.0.1:0"})
+	if e != nil {
+		return err
+	}
+	free := address(l)
+	_ = l.Close() // nobody has connected
+	return fmt.Errorf("%w; --listen names another address, such as --listen %s", err, free)
+}
+
+// writeConfig does what --write-config asks for, while dev itself serves at taken.
+func (d *devCommand) writeConfig(idp *demo.IdP, taken string) (*ownNode, error) {
+	if d.file == "" {
+		return nil, nil
+	}
+	own, err := newOwnNode(d.file, taken)
+	if err == nil {
+		err = own.write(idp.Steady())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--write-config: %w", err)
+	}
+	return own, nil
 }
 
 // quiet leaves out what shows as an event already.
@@ -131,8 +173,8 @@ func background(s *http.Server, l net.Listener) (stop func()) {
 }
 
 // show runs the node and prints what happens in it.
-func (d *devCommand) show(ctx context.Context, srv *server, services []string) error {
-	d.greet(address(srv.doors[0].listener), services)
+func (d *devCommand) show(ctx context.Context, srv *server, services []string, own *ownNode) error {
+	d.greet(address(srv.doors[0].listener), services, own)
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	events := srv.sys.Subscribe(watching)
 	var printing sync.WaitGroup
@@ -155,28 +197,4 @@ func longestName(names []string) (longest int) {
 		longest = max(longest, len(name))
 	}
 	return longest
-}
-
-const devGreeting = `tokend serves on ADDRESS, with a demo identity provider in the same process.
-Services: SERVICES
-NOTE
-Try, in another terminal:
-
-  CURL/v1/token/billing
-  CURL/v1/services
-  CURL/readyz
-  tokend list --addr ADDRESS
-  tokend get reports --addr ADDRESS --output header
-
-Events, until Ctrl-C:
-
-`
-
-func (d *devCommand) greet(address string, services []string) {
-	curl, note := "curl -s "+address, "Note: "+openToAll+".\n"
-	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		curl, note = "curl -s --unix-socket "+path+" http://localhost", ""
-	}
-	text := strings.NewReplacer("ADDRESS", address, "CURL", curl, "NOTE", note, "SERVICES", strings.Join(services, ", ")).Replace(devGreeting)
-	_, _ = fmt.Fprint(d.stdout, text)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tokend/config"
 	"tokend/system/httpapi"
@@ -103,7 +104,7 @@ func hint(p *httpapi.Problem) string {
 	}
 	text := fmt.Sprintf(" (%s, attempt %d", p.Class, p.Attempts)
 	if !p.NextTry.IsZero() {
-		text += ", next try at " + p.NextTry.Local().Format(clockLayout)
+		text += ", next try at " + p.NextTry.UTC().Format(time.RFC3339)
 	}
 	return text + ")"
 }

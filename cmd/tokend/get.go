@@ -44,8 +44,8 @@ func newGet(p program) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
 	}
 	addAddr(cmd, &g.addr)
-	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "`LIFE` the token should have left, such as 30s; 0: the service's min_ttl")
-	cmd.Flags().StringVar(&g.output, "output", "token", "`FORMAT`: token, header or json")
+	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "wish for a token with `LIFE` left, such as 30s; 0: the service's min_ttl")
+	cmd.Flags().StringVar(&g.output, "output", "token", "print as `FORMAT`: token, header or json")
 	return cmd
 }
 

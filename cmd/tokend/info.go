@@ -55,7 +55,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"refresh", point(info.RefreshAt, from(info.RefreshAt, now))},
 		{"warning", point(info.WarnAt, from(info.WarnAt, now))},
 		{"created", point(info.CreatedAt, from(info.CreatedAt, now))},
-		{"lead", info.RefreshThreshold},
+		{"refresh threshold", info.RefreshThreshold},
 		{"type", info.TokenType},
 		{"scopes", strings.Join(info.Scopes, " ")},
 		{"generation", strconv.FormatUint(info.Generation, 10)},
@@ -79,7 +79,7 @@ func point(t time.Time, relative string) string {
 	if t.IsZero() {
 		return relative
 	}
-	return relative + " (" + t.Local().Format(time.DateTime) + ")"
+	return relative + " (" + t.UTC().Format(time.RFC3339) + ")"
 }
 
 func settings(info httpapi.TokenInfo) string {

@@ -28,7 +28,7 @@ func newList(p program) *cobra.Command {
 		Use:   "list",
 		Short: "Print the state of every service",
 		Long:  listHelp,
-		Args:  usage(cobra.NoArgs),
+		Args:  noArgument("tokend info %s prints one service"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.list(cmd.Context(), addr, output)
 		},
@@ -67,7 +67,7 @@ func expiry(info httpapi.TokenInfo, now time.Time) string {
 }
 
 func addOutput(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVar(output, "output", "text", "`FORMAT`: text or json")
+	cmd.Flags().StringVar(output, "output", "text", "print as `FORMAT`: text or json")
 }
 
 // show asks the node for path. With json it prints the answer, else it reads it

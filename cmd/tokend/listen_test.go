@@ -22,7 +22,7 @@ func TestCheckAndServeAgreeOnListeners(t *testing.T) {
 		"tcp://127.0.0.1:0", "tcp://127.9.9.9:7460", "tcp://[::1]:7460", "tcp://[::ffff:127.0.0.1]:1", "tcp://localhost:1", "tcp://LOCALHOST:1",
 		"tcp://localhost.:1", "tcp://[::1%lo]:1", "tcp://[127.0.0.1]:1", "tcp://0.0.0.0:1", "tcp://:1", "tcp://node.example:1", "tcp://127.1:1",
 		"tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:http", "tcp://127.0.0.1:65536", "tcp://127.0.0.1:01", "tcp://127.0.0.1:+1",
-		"tcp://127.0.0.1:1/", "http://127.0.0.1:1", "127.0.0.1:1", "/run/s",
+		"tcp://127.0.0.1:1/", "http://127.0.0.1:1", "http://localhost:1/", "http://10.0.0.1:1", "http://127.0.0.1:1/v1", "https://127.0.0.1:1", "127.0.0.1:1", "/run/s",
 	} {
 		listeners[address] = config.Listener{Address: address}
 	}
@@ -30,6 +30,7 @@ func TestCheckAndServeAgreeOnListeners(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Config{Listen: []config.Listener{l}}
 			check := cfg.Validate()
+			l = cfg.WithDefaults().Listen[0] // as serve gets it
 			serve := httpapi.Endpoint{Address: l.Address, Mode: l.Mode, Group: l.Group}.Validate()
 			if (check == nil) != (serve == nil) {
 				t.Errorf("check says %v, serve says %v", check, serve)

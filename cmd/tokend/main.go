@@ -17,6 +17,6 @@ func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, noCoreDumps: noCoreDumps}
+	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, noCoreDumps: noCoreDumps, started: startedAs(os.Args[0])}
 	return run(ctx, p, os.Args[1:])
 }

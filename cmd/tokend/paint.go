@@ -100,7 +100,8 @@ func printable(text string) string {
 	}, text)
 }
 
-// from tells a time as seen from now: "in 5m0s", "3s ago", "" for no time.
+// from tells a time as seen from now: "in 5m0s", "now", "just now", "3s ago", "" for
+// no time.
 func from(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -108,8 +109,10 @@ func from(t, now time.Time) string {
 	switch left := t.Sub(now).Round(time.Second); {
 	case left < 0:
 		return (-left).String() + " ago"
-	case left == 0:
+	case left == 0 && t.After(now):
 		return "now"
+	case left == 0:
+		return "just now"
 	default:
 		return "in " + left.String()
 	}

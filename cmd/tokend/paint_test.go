@@ -58,7 +58,8 @@ func TestFrom(t *testing.T) {
 	}{
 		"no time":     {time.Time{}, ""},
 		"later":       {noon.Add(90*time.Second + 400*time.Millisecond), "in 1m30s"},
-		"just now":    {noon.Add(-499 * time.Millisecond), "now"},
+		"at once":     {noon.Add(499 * time.Millisecond), "now"},
+		"just now":    {noon.Add(-499 * time.Millisecond), "just now"},
 		"some before": {noon.Add(-90 * time.Second), "1m30s ago"},
 	}
 	for name, tt := range tests {

@@ -15,6 +15,7 @@ type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	noCoreDumps    func() error // turns them off for the whole process; nil: it is somebody else's
+	started        string       // the command that the program was started as; empty: tokend
 }
 
 // run executes one command line and returns the exit code.
@@ -43,9 +44,25 @@ To run it, write a configuration, check it, serve, and ask:
   tokend get billing
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage or configuration. Errors go to stderr,
-as "tokend: CODE: detail".`
+as "tokend: CODE: detail"; but check prints what is wrong with a configuration as
+bare lines of "PATH: message".`
+
+// usageTemplate is cobra's, less what it says of itself and what no command here
+// has.
+const usageTemplate = `Usage:
+  {{.UseLine}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if (or .IsAvailableCommand (eq .Name "help"))}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{if .HasAvailableSubCommands}}
+
+"{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
+`
 
 func newRoot(p program) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:           "tokend COMMAND",
 		Short:         "Keeps access tokens fresh and hands them out",
@@ -53,8 +70,15 @@ func newRoot(p program) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usage(knownCommand),
-		RunE:          func(*cobra.Command, []string) error { return usageError("a command is missing; see tokend --help") },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return p.version("text")
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
+	root.SetUsageTemplate(usageTemplate)
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -104,6 +128,23 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// noArgument wants none; instead is the way to say what somebody may have meant
+// by one, with a %s for it or without.
+func noArgument(instead string) cobra.PositionalArgs {
+	return usage(func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		text := cmd.Name() + " takes no argument"
+		if instead != "" {
+			text += "; " + strings.Replace(instead, "%s", fmt.Sprintf("%.64s", args[0]), 1)
+		}
+		return errors.New(text)
+	})
+}
+
+const configInstead = "the configuration is named by --config %s"
 
 // oneService wants the name of one service.
 func oneService(_ *cobra.Command, args []string) error {

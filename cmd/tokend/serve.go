@@ -23,7 +23,8 @@ answers on every listen address.
 
 --listen replaces the listen addresses of the configuration and may be repeated:
 unix:///path/of/socket, which is for its owner only unless the configuration says
-otherwise, or tcp://127.0.0.1:7460, which every local process can use.
+otherwise, or http://127.0.0.1:7460, which every local process can use. The latter
+may also be written tcp://127.0.0.1:7460, as in a configuration.
 
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal
@@ -43,18 +44,18 @@ func newServe(p program) *cobra.Command {
 		Use:   "serve --config FILE",
 		Short: "Run a node",
 		Long:  serveHelp,
-		Args:  usage(cobra.NoArgs),
+		Args:  noArgument(configInstead),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.Flags()) },
 	}
 	addConfig(cmd, &s.file)
-	cmd.Flags().StringArray("listen", nil, "`ADDRESS` to serve on; may be repeated")
-	cmd.Flags().String("log-level", "", "`LEVEL`: error, warn, info or debug")
-	cmd.Flags().String("log-format", "", "`FORMAT`: text or json")
+	cmd.Flags().StringArray("listen", nil, "serve on `ADDRESS`; may be repeated")
+	cmd.Flags().String("log-level", "", "log at `LEVEL`: error, warn, info or debug")
+	cmd.Flags().String("log-format", "", "log as `FORMAT`: text or json")
 	return cmd
 }
 
 func addConfig(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "config", "", "configuration `FILE`")
+	cmd.Flags().StringVar(file, "config", "", "read the configuration from `FILE`")
 }
 
 func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {

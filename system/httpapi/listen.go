@@ -60,7 +60,7 @@ func (e Endpoint) validateTCP(hostport string) error {
 	host, port, err := net.SplitHostPort(hostport)
 	switch {
 	case err != nil || !isPort(port):
-		return errors.New("a TCP address has a host and a port, such as tcp://127.0.0.1:7460")
+		return errors.New("a TCP address has a host and a port, such as 127.0.0.1:7460")
 	case !isLoopback(host):
 		return errors.New("only loopback addresses are served on TCP; use 127.0.0.1, [::1] or localhost")
 	case e.Mode != 0 || e.Group != "":
@@ -86,7 +86,8 @@ func isPort(text string) bool {
 func Listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	l, err := listen(ctx, e)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", e.Address, err)
+		// A port is told as clients write it.
+		return nil, fmt.Errorf("listen on %s: %w", strings.Replace(e.Address, tcpScheme, "http://", 1), err)
 	}
 	return l, nil
 }

@@ -184,7 +184,7 @@ func TestTCPErrorsSayWhatToDo(t *testing.T) {
 	taken := listenTCPTest(t)
 	defer func() { _ = taken.Close() }()
 	tests := map[string]struct{ address, want string }{
-		"taken":          {"tcp://" + taken.Addr().String(), "choose another port"},
+		"taken":          {"tcp://" + taken.Addr().String(), "listen on http://" + taken.Addr().String() + ": the port is taken; stop what listens there or choose another port"},
 		"not loopback":   {"tcp://0.0.0.0:7460", "only loopback"},
 		"every address":  {"tcp://:7460", "only loopback"},
 		"a foreign name": {"tcp://node.example:7460", "only loopback"},

@@ -3,9 +3,11 @@ package demo
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,8 +83,8 @@ func TestTroubleComesBackWithEveryToken(t *testing.T) {
 		"erp never fails":                  {"erp", 0, http.StatusOK},
 		"reports fails at its warning":     {"reports", 16 * time.Second, http.StatusServiceUnavailable},
 		"reports recovers at its last try": {"reports", 16600 * time.Millisecond, http.StatusOK},
-		"legacy fails at its last try":     {"legacy", 22 * time.Second, http.StatusServiceUnavailable},
-		"legacy recovers when it is dead":  {"legacy", 25 * time.Second, http.StatusOK},
+		"crm fails at its last try":        {"crm", 22 * time.Second, http.StatusServiceUnavailable},
+		"crm recovers when it is dead":     {"crm", 25 * time.Second, http.StatusOK},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +127,14 @@ func TestConfigIsValidAndItsSecretsDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cfg.Services) != 4 {
-		t.Errorf("%d services", len(cfg.Services))
+	if names := slices.Sorted(maps.Keys(cfg.Services)); !slices.Equal(names, slices.Sorted(slices.Values(first.Services()))) {
+		t.Errorf("services %q", names)
+	}
+	steady, err := config.Parse(first.Steady())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := slices.Sorted(maps.Keys(steady.Services)); !slices.Equal(names, []string{"billing", "erp"}) {
+		t.Errorf("services that never fail: %q", names)
 	}
 }

@@ -5,7 +5,7 @@
 //	billing  OAuth 2.0 client credentials, signed JWTs of 20 s; never fails
 //	erp      a login endpoint, tokens of 30 s; never fails
 //	reports  a login endpoint, tokens of 20 s; each is renewed past its warning only
-//	legacy   a login endpoint, tokens of 25 s; none is renewed before it is dead
+//	crm      a login endpoint, tokens of 25 s; none is renewed before it is dead
 //
 // Secrets are random and new with every [New].
 package demo

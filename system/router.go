@@ -55,7 +55,14 @@ func (r *router) route(cmd messages.ServiceCommand, sender *actor.PID) {
 		s.reply(sender, reply)
 		return
 	}
-	s.actors.Root.RequestWithCustomSender(slot.PID(), slot.Route(cmd), sender)
+	process, ok := s.actors.ProcessRegistry.GetLocal(slot.PID().Id)
+	if !ok { // it has just ended
+		s.reply(sender, slot.StandIn(cmd))
+		return
+	}
+	// Straight to the process that was found: by PID the command would be a dead
+	// letter if the actor ended just now. An actor refuses what comes too late.
+	process.SendUserMessage(slot.PID(), &actor.MessageEnvelope{Message: slot.Route(cmd), Sender: sender})
 }
 
 // SendSystemMessage hands on to the supervisor, so that whoever watches the

@@ -65,6 +65,6 @@ func (g *gate) Receive(c actor.Context) {
 		return
 	}
 	for e := g.queue.next(); e != nil; e = g.queue.next() {
-		c.Send(e.asker, &Granted{Flight: e.Flight})
+		c.Request(e.asker, &Granted{Flight: e.Flight}) // so that it knows where to give the place back
 	}
 }

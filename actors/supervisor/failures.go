@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
@@ -18,20 +19,39 @@ import (
 // receiver middleware costs it several hundred.
 func Guard(log logrus.FieldLogger) actor.PropsOption {
 	produce := actor.UnboundedLockfree() // an idle one is 200 bytes smaller than the default
-	return actor.WithMailbox(func() actor.Mailbox { return &guard{Mailbox: produce(), log: log} })
+	return actor.WithMailbox(func() actor.Mailbox {
+		g := &guard{Mailbox: produce(), log: log}
+		g.spawned.Add(1)
+		return g
+	})
 }
 
 type guard struct {
 	actor.Mailbox
 	actor.MessageInvoker
 
-	log logrus.FieldLogger
+	log     logrus.FieldLogger
+	spawned sync.WaitGroup // done when the mailbox has its handlers
+}
+
+// PostUserMessage waits until the mailbox has its handlers: protoactor makes a
+// spawned actor's name known a moment before.
+func (g *guard) PostUserMessage(message any) {
+	g.spawned.Wait()
+	g.Mailbox.PostUserMessage(message)
+}
+
+// PostSystemMessage is like PostUserMessage.
+func (g *guard) PostSystemMessage(message any) {
+	g.spawned.Wait()
+	g.Mailbox.PostSystemMessage(message)
 }
 
 // RegisterHandlers puts the guard before the actor.
 func (g *guard) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
 	g.MessageInvoker = invoker
 	g.Mailbox.RegisterHandlers(g, dispatcher)
+	g.spawned.Done()
 }
 
 // InvokeUserMessage lets the actor handle a message, or refuse it: protoactor
@@ -50,6 +70,11 @@ func (g *guard) InvokeUserMessage(message any) {
 func (g *guard) InvokeSystemMessage(message any) {
 	defer g.catch(message)
 	g.MessageInvoker.InvokeSystemMessage(message)
+	if _, ok := message.(*actor.Stop); ok {
+		// An actor that is stopped while it is down reads its mailbox no more. What is
+		// left in there is to be refused, see above.
+		g.Mailbox.PostSystemMessage(&actor.ResumeMailbox{})
+	}
 }
 
 // catch is deferred: it deals with the panic that is under way, if any, and

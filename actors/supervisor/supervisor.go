@@ -196,7 +196,7 @@ func (s *supervisor) publishDirectory() {
 }
 
 // end makes a service end after the commands that are in its mailbox. One that
-// is down reads no commands, so it ends at once.
+// is down handles no commands, but refuses them.
 func (s *supervisor) end(c actor.Context, slot *token.Slot, kind error) {
 	slot.End(kind)
 	s.ending++

@@ -51,8 +51,7 @@ func (p Pending) Wait(ctx context.Context) messages.Reply {
 	if r := p.slot.Shortcut(p.command); r != nil {
 		return r
 	}
-	// The actor is there again already, but never saw the command.
-	return p.slot.standIn(p.command, p.slot.err(messages.ErrUnavailable, errCrashed))
+	return p.slot.StandIn(p.command) // it is there again already, but never saw the command
 }
 
 // Shortcut returns the reply to a command that the actor cannot answer soon: it
@@ -69,6 +68,14 @@ func (s *Slot) Shortcut(cmd messages.ServiceCommand) messages.Reply {
 	return s.standIn(cmd, &messages.Error{
 		Kind: messages.ErrUnavailable, Service: s.name, NextTry: again.Time(), Cause: errCrashed,
 	})
+}
+
+// StandIn returns the reply to a command that the actor did not get.
+func (s *Slot) StandIn(cmd messages.ServiceCommand) messages.Reply {
+	if s.Ending() {
+		return messages.ReplyError(cmd, s.endErr())
+	}
+	return s.standIn(cmd, s.err(messages.ErrUnavailable, errCrashed))
 }
 
 // standIn answers a command as well as it can be answered without the actor: with

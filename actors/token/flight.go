@@ -79,7 +79,7 @@ func (k *keeper) onGranted(c actor.Context, m *gate.Granted) {
 		k.settle(c)
 	case f.phase != grounded && f.number == m.Flight:
 		// Granted twice; the flight itself gives the place back.
-	default:
+	case c.Sender() != nil: // of a flight that was given up
 		c.Send(c.Sender(), &gate.Release{Service: k.slot.name, Flight: m.Flight})
 	}
 }
@@ -111,7 +111,10 @@ func (k *keeper) fly(c actor.Context) {
 	}
 	k.env.Flights.Go(func() {
 		defer cancel()
-		defer close(done)
+		defer func() {
+			<-t.before() // whoever waits for this flight waits for those before it
+			close(done)
+		}()
 		t.run(ctx)
 	})
 }

@@ -160,8 +160,8 @@ func TestAPanicOfTheProviderIsAFailure(t *testing.T) {
 	})
 }
 
-// A provider that calls runtime.Goexit ends the flight's goroutine without an
-// outcome; the deadline of the flight is what is left.
+// A provider that calls runtime.Goexit ends the flight's goroutine. That is an
+// outcome like another.
 func TestAFlightThatVanishesIsGivenUp(t *testing.T) {
 	bubble(t, func(h *harness) {
 		_, _ = h.get(h.Context(), 0)

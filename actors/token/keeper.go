@@ -217,11 +217,7 @@ func (k *keeper) Refuse(message any) bool {
 	default:
 		return true
 	}
-	if k.slot.Ending() {
-		w.answer(k.env.Root, messages.ReplyError(w.command, k.slot.endErr()))
-	} else {
-		w.answer(k.env.Root, k.slot.standIn(w.command, k.slot.err(messages.ErrUnavailable, errCrashed)))
-	}
+	w.answer(k.env.Root, k.slot.StandIn(w.command))
 	return true
 }
 

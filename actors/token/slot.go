@@ -196,12 +196,13 @@ func (s *Slot) goneChan() chan struct{} {
 }
 
 // Airborne returns a channel that is closed when the acquisition under way has
-// ended, nil if there is none. It is the supervisor's.
+// ended, and those of earlier services of that name, nil if there is none. It is
+// the supervisor's.
 func (s *Slot) Airborne() <-chan struct{} {
 	if f := s.state.Load().flight; f.phase == flying || f.phase == stuck {
 		return f.done
 	}
-	return nil
+	return s.before
 }
 
 // Forget makes the store forget the service. It is the supervisor's.

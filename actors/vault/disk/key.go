@@ -30,7 +30,7 @@ func NewKey() messages.Secret {
 	return messages.NewSecret(base64.StdEncoding.EncodeToString(raw))
 }
 
-var errKey = errors.New("a vault key is 32 bytes in base64 or hex; tokend vault key new makes one")
+var errKey = errors.New("a vault key is 32 bytes in base64 or hex")
 
 // ParseKey reads a key of 32 bytes in base64, with or without padding, or hex.
 func ParseKey(text messages.Secret) (Key, error) {
@@ -61,6 +61,9 @@ func decodeKey(text string) []byte {
 	}
 	return nil
 }
+
+// Same reports whether both are the same key.
+func (k Key) Same(o Key) bool { return k.id == o.id }
 
 // Format prints [messages.Redacted] for every verb.
 func (Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, messages.Redacted) }

@@ -30,7 +30,7 @@ func NewKey() messages.Secret {
 	return messages.NewSecret(base64.StdEncoding.EncodeToString(raw))
 }
 
-var errKey = errors.New("a vault key is 32 bytes in base64 or hex")
+var errKey = errors.New("a vault key is 32 bytes in base64 or hex; tokend vault key new makes one")
 
 // ParseKey reads a key of 32 bytes in base64, with or without padding, or hex.
 func ParseKey(text messages.Secret) (Key, error) {

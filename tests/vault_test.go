@@ -200,6 +200,31 @@ func TestARemovedServiceIsForgotten(t *testing.T) {
 	})
 }
 
+func TestWhatLandsAfterItsServiceIsGoneIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp, s, release := idptest.New(), setup{vault: kept(t), deaf: true}, make(chan struct{})
+		idp.Play(billing, idptest.Deaf(time.Minute, idptest.Stateful(time.Hour, "late")))
+		w := begin(t, idp, s)
+		go func() {
+			defer close(release)
+			_, _ = w.sys.Token(context.Background(), billing) // until the service is removed
+		}()
+		pass(time.Second)
+		if err := w.sys.Apply(t.Context(), &config.Config{Vault: s.vault}); err != nil {
+			t.Fatal(err)
+		}
+		<-release
+		pass(2 * time.Minute)
+		if err := w.sys.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := system.InspectVault(&config.Config{Vault: s.vault})
+		if err != nil || len(entries) > 0 {
+			t.Errorf("%+v, %v", entries, err)
+		}
+	})
+}
+
 func TestAStaticTokenIsReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "token")

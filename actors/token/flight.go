@@ -273,7 +273,7 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 // handed out: a refresh token that was rotated and then lost is lost for good.
 func (t *trip) keep(ctx context.Context, state vault.Sealed) {
 	store := t.slot.store()
-	if store == nil {
+	if store == nil || t.slot.Removed() { // forgotten already, it must not come back
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)

@@ -181,9 +181,10 @@ func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
 	case data == nil:
 		data = newDataKey(nil)
 	}
-	return data, guarded(func() error {
+	err = guarded(func() error {
 		return db.Update(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
 	})
+	return data, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
 }
 
 // readMeta returns no key and no error for a file that is empty.

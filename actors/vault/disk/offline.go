@@ -102,11 +102,11 @@ func rotate(path string, keys []Key) (n int, err error) {
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
-	if n, err = reseal(db, next, old, keys[0]); err != nil {
-		return 0, errors.Join(err, os.Remove(next))
+	if n, err = reseal(db, next, old, keys[0]); err == nil {
+		err = os.Rename(next, path)
 	}
-	if err := os.Rename(next, path); err != nil {
-		return 0, err
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(next))
 	}
 	return n, syncDir(filepath.Dir(path))
 }

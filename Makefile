@@ -108,6 +108,10 @@ fuzz: ## Run every fuzz target for FUZZTIME
 		$(GO) test -timeout $(TIMEOUT) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
 
+.PHONY: kill
+kill: ## Kill 300 nodes in a row and look at what they leave in the vault
+	TOKEND_KILLS=300 $(GO) test -count=1 -timeout $(TIMEOUT) -v ./tests/kill
+
 .PHONY: bench
 bench: ## Compare tokend with its peers, print the table and fail if a bound is broken
 	cd tests/bench && $(GO) run .

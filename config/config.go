@@ -40,7 +40,9 @@ type Log struct {
 
 // Vault says how tokens are kept.
 type Vault struct {
-	Memory string `key:"memory" default:"sealed"` // sealed or plain; empty: sealed
+	Memory string   `key:"memory" default:"sealed"` // sealed or plain; empty: sealed
+	Path   string   `key:"path"`                    // file that keeps them over a restart; empty: nothing does. In YAML, a relative path starts at the directory of the configuration file
+	Keys   []Secret `key:"keys"`                    // 32 bytes in base64 or hex, required with Path: the first seals, all of them open
 }
 
 // Limits are bounds that hold for the whole system.

@@ -127,6 +127,9 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 	case *TLS:
 		d.object(path, m, dst, "")
 		p.CAFile, p.CertFile, p.KeyFile = d.source.path(p.CAFile), d.source.path(p.CertFile), d.source.path(p.KeyFile)
+	case *Vault:
+		d.object(path, m, dst, "")
+		p.Path = d.source.path(p.Path)
 	default:
 		d.object(path, m, dst, "")
 	}

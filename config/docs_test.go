@@ -78,6 +78,7 @@ func typeName(t reflect.Type) string {
 		reflect.TypeFor[fs.FileMode]():   "octal",
 		reflect.TypeFor[[]string]():      "list of texts",
 		reflect.TypeFor[Secret]():        "secret",
+		reflect.TypeFor[[]Secret]():      "list of secrets",
 		reflect.TypeFor[Secrets]():       "map of secrets",
 		reflect.TypeFor[Tree]():          "tree",
 	}[t]

@@ -16,6 +16,7 @@ import (
 
 // secretive has the word canary in every place that counts as secret.
 const secretive = `
+vault: {path: /var/lib/tokend/vault, keys: [canary, "${env:CANARY}"]}
 services:
   billing:
     provider: client_credentials

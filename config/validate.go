@@ -22,7 +22,7 @@ func (c *Config) check(kinds []string) problems {
 	v.hosts("hosts", c.Hosts)
 	v.oneOf("log.level", c.Log.Level, "error", "warn", "info", "debug")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
-	v.oneOf("vault.memory", c.Vault.Memory, "sealed", "plain")
+	v.vault(&c.Vault)
 	v.limit("limits.waiters_per_service", c.Limits.WaitersPerService, 1_000_000)
 	v.limit("limits.in_flight_per_host", c.Limits.InFlightPerHost, 10_000)
 	v.settings("defaults", &c.Defaults)
@@ -49,6 +49,24 @@ func (v *checker) oneOf(path, text string, allowed ...string) {
 func (v *checker) limit(path string, n, most int) {
 	if n < 0 || n > most {
 		v.add(path, "must be between 1 and %d", most)
+	}
+}
+
+// mostKeys bounds the keys of a vault: one is in use, others are on their way out.
+const mostKeys = 16
+
+func (v *checker) vault(c *Vault) {
+	v.oneOf("vault.memory", c.Memory, "sealed", "plain")
+	switch {
+	case c.Path != "" && len(c.Keys) == 0:
+		v.add("vault.keys", "required, for vault.path is set")
+	case c.Path == "" && len(c.Keys) > 0:
+		v.add("vault.path", "required, for vault.keys is set")
+	case len(c.Keys) > mostKeys:
+		v.add("vault.keys", "must be at most %d", mostKeys)
+	}
+	for i, k := range c.Keys {
+		v.need(item("vault.keys", i), k)
 	}
 }
 

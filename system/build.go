@@ -17,18 +17,19 @@ import (
 // build is a configuration made into what actors understand.
 type build struct {
 	memory   string
+	storage  storage
 	limits   config.Limits
 	services map[string]*service
 }
 
 // service is one service of a build. It is immutable but for made, which is
-// filled in once.
+// filled in once, and for credential, which Start sets where tokens are kept.
 type service struct {
 	configured config.Service
 	policy     config.Policy
 	provider   provider.Provider
 	waiters    int
-	credential uint64 // differs between configurations of the provider
+	credential uint64 // differs between configurations of the provider; see System.credential
 	hosts      hosts
 	made       *token.Options
 }
@@ -41,8 +42,15 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 	errs := []error{cfg.Validate()}
 	full := cfg.WithDefaults()
 	b := &build{memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services))}
-	if previous != nil && previous.memory != b.memory {
-		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
+	var err error
+	if b.storage, err = newStorage(full.Vault); err != nil {
+		errs = append(errs, err)
+	}
+	if previous != nil {
+		errs = append(errs, b.storage.changed(previous.storage))
+		if previous.memory != b.memory {
+			errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
+		}
 	}
 	invalid := errs[0] != nil
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
@@ -108,13 +116,16 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
-		credential: 1, hosts: newHosts(configured.Hosts),
+		hosts: newHosts(configured.Hosts),
 	}
+	next.credential = s.credential(name, next)
 	if before == nil {
 		return next.withProvider(s, name)
 	}
 	if !sameProvider(before, next) {
-		next.credential = before.credential + 1
+		if s.store.Load() == nil || next.credential == before.credential {
+			next.credential = before.credential + 1
+		}
 		return next.withProvider(s, name)
 	}
 	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) {
@@ -159,7 +170,7 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential,
+		Waiters: v.waiters, Credential: v.credential, Unkept: v.configured.Provider == config.KindStatic,
 	}
 }
 

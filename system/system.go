@@ -14,6 +14,7 @@ import (
 	"tokend/actors/supervisor"
 	"tokend/actors/token"
 	"tokend/actors/vault"
+	"tokend/actors/vault/disk"
 	"tokend/config"
 	"tokend/messages"
 )
@@ -23,6 +24,7 @@ type System struct {
 	options    *options
 	actors     *actor.ActorSystem
 	env        *token.Env
+	store      atomic.Pointer[disk.Store] // nil: nothing is kept over a restart; set by Start
 	transports *provider.Transports
 	publisher  *publisher.Publisher
 	directory  supervisor.Directory
@@ -107,7 +109,9 @@ func (s *System) rootProps() []actor.PropsOption {
 	}
 }
 
-// Start starts the actors; eager services begin to acquire. It does not wait for
+// Start starts the actors; eager services begin to acquire. What was kept of
+// services is taken up first: their tokens serve at once, and an IdP is asked for
+// what is due only, spread over some seconds where that is much. It does not wait for
 // their tokens. ctx bounds the start only. When it fails, everything is stopped
 // again. A System is started once.
 func (s *System) Start(ctx context.Context) error {
@@ -134,7 +138,13 @@ func (s *System) launch() error {
 	if !s.stage.CompareAndSwap(created, running) {
 		return &messages.Error{Kind: messages.ErrStopped, Cause: errors.New("it was started already, and is started once: make a new one")}
 	}
-	if err := s.spawn(); err != nil {
+	err := s.openStore()
+	if err != nil {
+		close(s.ended)
+	} else {
+		err = s.spawn()
+	}
+	if err != nil {
 		s.stage.Store(stopping)
 		go s.shutdown()
 		return err
@@ -226,6 +236,7 @@ func (s *System) shutdown() {
 	s.shutdownActors()
 	s.batches.wait()
 	s.flights.Wait()
+	s.closeStore()
 	s.stage.Store(stopped)
 	close(s.stopped)
 }
@@ -244,7 +255,7 @@ func (s *System) shutdownActors() {
 // holds all of them.
 //
 // Of cfg only what concerns services counts: defaults, limits and the services
-// themselves. It is an error to change how the vault keeps secrets in memory.
+// themselves. It is an error to change how and where the vault keeps secrets.
 func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 	if cfg == nil {
 		return errors.New("apply: no configuration")

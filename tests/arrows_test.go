@@ -33,12 +33,13 @@ var arrows = map[string][]string{
 	"actors/schedule":        values,
 	"actors/provider":        pure,
 	"actors/vault":           pure,
+	"actors/vault/disk":      append(slices.Clone(pure), "actors/vault"),
 	"actors/vault/vaulttest": append(slices.Clone(pure), "actors/vault"),
 	"actors/gate":            append(slices.Clone(pure), "actors/vault"),
 	"actors/publisher":       pure,
 	"actors/token":           parts,
 	"actors/supervisor":      append(slices.Clone(parts), "actors/token"),
-	"system":                 append(slices.Clone(actors), "config"),
+	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk"),
 	"system/httpapi":         values,
 	"system/access":          values,
 }
@@ -48,6 +49,7 @@ var owners = map[string][]string{
 	"github.com/asynkron/protoactor-go": {"actors/gate", "actors/publisher", "actors/token", "actors/supervisor", "system"},
 	"github.com/knadh/koanf":            {"config"},
 	"github.com/luikyv/go-oidc":         {"cmd/..."},
+	"go.etcd.io/bbolt":                  {"actors/vault/disk"},
 }
 
 // source is one Go file that is no test.

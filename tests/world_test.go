@@ -27,6 +27,7 @@ const billing = "billing"
 type setup struct {
 	services map[string]config.Service
 	limits   config.Limits
+	vault    config.Vault
 	options  []system.Option
 	deaf     bool // some step hears no context, so that two calls may overlap
 }
@@ -68,7 +69,7 @@ func prepare(t *testing.T, idp *idptest.Script, s setup) *world {
 		s.services = map[string]config.Service{billing: scripted(config.Settings{})}
 	}
 	w := &world{T: t, idp: idp, logs: &output{}, deaf: s.deaf}
-	w.cfg = &config.Config{Services: s.services, Limits: s.limits}
+	w.cfg = &config.Config{Services: s.services, Limits: s.limits, Vault: s.vault}
 	log := logrus.New()
 	log.SetOutput(w.logs)
 	log.SetLevel(logrus.TraceLevel)

@@ -23,6 +23,9 @@ const (
 	// gatePatience is after how long a flight in the queue asks for its place again,
 	// should the gate have lost it.
 	gatePatience = 30 * time.Second
+	// keepPatience is how long a token waits for the disk that is to have its provider
+	// state. One that hangs costs that, and no more.
+	keepPatience = 2 * time.Second
 )
 
 // takeOff begins an acquisition: with a place at the gate, if there is one.
@@ -272,10 +275,13 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 // keep makes what the provider wants to have again durable before its token is
 // handed out: a refresh token that was rotated and then lost is lost for good.
 func (t *trip) keep(ctx context.Context, state vault.Sealed) {
-	if t.env.Store == nil {
+	store := t.slot.store()
+	if store == nil || t.slot.Removed() { // forgotten already, it must not come back
 		return
 	}
-	err := t.env.Store.SaveState(context.WithoutCancel(ctx), recordKey(t.slot.name), state)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
+	defer cancel()
+	err := store.SaveState(ctx, recordKey(t.slot.name), state)
 	if err != nil {
 		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}

@@ -80,6 +80,11 @@ func (k *keeper) onStarted(c actor.Context) {
 	if k.state().flight.phase == queued {
 		k.queueUp(c)
 	}
+	if k.slot.resumed {
+		k.slot.resumed = false
+		k.armSpread(c)
+		return
+	}
 	k.onLanded(c) // a flight may have landed while nobody was here
 }
 
@@ -97,20 +102,23 @@ func (k *keeper) onStopping(c actor.Context) {
 	k.abort(c)
 }
 
-// onClockMoved arms the timer anew. What is due all of a sudden is due for all
-// services at once, so it is spread.
-func (k *keeper) onClockMoved(c actor.Context) {
+func (k *keeper) onClockMoved(c actor.Context) { k.armSpread(c) }
+
+// armSpread arms the timer anew. What has come due while the clock jumped, or while
+// no process was there, is due for all services at once, so it is spread. A caller
+// who needs a token does not wait for that.
+func (k *keeper) armSpread(c actor.Context) {
 	now := k.env.Clock.Now()
-	spread := clockSpread
+	spread := mostSpread
 	if life := k.state().life(); life > 0 {
 		spread = min(spread, life/10)
 	}
 	k.arm(c, now, time.Duration(k.env.Roll()*float64(spread)))
 }
 
-// clockSpread is over how long the services do what a step of the clock has made
-// due, at most.
-const clockSpread = 5 * time.Second
+// mostSpread is over how long the services do what has come due all of a sudden,
+// at most.
+const mostSpread = 5 * time.Second
 
 // settle does what is due and arms the timer for what comes next.
 func (k *keeper) settle(c actor.Context) {
@@ -191,9 +199,9 @@ func (k *keeper) change(edit func(*State)) *State {
 	next := *k.state()
 	edit(&next)
 	next.revision++
-	k.slot.store(&next)
-	if k.env.Store != nil {
-		k.env.Store.Save(next.record(k.slot.name))
+	k.slot.become(&next)
+	if store := k.slot.store(); store != nil {
+		store.Save(next.record(k.slot.name))
 	}
 	return &next
 }

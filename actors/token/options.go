@@ -26,6 +26,7 @@ type Options struct {
 	Required   bool
 	Waiters    int    // bound on waiting callers
 	Credential uint64 // differs between configurations of the provider
+	Unkept     bool   // the store has no part in it: the token is configured, and may change while nobody looks
 }
 
 // Env is what all services of a system share. It is immutable.

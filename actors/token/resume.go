@@ -12,10 +12,13 @@ import (
 // if it left nothing.
 func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	st := &State{credential: o.Credential}
-	if rec == nil || rec.CredentialVersion != o.Credential {
+	if rec == nil {
 		return st
 	}
-	st.revision = rec.Revision
+	st.revision = rec.Revision // also of a record that is of no use: what comes must replace it
+	if rec.CredentialVersion != o.Credential {
+		return st
+	}
 	st.needed, st.since = true, now
 	if !rec.State.IsZero() {
 		st.extra = &extra{previous: rec.State}
@@ -24,13 +27,37 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		st.failure, st.streak = f, f.Attempts
 		st.nextTry = onBothClocks(now, f.NextTry)
 	}
-	if rec.AccessToken.IsZero() || rec.CreatedAt.After(now.Time()) {
-		return st // a token from the future: the wall clock is not to be trusted with it
+	st.resumeHeld(rec, now, o)
+	if st.failure != nil && !st.living(now) {
+		st.hastenTry(now)
 	}
-	st.held = heldFrom(rec, now, o)
-	st.expired = !st.living(now)
-	st.warned = st.held.at.Warn.Reached(now)
 	return st
+}
+
+// longestPause is the longest back-off without a living token. A wall clock that
+// was set back must not make it longer.
+const longestPause = time.Hour
+
+// hastenTry bounds the pause before the next try of a service that has no living
+// token. Refused credentials are tried at once: they may have been corrected while
+// nobody was there to notice.
+func (s *State) hastenTry(now schedule.Instant) {
+	if latest := now.Add(longestPause); latest.Until(now) < s.nextTry.Until(now) {
+		s.nextTry = latest
+	}
+	if s.failure.Class == messages.ClassRejected {
+		s.nextTry = now
+	}
+}
+
+// resumeHeld takes up the token of rec, if it is to be trusted.
+func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) {
+	if rec.AccessToken.IsZero() || rec.CreatedAt.After(now.Time()) {
+		return // a token from the future: the wall clock is not to be trusted with it
+	}
+	s.held = heldFrom(rec, now, o)
+	s.expired = !s.living(now)
+	s.warned = s.held.at.Warn.Reached(now)
 }
 
 func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {

@@ -31,6 +31,7 @@ type Slot struct {
 	landed  atomic.Pointer[landing]          // left by a flight, taken by the actor
 	down    atomic.Pointer[schedule.Instant] // when a crashed actor starts again; nil: it runs
 	gone    atomic.Pointer[chan struct{}]    // closed when the actor will not answer; made when somebody waits
+	resumed bool                             // the store had a record; read once, by the actor's first incarnation
 	before  <-chan struct{}                  // closed when an earlier service's flight has landed; nil: there was none
 
 	misses, refreshes, failures atomic.Uint64
@@ -47,23 +48,32 @@ func NewSlot(name string, pid *actor.PID, env *Env, o *Options, before <-chan st
 	s := &Slot{name: name, pid: pid, env: env, clock: env.Clock, before: before}
 	s.options.Store(o)
 	var rec *vault.Record
-	if env.Store != nil {
+	if store := s.store(); store != nil {
 		var err error
-		if rec, err = env.Store.Load(recordKey(name)); err != nil {
+		if rec, err = store.Load(recordKey(name)); err != nil {
 			return nil, err
 		}
 	}
+	s.resumed = rec != nil
 	now := env.Clock.Now()
 	st := resume(rec, now, o)
 	if o.Eager && !st.needed {
 		st.needed, st.since = true, now
 	}
-	s.store(st)
+	s.become(st)
 	return s, nil
 }
 
-// store makes st the state, and publishes what it lets callers have.
-func (s *Slot) store(st *State) {
+// store returns what keeps the service's records, nil if nothing does.
+func (s *Slot) store() vault.Store {
+	if s.options.Load().Unkept {
+		return nil
+	}
+	return s.env.Store
+}
+
+// become makes st the state, and publishes what it lets callers have.
+func (s *Slot) become(st *State) {
 	ready := st.held
 	if ready != nil {
 		if ready.degraded != (st.failure != nil) {
@@ -207,7 +217,7 @@ func (s *Slot) Airborne() <-chan struct{} {
 
 // Forget makes the store forget the service. It is the supervisor's.
 func (s *Slot) Forget() {
-	if s.env.Store != nil {
+	if s.env.Store != nil { // also of a service that was kept under another configuration
 		s.env.Store.Delete(recordKey(s.name))
 	}
 }

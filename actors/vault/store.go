@@ -20,7 +20,7 @@ type Record struct {
 	Version           int
 	Key               Key
 	Revision          uint64 // rises with every record of the key
-	CredentialVersion uint64 // rises when the service's provider is configured anew
+	CredentialVersion uint64 // differs when the service's provider is configured anew
 	Generation        uint64
 	AccessToken       Sealed
 	State             Sealed // what the provider wants to have again
@@ -41,7 +41,8 @@ type Store interface {
 	Load(key Key) (*Record, error)
 	// Save keeps rec, unless one with a higher revision is kept. It does not wait
 	// for slow storage: what it was given may get lost if the process ends in the
-	// next second.
+	// next second. A state that SaveState was given stays in place of rec's until a
+	// rec comes that has it: the acquisition that brought it may not have landed.
 	Save(rec *Record)
 	// SaveState replaces the provider state in the record kept under key, and
 	// returns when that will survive the end of the process as far as this store

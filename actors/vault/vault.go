@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -140,6 +141,12 @@ func (s Sealed) IsZero() bool { return s.key == nil && s.plain.IsZero() }
 
 // IsPlain reports whether the secret lies in the box as it is.
 func (s Sealed) IsPlain() bool { return s.key == nil }
+
+// Same reports whether both are the very same box, or hold the same secret as it
+// is. Two boxes of one secret are not the same.
+func (s Sealed) Same(o Sealed) bool {
+	return s.key == o.key && bytes.Equal(s.data, o.data) && s.plain.Reveal() == o.plain.Reveal()
+}
 
 // Open returns the secret. It fails only if the box was changed in memory.
 func (s Sealed) Open() (messages.Secret, error) {

@@ -99,6 +99,7 @@ func attempt(ctx context.Context, cfg *config.Config, name string) outcome {
 func acquire(ctx context.Context, cfg *config.Config, name string) (_ messages.Token, err error) {
 	alone := *cfg
 	alone.Services = map[string]config.Service{name: cfg.Services[name]}
+	alone.Vault.Path, alone.Vault.Keys = "", nil // a kept token would say nothing, and the node has the file
 	sys, err := system.New(&alone, system.WithLogger(discard()))
 	if err != nil {
 		return messages.Token{}, err

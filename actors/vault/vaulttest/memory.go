@@ -13,50 +13,62 @@ type Memory struct{ records sync.Map }
 
 var _ vault.Store = (*Memory)(nil)
 
+// kept is what is under one key.
+type kept struct {
+	rec   *vault.Record
+	state vault.Sealed // given to SaveState and in no record yet
+}
+
 // Load returns the record kept under key.
 func (m *Memory) Load(key vault.Key) (*vault.Record, error) {
-	rec, ok := m.records.Load(key)
+	k, ok := m.records.Load(key)
 	if !ok {
 		return nil, nil
 	}
-	return rec.(*vault.Record), nil
+	return k.(*kept).rec, nil
 }
 
 // Save keeps rec.
 func (m *Memory) Save(rec *vault.Record) {
-	m.update(rec.Key, func(kept *vault.Record) *vault.Record {
-		if kept != nil && kept.Revision > rec.Revision {
-			return kept
+	m.update(rec.Key, func(before *kept) *kept {
+		switch {
+		case before == nil:
+			return &kept{rec: rec}
+		case before.rec.Revision > rec.Revision:
+			return before
+		case before.state.IsZero(), before.state.Same(rec.State):
+			return &kept{rec: rec}
 		}
-		return rec
+		next := *rec
+		next.State = before.state
+		return &kept{&next, before.state}
 	})
 }
 
 // SaveState replaces the provider state of the record kept under key.
 func (m *Memory) SaveState(_ context.Context, key vault.Key, state vault.Sealed) error {
-	m.update(key, func(kept *vault.Record) *vault.Record {
+	m.update(key, func(before *kept) *kept {
 		next := vault.Record{Version: vault.RecordVersion, Key: key}
-		if kept != nil {
-			next = *kept
+		if before != nil {
+			next = *before.rec
 		}
 		next.State = state
-		return &next
+		return &kept{&next, state}
 	})
 	return nil
 }
 
-// update applies change to the record under key until no other update came
-// between.
-func (m *Memory) update(key vault.Key, change func(*vault.Record) *vault.Record) {
+// update applies change to what is under key until no other update came between.
+func (m *Memory) update(key vault.Key, change func(*kept) *kept) {
 	for {
-		kept, ok := m.records.Load(key)
+		before, ok := m.records.Load(key)
 		if !ok {
 			if _, raced := m.records.LoadOrStore(key, change(nil)); !raced {
 				return
 			}
 			continue
 		}
-		if m.records.CompareAndSwap(key, kept, change(kept.(*vault.Record))) {
+		if m.records.CompareAndSwap(key, before, change(before.(*kept))) {
 			return
 		}
 	}

@@ -54,3 +54,24 @@ func TestMemoryKeepsProviderStateApart(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryKeepsASavedStateUntilARecordHasIt(t *testing.T) {
+	var m Memory
+	v, err := vault.New(vault.MemorySealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := vault.Key{Service: "billing"}
+	box := v.Seal(vault.Label{Part: vault.ProviderState}, messages.NewSecret(canary))
+	if err := m.SaveState(t.Context(), key, box); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct{ saved, want vault.Sealed }{
+		{vault.Sealed{}, box}, {box, box}, {vault.Sealed{}, vault.Sealed{}},
+	} {
+		m.Save(&vault.Record{Key: key, Revision: uint64(i), State: step.saved})
+		if kept, _ := m.Load(key); !kept.State.Same(step.want) {
+			t.Errorf("after record %d the state is another one", i)
+		}
+	}
+}

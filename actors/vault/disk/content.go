@@ -1,0 +1,114 @@
+package disk
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"tokend/actors/vault"
+	"tokend/messages"
+)
+
+// content is the sealed part of a record.
+type content struct {
+	AccessToken []byte    `json:"access_token,omitempty"`
+	State       []byte    `json:"state,omitempty"`
+	Type        string    `json:"type,omitempty"`
+	Scopes      []string  `json:"scopes,omitempty"`
+	CreatedAt   time.Time `json:"created_at,omitzero"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	RefreshAt   time.Time `json:"refresh_at,omitzero"`
+	WarnAt      time.Time `json:"warn_at,omitzero"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	Failure     *failure  `json:"failure,omitempty"`
+	Flight      uint64    `json:"flight,omitempty"`
+}
+
+type failure struct {
+	Class    string    `json:"class"`
+	Text     string    `json:"text"`
+	At       time.Time `json:"at,omitzero"`
+	Attempts int       `json:"attempts"`
+	NextTry  time.Time `json:"next_try,omitzero"`
+}
+
+// wipe clears the secrets.
+func (c *content) wipe() {
+	clear(c.AccessToken)
+	clear(c.State)
+}
+
+// place returns where a record stands in the file.
+func place(key vault.Key) []byte { return []byte(key.Service + "\x00" + key.Variant) }
+
+func keyAt(place []byte) vault.Key {
+	service, variant, _ := strings.Cut(string(place), "\x00")
+	return vault.Key{Service: service, Variant: variant}
+}
+
+// unpack returns what a record in the file holds.
+func (d *dataKey) unpack(key vault.Key, value []byte) (header, content, error) {
+	h, text, err := d.open(key, value)
+	if err != nil {
+		return header{}, content{}, err
+	}
+	defer clear(text)
+	var c content
+	if err := json.Unmarshal(text, &c); err != nil {
+		return header{}, content{}, errFormat
+	}
+	return h, c, nil
+}
+
+// pack returns a record as it lies in the file.
+func (d *dataKey) pack(key vault.Key, h header, c content) ([]byte, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	return d.seal(key, h, text), nil
+}
+
+// contentOf opens the boxes of a record.
+func contentOf(rec *vault.Record) (header, content, error) {
+	c := content{
+		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
+		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
+	}
+	if f := rec.Failure; f != nil {
+		c.Failure = (*failure)(f)
+	}
+	var err error
+	if c.AccessToken, err = opened(rec.AccessToken); err != nil {
+		return header{}, content{}, err
+	}
+	if c.State, err = opened(rec.State); err != nil {
+		return header{}, content{}, err
+	}
+	return header{generation: rec.Generation, credential: rec.CredentialVersion, revision: rec.Revision}, c, nil
+}
+
+func opened(box vault.Sealed) ([]byte, error) {
+	secret, err := box.Open()
+	if err != nil || secret.IsZero() {
+		return nil, err
+	}
+	return []byte(secret.Reveal()), nil
+}
+
+// recordOf seals what a record in the file holds for this process.
+func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record {
+	seal := func(part vault.Part, generation uint64, secret []byte) vault.Sealed {
+		return v.Seal(vault.Label{Service: key.Service, Part: part, Generation: generation}, messages.NewSecret(string(secret)))
+	}
+	return &vault.Record{
+		Version: vault.RecordVersion, Key: key, Revision: h.revision,
+		CredentialVersion: h.credential, Generation: h.generation,
+		AccessToken: seal(vault.AccessToken, h.generation, c.AccessToken),
+		State:       seal(vault.ProviderState, c.Flight, c.State),
+		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
+		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
+		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight,
+	}
+}

@@ -1,0 +1,92 @@
+package disk
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tokend/messages"
+)
+
+const keySize = 32
+
+// Key is a key-encryption key. It prints redacted.
+type Key struct {
+	aead cipher.AEAD
+	id   [8]byte // tells which key a file wants, and nothing about the key
+}
+
+// NewKey returns the text of a new random key, as [ParseKey] takes it.
+func NewKey() messages.Secret {
+	raw := randomBytes(keySize)
+	defer clear(raw)
+	return messages.NewSecret(base64.StdEncoding.EncodeToString(raw))
+}
+
+var errKey = errors.New("a vault key is 32 bytes in base64 or hex; tokend vault key new makes one")
+
+// ParseKey reads a key of 32 bytes in base64, with or without padding, or hex.
+func ParseKey(text messages.Secret) (Key, error) {
+	raw := decodeKey(strings.TrimSpace(text.Reveal()))
+	defer clear(raw)
+	if len(raw) != keySize {
+		return Key{}, errKey
+	}
+	mac := hmac.New(sha256.New, raw)
+	mac.Write([]byte("tokend vault key id"))
+	k := Key{aead: newAEAD(raw)}
+	copy(k.id[:], mac.Sum(nil))
+	return k, nil
+}
+
+// decodeKey returns nil for what is neither base64 nor hex.
+func decodeKey(text string) []byte {
+	if len(text) == hex.EncodedLen(keySize) {
+		if raw, err := hex.DecodeString(text); err == nil {
+			return raw
+		}
+	}
+	text = strings.TrimRight(text, "=")
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if raw, err := encoding.Strict().DecodeString(text); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// Same reports whether both are the same key.
+func (k Key) Same(o Key) bool { return k.id == o.id }
+
+// Format prints [messages.Redacted] for every verb.
+func (Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, messages.Redacted) }
+
+// MarshalText returns [messages.Redacted].
+func (Key) MarshalText() ([]byte, error) { return []byte(messages.Redacted), nil }
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return b
+}
+
+// newAEAD returns AES-256-GCM that draws its nonces itself. It fails for no key of
+// 32 bytes.
+func newAEAD(raw []byte) cipher.AEAD {
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		panic(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead
+}

@@ -1,0 +1,158 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tokend/actors/vault"
+)
+
+// Entry tells what a file holds about one service, but no secret.
+type Entry struct {
+	Key         vault.Key
+	Err         error // it does not open; what follows is zero
+	Aside       bool  // it was damaged and set aside
+	Generation  uint64
+	Fingerprint string // empty: no access token
+	State       bool   // there is a provider state
+	CreatedAt   time.Time
+	ExpiresAt   time.Time // zero: no expiry, or no access token
+	Failure     string    // class of the last failure, empty if the last attempt succeeded
+}
+
+// Inspect lists what is in a file, by service. No node may have it open. It
+// changes nothing.
+func Inspect(path string, keys []Key) ([]Entry, error) {
+	entries, err := inspect(path, keys)
+	if err != nil {
+		return nil, fmt.Errorf("vault %s: %w", path, explain(err))
+	}
+	return entries, nil
+}
+
+func inspect(path string, keys []Key) (entries []Entry, err error) {
+	db, err := openFile(path, true)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	data, err := unlock(db, keys)
+	if err != nil {
+		return nil, err
+	}
+	err = guarded(func() error {
+		return db.View(func(tx *bbolt.Tx) error {
+			err := eachRecord(tx, data, func(key vault.Key, _ []byte, h header, c *content, err error) {
+				entries = append(entries, entryOf(key, h, c, err))
+			})
+			return errors.Join(err, tx.Bucket(damagedBucket).ForEach(func(at, _ []byte) error {
+				entries = append(entries, Entry{Key: keyAt(at), Err: errDamaged, Aside: true})
+				return nil
+			}))
+		})
+	})
+	return entries, err
+}
+
+func entryOf(key vault.Key, h header, c *content, err error) Entry {
+	e := Entry{Key: key, Err: err}
+	if err != nil {
+		return e
+	}
+	e.Generation, e.Fingerprint, e.State = h.generation, c.Fingerprint, len(c.State) > 0
+	e.CreatedAt, e.ExpiresAt = c.CreatedAt, c.ExpiresAt
+	if c.Failure != nil {
+		e.Failure = c.Failure.Class
+	}
+	return e
+}
+
+// Rotate gives a file a new data key, wrapped by the first of the keys, and seals
+// every record anew; it returns how many. No node may have the file open. Records
+// go to a new file that takes the place of the old one, since bbolt leaves in a
+// file what was overwritten. Damaged records are an error: look at them first.
+func Rotate(path string, keys []Key) (int, error) {
+	n, err := rotate(path, keys)
+	if err != nil {
+		return 0, fmt.Errorf("vault %s: %w", path, explain(err))
+	}
+	return n, nil
+}
+
+func rotate(path string, keys []Key) (n int, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return 0, err
+	}
+	db, err := openFile(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	old, err := unlock(db, keys)
+	if err != nil {
+		return 0, err
+	}
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	if n, err = reseal(db, next, old, keys[0]); err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(next))
+	}
+	return n, syncDir(filepath.Dir(path))
+}
+
+// reseal copies the records to a new file under a new key.
+func reseal(from *bbolt.DB, path string, old *dataKey, k Key) (n int, err error) {
+	to, err := openFile(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	next := newDataKey(old.identity)
+	err = guarded(func() error {
+		return from.View(func(src *bbolt.Tx) error {
+			return to.Update(func(dst *bbolt.Tx) (err error) {
+				if err := writeMeta(dst, next.wrap(k)); err != nil {
+					return err
+				}
+				n, err = copyRecords(src, dst, old, next)
+				return err
+			})
+		})
+	})
+	return n, err
+}
+
+func copyRecords(src, dst *bbolt.Tx, old, next *dataKey) (n int, err error) {
+	err = src.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
+		key := keyAt(at)
+		h, text, err := old.open(key, value)
+		if err != nil {
+			return fmt.Errorf("record of %.80q: %w", key.Service, err)
+		}
+		defer clear(text)
+		n++
+		return dst.Bucket(recordsBucket).Put(at, next.seal(key, h, text))
+	})
+	return n, err
+}
+
+// syncDir makes a rename durable where directories can be synced.
+func syncDir(path string) error {
+	dir, err := os.Open(path) //nolint:gosec // the directory of the configured file
+	if err != nil {
+		return err
+	}
+	_ = dir.Sync() // not everywhere possible, and the rename itself has happened
+	return dir.Close()
+}

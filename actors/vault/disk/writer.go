@@ -1,0 +1,203 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tokend/actors/vault"
+)
+
+const (
+	// linger is how long the writer waits for more to write at once.
+	linger = 500 * time.Millisecond
+	// A write that failed is tried again after retryFirst, then after twice that,
+	// and so on.
+	retryFirst = time.Second
+	retryMost  = 30 * time.Second
+)
+
+// run is the writer.
+func (s *Store) run() {
+	defer close(s.done)
+	var (
+		due   <-chan time.Time // nil: nothing is to be written that the writer knows of
+		pause = linger
+	)
+	for {
+		select {
+		case <-s.wake:
+			if due == nil { // else a stream of records would put it off for ever
+				due = time.After(pause)
+			}
+			continue
+		case <-s.hurry:
+		case <-due:
+		case <-s.closing:
+			s.finish()
+			return
+		}
+		due = nil
+		if err := s.write(); err != nil {
+			pause = min(max(2*pause, retryFirst), retryMost)
+			due = time.After(pause)
+		} else {
+			pause = linger
+		}
+	}
+}
+
+// finish writes what is left and closes the file.
+func (s *Store) finish() {
+	err := s.write()
+	if err != nil {
+		err = fmt.Errorf("vault %s: the newest records are lost: %w", s.options.Path, err)
+	}
+	s.err = errors.Join(err, s.db.Close())
+}
+
+// write brings the file up to date, in one transaction that is synced.
+func (s *Store) write() error {
+	s.mu.Lock()
+	batch, waiting := maps.Clone(s.dirty), s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	var err error
+	if len(batch) > 0 {
+		err = guarded(func() error {
+			return s.update(func(tx *bbolt.Tx) error { return s.putAll(tx, batch) })
+		})
+	}
+	err = plain(err)
+	s.settle(batch, err)
+	for _, w := range waiting {
+		w <- err
+	}
+	return err
+}
+
+// settle notes how a write went.
+func (s *Store) settle(batch map[vault.Key]*entry, err error) {
+	s.mu.Lock()
+	before := s.health.Degraded
+	if s.health.Degraded = err != nil; err == nil {
+		s.health.Since = time.Time{}
+		for key, e := range batch {
+			if s.dirty[key] == e {
+				delete(s.dirty, key)
+			}
+		}
+	} else if !before {
+		s.health.Since = time.Now()
+	}
+	s.health.Err = err
+	s.mu.Unlock()
+	log := s.options.Log.WithField("path", s.options.Path)
+	switch {
+	case err != nil && !before:
+		log.WithError(err).Error("vault: records cannot be written; they are kept in memory, and would be lost at a restart")
+	case err != nil:
+		log.WithError(err).Debug("vault: records can still not be written")
+	case before:
+		log.Warn("vault: records can be written again, and were")
+	}
+}
+
+func (s *Store) putAll(tx *bbolt.Tx, batch map[vault.Key]*entry) error {
+	b := tx.Bucket(recordsBucket)
+	for key, e := range batch {
+		if err := s.put(b, key, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put brings one record up to date.
+func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
+	kept := b.Get(place(key))
+	if e.gone {
+		kept = nil
+	}
+	newer := func() bool {
+		h, err := parseHeader(kept)
+		return err == nil && e.rec.Revision < h.revision
+	}
+	switch {
+	case e.rec != nil && !newer():
+		h, c, err := contentOf(e.rec)
+		return s.putContent(b, key, h, c, err)
+	case !e.state.IsZero():
+		h, c, err := s.key.unpack(key, kept)
+		if err != nil { // none, or damaged: the state is all there is
+			h, c = header{}, content{}
+		}
+		clear(c.State)
+		c.State, err = opened(e.state)
+		return s.putContent(b, key, h, c, err)
+	case e.gone && e.rec == nil:
+		return b.Delete(place(key))
+	default:
+		return nil
+	}
+}
+
+// putContent writes a record. One whose boxes were changed in memory is left out:
+// it must not keep the others from being written.
+func (s *Store) putContent(b *bbolt.Bucket, key vault.Key, h header, c content, err error) error {
+	defer c.wipe()
+	if err != nil {
+		s.complain(key, err)
+		return nil
+	}
+	value, err := s.key.pack(key, h, c)
+	if err != nil {
+		return err
+	}
+	return b.Put(place(key), value)
+}
+
+// setDamagedAside moves records that do not open to where they are not in the
+// way, to be looked at.
+func (s *Store) setDamagedAside() error {
+	damaged := map[string][]byte{}
+	err := guarded(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			return eachRecord(tx, s.key, func(key vault.Key, value []byte, _ header, _ *content, err error) {
+				if err != nil {
+					s.complain(key, err)
+					s.health.Damaged = append(s.health.Damaged, key.Service)
+					damaged[string(place(key))] = append([]byte(nil), value...)
+				}
+			})
+		})
+	})
+	if err != nil || len(damaged) == 0 {
+		return err
+	}
+	return guarded(func() error {
+		return s.db.Update(func(tx *bbolt.Tx) error {
+			for at, value := range damaged {
+				err := errors.Join(tx.Bucket(damagedBucket).Put([]byte(at), value), tx.Bucket(recordsBucket).Delete([]byte(at)))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// eachRecord calls f with every record, or why it does not open.
+func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, value []byte, h header, c *content, err error)) error {
+	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
+		key := keyAt(at)
+		h, c, err := d.unpack(key, value)
+		defer c.wipe()
+		f(key, value, h, &c, err)
+		return nil
+	})
+}

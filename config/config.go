@@ -84,24 +84,43 @@ type TLS struct {
 	ServerName string `key:"server_name"` // name to verify instead of the URL's host
 }
 
-// The ways to hand over client credentials.
+// The ways in which a client proves at a token endpoint who it is.
 const (
-	AuthBasic    = "basic"     // Authorization header, form-encoded as RFC 6749 says
-	AuthBasicRaw = "basic_raw" // Authorization header, as many servers read it
-	AuthPost     = "post"      // in the request's body
+	AuthBasic     = "basic"             // Authorization header, form-encoded as RFC 6749 says
+	AuthBasicRaw  = "basic_raw"         // Authorization header, as many servers read it
+	AuthPost      = "post"              // in the request's body
+	AuthNone      = "none"              // client_id alone
+	AuthSecretJWT = "client_secret_jwt" // assertion signed with the secret (RFC 7523)
+	AuthKeyJWT    = "private_key_jwt"   // assertion signed with a key (RFC 7523)
+	AuthTLS       = "tls"               // certificate of the connection (RFC 8705)
 )
 
-// ClientCredentials is the grant of RFC 6749, section 4.4.
-type ClientCredentials struct {
-	TokenURL     string   `key:"token_url"`                   // token endpoint; required
-	ClientID     string   `key:"client_id"`                   // required
-	ClientSecret Secret   `key:"client_secret"`               // required
-	ClientAuth   string   `key:"client_auth" default:"basic"` // one of the Auth constants; empty: AuthBasic
-	Scopes       []string `key:"scopes"`                      // sent as scope, if any
-	Audience     string   `key:"audience"`                    // sent as audience, if not empty
-	Resource     []string `key:"resource"`                    // sent as resource, repeated (RFC 8707)
-	Params       Secrets  `key:"params"`                      // sent as they are
+// Whom an assertion may be for, besides a literal.
+const (
+	AudienceIssuer   = "issuer"
+	AudienceTokenURL = "token_url"
+)
+
+// OAuth is what the grants of OAuth 2 have in common.
+type OAuth struct {
+	TokenURL           string   `key:"token_url"`                              // token endpoint; required
+	Issuer             string   `key:"issuer"`                                 // identifier of the authorization server
+	ClientID           string   `key:"client_id"`                              // required
+	ClientSecret       Secret   `key:"client_secret"`                          // required by AuthBasic, AuthBasicRaw, AuthPost and AuthSecretJWT
+	ClientAuth         string   `key:"client_auth" default:"basic"`            // one of the Auth constants; empty: AuthBasic
+	ClientKey          Secret   `key:"client_key"`                             // private key of AuthKeyJWT: PEM or JWK
+	ClientKeyID        string   `key:"client_key_id"`                          // kid of assertions; empty: that of the JWK
+	ClientCertificate  Secret   `key:"client_certificate"`                     // certificate of ClientKey, PEM; assertions carry its thumbprint
+	AssertionAlgorithm string   `key:"assertion_algorithm"`                    // empty: what suits the key; HS256 with a secret
+	AssertionAudience  string   `key:"assertion_audience" default:"token_url"` // an Audience constant or a literal; empty: AudienceTokenURL
+	Scopes             []string `key:"scopes"`                                 // sent as scope, if any
+	Audience           string   `key:"audience"`                               // sent as audience, if not empty
+	Resource           []string `key:"resource"`                               // sent as resource, repeated (RFC 8707)
+	Params             Secrets  `key:"params"`                                 // sent as they are
 }
+
+// ClientCredentials is the grant of RFC 6749, section 4.4.
+type ClientCredentials OAuth
 
 // Login is any HTTP endpoint that answers with a token.
 type Login struct {

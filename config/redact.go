@@ -47,9 +47,9 @@ func (h hidden[T]) get() *T { return *h.at }
 // plainCredentials are [ClientCredentials] without methods.
 type plainCredentials ClientCredentials
 
-// shown returns c as it may be printed: the query of the URL may hold a key.
+// shown returns c as it may be printed: the query of a URL may hold a key.
 func (c ClientCredentials) shown() plainCredentials {
-	c.TokenURL = shownURL(c.TokenURL)
+	c.TokenURL, c.Issuer = shownURL(c.TokenURL), shownURL(c.Issuer)
 	return plainCredentials(c)
 }
 

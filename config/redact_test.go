@@ -32,6 +32,13 @@ services:
       headers: {Canary: canary}
       json: {canary: canary, password: "${env:CANARY}"}
     response: {token: t}
+  key:
+    provider: client_credentials
+    token_url: https://idp.example/oauth2/token
+    client_id: probe
+    client_auth: private_key_jwt
+    client_key: canary-${env:CANARY}
+    client_certificate: canary
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
   fixed: {provider: static, token: canary}
@@ -79,7 +86,7 @@ func TestADumpShowsWhereATokenURLLeads(t *testing.T) {
 		if err != nil || !strings.Contains(string(asJSON), `"TokenURL":"`+want+`"`) {
 			t.Errorf("JSON of %s: %s, %v", given, asJSON, err)
 		}
-		if text := fmt.Sprintf("%v", c); !strings.HasPrefix(text, "{TokenURL:"+want+" ClientID:") {
+		if text := fmt.Sprintf("%v", c); !strings.HasPrefix(text, "{TokenURL:"+want+" Issuer: ClientID:") {
 			t.Errorf("text of %s: %s", given, text)
 		}
 	}

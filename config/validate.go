@@ -121,7 +121,7 @@ func (v *checker) known(path, kind string) {
 func (v *checker) kind(path string, s *Service) {
 	switch s.Provider {
 	case KindClientCredentials:
-		v.clientCredentials(path, orNew(s.ClientCredentials), s.AllowHTTP)
+		v.oauth(path, (*OAuth)(orNew(s.ClientCredentials)), s)
 	case KindLogin:
 		v.login(path, orNew(s.Login), s.AllowHTTP)
 	case KindStatic:

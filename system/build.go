@@ -186,7 +186,7 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	}
 	switch svc.Provider {
 	case config.KindClientCredentials:
-		return clientCredentials(endpoint, svc.ClientCredentials)
+		return clientCredentials(endpoint, svc.ClientCredentials, s.options)
 	case config.KindLogin:
 		return login(endpoint, svc.Login)
 	case config.KindStatic:

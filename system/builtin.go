@@ -8,13 +8,29 @@ import (
 	"tokend/messages"
 )
 
-func clientCredentials(e provider.Endpoint, c *config.ClientCredentials) (provider.Provider, error) {
-	return provider.NewClientCredentials(provider.ClientCredentials{
-		Endpoint: e, TokenURL: c.TokenURL, ClientID: c.ClientID,
-		ClientSecret: func() (provider.Text, error) { return text(c.ClientSecret) },
-		Auth:         c.ClientAuth, Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
+func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *options) (provider.Provider, error) {
+	return provider.NewClientCredentials(provider.ClientCredentials(grant(e, (*config.OAuth)(c), o)))
+}
+
+// grant returns what the grants of OAuth have in common.
+func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
+	return provider.Grant{
+		Endpoint: e, TokenURL: c.TokenURL, Issuer: c.Issuer,
+		ClientID: c.ClientID, ClientSecret: secret(c.ClientSecret), Auth: c.ClientAuth,
+		Key: secret(c.ClientKey), KeyID: c.ClientKeyID, Certificate: secret(c.ClientCertificate),
+		Algorithm: c.AssertionAlgorithm, AssertionAudience: c.AssertionAudience,
+		Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
 		Params: func() (map[string]provider.Text, error) { return texts(c.Params) },
-	})
+		Now:    o.now,
+	}
+}
+
+// secret returns what resolves s, nil if it is not set.
+func secret(s config.Secret) func() (provider.Text, error) {
+	if s.IsZero() {
+		return nil
+	}
+	return func() (provider.Text, error) { return text(s) }
 }
 
 func login(e provider.Endpoint, l *config.Login) (provider.Provider, error) {

@@ -174,7 +174,7 @@ func TestClientCredentialsThatCannotWork(t *testing.T) {
 		"http:// to a near name":   {func(c *ClientCredentials) { c.TokenURL = "http://localhost.example/" }, "token_url: http:// would send secrets in the clear: use https://, or set allow_http"},
 		"no client_id":             {func(c *ClientCredentials) { c.ClientID = "" }, "client_id: missing"},
 		"no client_secret":         {func(c *ClientCredentials) { c.ClientSecret = nil }, "client_secret: missing"},
-		"an unknown client_auth":   {func(c *ClientCredentials) { c.Auth = "digest" }, `client_auth: "digest" is none of basic, basic_raw, post`},
+		"an unknown client_auth":   {func(c *ClientCredentials) { c.Auth = "digest" }, `client_auth: "digest" is none of basic, basic_raw, post, none, client_secret_jwt, private_key_jwt, tls`},
 		"a colon where none fits":  {func(c *ClientCredentials) { c.Auth, c.ClientID = AuthBasicRaw, "a:b" }, "client_auth: basic_raw cannot carry a client_id with a colon in it"},
 		"a URL that does not work": {func(c *ClientCredentials) { c.TokenURL = "https://idp.example/\x7fcanary" }, "token_url: not a URL"},
 	}

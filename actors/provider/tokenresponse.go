@@ -21,21 +21,21 @@ type members struct {
 
 // oauthResult judges the answer of an OAuth token endpoint (RFC 6749, sections
 // 5.1 and 5.2). hidden returns what must not come out of it; it is called on
-// failure only. A refresh token is ignored: the client can always ask again
-// (RFC 6749, section 4.4.3).
-func (a *answer) oauthResult(hidden func() *secrets) (Result, error) {
+// failure only. The answer's members come with a result.
+func (a *answer) oauthResult(hidden func() *secrets) (Result, members, error) {
 	m, err := a.members("token_url")
 	if !success(a.status) {
-		return Result{}, a.oauthRefusal(m, hidden())
+		return Result{}, members{}, a.oauthRefusal(m, hidden())
 	}
 	if err != nil {
-		return Result{}, err
+		return Result{}, members{}, err
 	}
 	// Some servers answer 200 to everything.
 	if m.get("access_token").String() == "" && m.get("error").Str != "" {
-		return Result{}, a.oauthRefusal(m, hidden())
+		return Result{}, members{}, a.oauthRefusal(m, hidden())
 	}
-	return m.result(a.date())
+	res, err := m.result(a.date())
+	return res, m, err
 }
 
 func (a *answer) oauthRefusal(m members, hidden *secrets) *refusal {

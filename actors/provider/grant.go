@@ -1,0 +1,182 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tokend/messages"
+)
+
+// Grant is what all OAuth grants have in common: where to ask, who asks and how
+// that is proved, and for what. Its functions are called at every acquisition;
+// their errors are shown, so their texts must not hold what is secret.
+type Grant struct {
+	Endpoint
+
+	TokenURL string
+	Issuer   string // identifier of the authorization server (RFC 8414, section 2)
+	ClientID string
+	// ClientSecret is needed by AuthBasic, AuthBasicRaw, AuthPost and
+	// AuthSecretJWT.
+	ClientSecret func() (Text, error)
+	Auth         string // one of the Auth constants; empty: AuthBasic
+
+	// What AuthKeyJWT needs, and other assertions in part. Key and Certificate are
+	// also called once by the constructor, which checks them.
+	Key               func() (Text, error) // private key, as PEM or JWK
+	KeyID             string               // kid; empty: that of the JWK, if it has one
+	Certificate       func() (Text, error) // PEM; may be nil
+	Algorithm         string               // of the signature; empty: what suits the key
+	AssertionAudience string               // AudienceIssuer, AudienceTokenURL or a literal; empty: AudienceTokenURL
+
+	Scopes   []string // sent as scope, if any
+	Audience string   // sent as audience, if not empty
+	Resource []string // sent as resource, repeated (RFC 8707, section 2)
+	// Params returns what is sent besides, in place of a parameter of the same
+	// name. All of it counts as secret. May be nil.
+	Params func() (map[string]Text, error)
+	Now    func() time.Time // the clock of assertions; nil: time.Now
+}
+
+// Text is a secret text.
+type Text struct {
+	messages.Secret
+	Parts []messages.Secret // what in it is secret by itself, if that is less than all of it
+}
+
+// hide makes the text's parts known to hidden.
+func (t *Text) hide(hidden *secrets) {
+	for _, part := range t.Parts {
+		hidden.add(part.Reveal())
+	}
+}
+
+// grant sends the token requests of one service.
+type grant struct {
+	Grant
+
+	url *url.URL
+}
+
+func newGrant(g Grant) (*grant, error) {
+	var err error
+	if g.Endpoint, err = g.withDefaults(); err != nil {
+		return nil, err
+	}
+	if g.Auth == "" {
+		g.Auth = AuthBasic
+	}
+	if g.AssertionAudience == "" {
+		g.AssertionAudience = AudienceTokenURL
+	}
+	if g.Now == nil {
+		g.Now = time.Now
+	}
+	u, err := g.parse("token_url", g.TokenURL)
+	if err != nil {
+		return nil, err
+	}
+	if u.User != nil {
+		return nil, &KeyError{"token_url", "has a user in it: use client_id and client_secret"}
+	}
+	made := &grant{g, u}
+	return made, made.checkClient()
+}
+
+// inquiry is one token request and everything that must not come out of what is
+// answered to it.
+type inquiry struct {
+	grant  *grant
+	req    *Request
+	form   url.Values // what the grant itself sends
+	own    []Text     // secrets in form
+	proof  proof
+	params map[string]Text
+}
+
+// ask sends one token request and judges the answer. form is what the grant
+// itself sends, own are the secrets in it.
+func (g *grant) ask(ctx context.Context, req *Request, form url.Values, own ...Text) (Result, members, error) {
+	i := &inquiry{grant: g, req: req, form: form, own: own}
+	var err error
+	if i.proof, err = g.prove(g.url); err != nil {
+		return Result{}, members{}, err
+	}
+	if i.params, err = g.params(); err != nil {
+		return Result{}, members{}, err
+	}
+	httpReq, err := i.request(ctx, g.url)
+	if err != nil {
+		return Result{}, members{}, err
+	}
+	a, err := g.send(ctx, httpReq)
+	if err != nil {
+		return Result{}, members{}, err
+	}
+	return a.oauthResult(i.hidden)
+}
+
+// params reads them anew.
+func (g *grant) params() (map[string]Text, error) {
+	if g.Params == nil {
+		return nil, nil
+	}
+	params, err := g.Params()
+	if err != nil {
+		return nil, unreadyf("params: %s", err)
+	}
+	return params, nil
+}
+
+// request builds a token request (RFC 6749, section 3.2).
+func (i *inquiry) request(ctx context.Context, to *url.URL) (*http.Request, error) {
+	form := i.fields()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, unreadyf("token_url: no request can be made of it")
+	}
+	i.grant.authorize(req.Header, &i.proof)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return req, nil
+}
+
+// fields returns the form. Params stand in place of what the grant sends, but not
+// of what proves who asks.
+func (i *inquiry) fields() url.Values {
+	g, form := i.grant, i.form
+	if len(g.Scopes) > 0 {
+		form.Set("scope", strings.Join(g.Scopes, " "))
+	}
+	if g.Audience != "" {
+		form.Set("audience", g.Audience)
+	}
+	if len(g.Resource) > 0 {
+		form["resource"] = g.Resource
+	}
+	for name, value := range i.params {
+		form.Set(name, value.Reveal())
+	}
+	g.identify(form, &i.proof)
+	return form
+}
+
+// hidden returns what must not come out of an answer.
+func (i *inquiry) hidden() *secrets {
+	var hidden secrets
+	i.proof.hide(i.grant.ClientID, &hidden)
+	i.req.hide(&hidden)
+	for _, secret := range i.own {
+		hidden.add(secret.Reveal())
+		secret.hide(&hidden)
+	}
+	for _, value := range i.params {
+		hidden.addLiteral(value.Reveal())
+		value.hide(&hidden)
+	}
+	hideURL(&hidden, i.grant.url)
+	return &hidden
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+var (
+	auths       = []string{AuthBasic, AuthBasicRaw, AuthPost, AuthNone, AuthSecretJWT, AuthKeyJWT, AuthTLS}
+	secretAuths = []string{AuthBasic, AuthBasicRaw, AuthPost, AuthSecretJWT}
+	keyAuths    = []string{AuthKeyJWT}
+	jwtAuths    = []string{AuthSecretJWT, AuthKeyJWT}
+)
+
+var algorithms = map[string][]string{
+	AuthSecretJWT: {"HS256", "HS384", "HS512"},
+	AuthKeyJWT:    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
+}
+
+// oauth checks what the grants of OAuth have in common.
+func (v *checker) oauth(path string, c *OAuth, s *Service) {
+	v.endpoint(join(path, "token_url"), c.TokenURL, s.AllowHTTP)
+	v.issuer(join(path, "issuer"), c.Issuer, s.AllowHTTP)
+	v.client(path, c, s.TLS)
+	v.scopes(join(path, "scopes"), c.Scopes)
+	for i, text := range c.Resource {
+		v.resource(item(join(path, "resource"), i), text)
+	}
+	v.secrets(join(path, "params"), c.Params)
+}
+
+// issuer checks an identifier as RFC 8414, section 2, defines it.
+func (v *checker) issuer(path, text string, allowHTTP bool) {
+	if text == "" {
+		return
+	}
+	v.endpoint(path, text, allowHTTP)
+	if strings.Contains(text, "?") {
+		v.add(path, "must not have a query")
+	}
+}
+
+// client checks how the client proves who it is.
+func (v *checker) client(path string, c *OAuth, tls *TLS) {
+	if c.ClientID == "" {
+		v.add(join(path, "client_id"), required)
+	}
+	at, auth := join(path, "client_auth"), c.ClientAuth
+	if auth == "" {
+		auth = AuthBasic
+	}
+	v.oneOf(at, auth, auths...)
+	if !slices.Contains(auths, auth) {
+		return // what it would need is not known
+	}
+	if auth == AuthBasicRaw && strings.Contains(c.ClientID, ":") { // RFC 7617, section 2
+		v.add(at, "basic_raw cannot carry a client_id with a colon in it")
+	}
+	if auth == AuthTLS && (tls == nil || tls.CertFile == "") {
+		v.add(join(path, "tls.cert_file"), "required by client_auth tls")
+	}
+	if u, err := url.Parse(c.TokenURL); auth == AuthTLS && err == nil && u.Scheme == "http" {
+		v.add(join(path, "token_url"), "must be https: without it client_auth tls shows no certificate")
+	}
+	v.credentials(path, c, auth)
+	v.assertion(path, c, auth)
+}
+
+// credentials checks that those are there that the client's way needs, and no
+// others.
+func (v *checker) credentials(path string, c *OAuth, auth string) {
+	for key, k := range map[string]struct {
+		secret Secret
+		auths  []string
+	}{"client_secret": {c.ClientSecret, secretAuths}, "client_key": {c.ClientKey, keyAuths}} {
+		if slices.Contains(k.auths, auth) {
+			v.need(join(path, key), k.secret)
+		} else {
+			v.unused(join(path, key), auth, !k.secret.IsZero(), k.auths)
+		}
+	}
+	v.resolve(join(path, "client_certificate"), c.ClientCertificate)
+	v.unused(join(path, "client_certificate"), auth, !c.ClientCertificate.IsZero(), keyAuths)
+}
+
+func (v *checker) assertion(path string, c *OAuth, auth string) {
+	for key, text := range map[string]string{
+		"client_key_id": c.ClientKeyID, "assertion_algorithm": c.AssertionAlgorithm, "assertion_audience": c.AssertionAudience,
+	} {
+		v.unused(join(path, key), auth, text != "", jwtAuths)
+	}
+	if allowed := algorithms[auth]; allowed != nil {
+		v.oneOf(join(path, "assertion_algorithm"), c.AssertionAlgorithm, allowed...)
+	}
+	if c.AssertionAudience == AudienceIssuer && c.Issuer == "" {
+		v.add(join(path, "issuer"), "required by assertion_audience issuer")
+	}
+}
+
+// unused reports a key that is set, though the client's way has no use for it.
+func (v *checker) unused(path, auth string, set bool, users []string) {
+	if set && !slices.Contains(users, auth) {
+		v.add(path, "belongs to client_auth %s, not to %s", strings.Join(users, ", "), auth)
+	}
+}

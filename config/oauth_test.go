@@ -1,0 +1,83 @@
+package config_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"tokend/config"
+)
+
+func oauth(spoil func(c *config.ClientCredentials)) func(c *config.Config) {
+	return change("cc", func(s *config.Service) { spoil(s.ClientCredentials) })
+}
+
+// byKey makes the client prove who it is by a key, then spoils that.
+func byKey(spoil func(c *config.ClientCredentials)) func(c *config.Config) {
+	return oauth(func(c *config.ClientCredentials) {
+		c.ClientAuth, c.ClientSecret, c.ClientKey = config.AuthKeyJWT, config.Secret{}, config.NewSecret("key")
+		spoil(c)
+	})
+}
+
+func TestValidateClientAuthentication(t *testing.T) {
+	secret := config.NewSecret
+	checkLiterals(t, map[string]struct {
+		spoil func(c *config.Config)
+		want  string
+	}{
+		"nothing but a name": {oauth(func(c *config.ClientCredentials) { c.ClientAuth, c.ClientSecret = config.AuthNone, config.Secret{} }), ""},
+		"a key":              {byKey(func(*config.ClientCredentials) {}), ""},
+		"everything about a key": {byKey(func(c *config.ClientCredentials) {
+			c.ClientKeyID, c.ClientCertificate, c.AssertionAlgorithm = "k1", secret("x"), "EdDSA"
+			c.AssertionAudience, c.Issuer = config.AudienceIssuer, "https://idp.example/tenant"
+		}), ""},
+		"a secret that signs": {oauth(func(c *config.ClientCredentials) { c.ClientAuth, c.AssertionAlgorithm = config.AuthSecretJWT, "HS512" }), ""},
+
+		"no secret that signs": {
+			oauth(func(c *config.ClientCredentials) {
+				c.ClientAuth, c.ClientSecret = config.AuthSecretJWT, config.Secret{}
+			}),
+			"services.cc.client_secret: required",
+		},
+		"no key":                {byKey(func(c *config.ClientCredentials) { c.ClientKey = config.Secret{} }), "services.cc.client_key: required"},
+		"an unset key":          {byKey(func(c *config.ClientCredentials) { c.ClientKey = secret("${env:TOKEND_UNSET}") }), "services.cc.client_key: ${env:TOKEND_UNSET}: not set"},
+		"an unset certificate":  {byKey(func(c *config.ClientCredentials) { c.ClientCertificate = secret("${file:/none}") }), "services.cc.client_certificate: ${file:/none}: no such file or directory"},
+		"a secret beside a key": {byKey(func(c *config.ClientCredentials) { c.ClientSecret = secret("canary") }), "services.cc.client_secret: belongs to client_auth basic, basic_raw, post, client_secret_jwt, not to private_key_jwt"},
+		"a secret for nothing":  {oauth(func(c *config.ClientCredentials) { c.ClientAuth = config.AuthNone }), "services.cc.client_secret: belongs to client_auth basic, basic_raw, post, client_secret_jwt, not to none"},
+		"a key for basic":       {oauth(func(c *config.ClientCredentials) { c.ClientKey = secret("canary") }), "services.cc.client_key: belongs to client_auth private_key_jwt, not to basic"},
+		"a certificate for basic": {
+			oauth(func(c *config.ClientCredentials) { c.ClientCertificate = secret("canary") }),
+			"services.cc.client_certificate: belongs to client_auth private_key_jwt, not to basic",
+		},
+		"a key's name for basic":   {oauth(func(c *config.ClientCredentials) { c.ClientKeyID = "k" }), "services.cc.client_key_id: belongs to client_auth client_secret_jwt, private_key_jwt, not to basic"},
+		"an algorithm for basic":   {oauth(func(c *config.ClientCredentials) { c.AssertionAlgorithm = "ES256" }), "services.cc.assertion_algorithm: belongs to client_auth client_secret_jwt, private_key_jwt, not to basic"},
+		"an audience for basic":    {oauth(func(c *config.ClientCredentials) { c.AssertionAudience = "x" }), "services.cc.assertion_audience: belongs to client_auth client_secret_jwt, private_key_jwt, not to basic"},
+		"an algorithm of a secret": {byKey(func(c *config.ClientCredentials) { c.AssertionAlgorithm = "HS256" }), "services.cc.assertion_algorithm: must be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"},
+		"no issuer":                {byKey(func(c *config.ClientCredentials) { c.AssertionAudience = config.AudienceIssuer }), "services.cc.issuer: required by assertion_audience issuer"},
+		"an issuer that is no URL": {byKey(func(c *config.ClientCredentials) { c.Issuer = "canary" }), "services.cc.issuer: must be an absolute URL"},
+		"an issuer with a query":   {byKey(func(c *config.ClientCredentials) { c.Issuer = "https://idp.example/?canary" }), "services.cc.issuer: must not have a query"},
+		"no certificate": {
+			oauth(func(c *config.ClientCredentials) { c.ClientAuth, c.ClientSecret = config.AuthTLS, config.Secret{} }),
+			"services.cc.tls.cert_file: required by client_auth tls",
+		},
+	})
+}
+
+func TestValidateClientAuthenticationByTLS(t *testing.T) {
+	cert, key := certificate(t, t.TempDir(), "one")
+	tls := func(url string) func(c *config.Config) {
+		return change("cc", func(s *config.Service) {
+			s.TLS = &config.TLS{CertFile: cert, KeyFile: key}
+			s.ClientCredentials.TokenURL, s.ClientCredentials.ClientSecret = url, config.Secret{}
+			s.ClientCredentials.ClientAuth = config.AuthTLS
+		})
+	}
+	checkLiterals(t, map[string]struct {
+		spoil func(c *config.Config)
+		want  string
+	}{
+		"a certificate":           {tls("https://idp.example/token"), ""},
+		"no TLS to show it by":    {tls("http://127.0.0.1/token"), "services.cc.token_url: must be https: without it client_auth tls shows no certificate"},
+		"a directory of that key": {change("cc", func(s *config.Service) { s.TLS = &config.TLS{CertFile: filepath.Dir(cert), KeyFile: key} }), "services.cc.tls.cert_file: not a regular file"},
+	})
+}

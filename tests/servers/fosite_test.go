@@ -1,0 +1,111 @@
+package servers
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"net/http"
+	"testing"
+	"time"
+
+	josev3 "github.com/go-jose/go-jose/v3"
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/storage"
+	"golang.org/x/crypto/bcrypt"
+
+	"tokend/system"
+)
+
+// fositeServer runs a server that knows a client with a secret and one with a
+// key.
+func fositeServer(t *testing.T) *world {
+	t.Helper()
+	own, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, false, func(base string, w *world) http.Handler {
+		settings := &fosite.Config{
+			GlobalSecret: []byte("0123456789abcdef0123456789abcdef"), TokenURL: base + "/token",
+			AccessTokenLifespan: time.Minute, HashCost: bcrypt.MinCost, SendDebugMessagesToClients: true,
+		}
+		return &fositeHandler{compose.ComposeAllEnabled(settings, fositeStore(t, w), own)}
+	})
+}
+
+func fositeStore(t *testing.T, w *world) *storage.MemoryStore {
+	t.Helper()
+	good, _ := w.key(t, "good")
+	w.key(t, "bad")
+	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := &josev3.JSONWebKeySet{Keys: []josev3.JSONWebKey{{KeyID: "k1", Key: good.Public(), Algorithm: "ES256", Use: "sig"}}}
+	store := storage.NewMemoryStore()
+	for _, method := range []string{"client_secret_basic", "client_secret_post", "private_key_jwt"} {
+		store.Clients[method] = &fosite.DefaultOpenIDConnectClient{
+			DefaultClient: &fosite.DefaultClient{
+				ID: method, Secret: hash, Scopes: []string{"read", "offline"},
+				GrantTypes: []string{"client_credentials", "password", "refresh_token"},
+			},
+			JSONWebKeys: keys, TokenEndpointAuthMethod: method, TokenEndpointAuthSigningAlgorithm: "ES256",
+		}
+	}
+	return store
+}
+
+// fositeHandler grants everything that is asked for.
+type fositeHandler struct{ fosite.OAuth2Provider }
+
+func (h *fositeHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	req, err := h.NewAccessRequest(ctx, r, new(fosite.DefaultSession))
+	if err != nil {
+		h.WriteAccessError(ctx, w, req, err)
+		return
+	}
+	for _, scope := range req.GetRequestedScopes() {
+		req.GrantScope(scope)
+	}
+	resp, err := h.NewAccessResponse(ctx, req)
+	if err != nil {
+		h.WriteAccessError(ctx, w, req, err)
+		return
+	}
+	h.WriteAccessResponse(ctx, w, req, resp)
+}
+
+func TestFositeAuthenticatesTheClient(t *testing.T) {
+	w := fositeServer(t)
+	w.write(t, "secret", secret)
+	const secretly = "provider: client_credentials, token_url: BASE/token, client_secret: '${file:secret}', "
+	for name, c := range map[string]struct {
+		keys    string
+		options []system.Option
+		want    string // empty: accepted
+	}{
+		"a secret":             {keys: secretly + "client_id: client_secret_basic, scopes: [read]"},
+		"a secret in the body": {keys: secretly + "client_id: client_secret_post, client_auth: post"},
+		"a key":                {keys: asserting + "client_key: '${file:good.key}'"},
+
+		"a wrong secret":       {keys: "provider: client_credentials, token_url: BASE/token, client_id: client_secret_basic, client_secret: other", want: "invalid_client"},
+		"a wrong key":          {keys: asserting + "client_key: '${file:bad.key}'", want: "invalid_client"},
+		"a wrong audience":     {keys: asserting + "client_key: '${file:good.key}', issuer: BASE, assertion_audience: issuer", want: "invalid_client"},
+		"an expired assertion": {keys: asserting + "client_key: '${file:good.key}'", options: []system.Option{system.WithClock(behind)}, want: "500 error: The error is unrecognizable Token is expired"},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, w.node(t, c.keys, c.options...), c.want) })
+	}
+}
+
+func TestFositeRefusesAnAssertionThatItHasSeen(t *testing.T) {
+	w := fositeServer(t)
+	sys := w.node(t, asserting+"client_key: '${file:good.key}'")
+	check(t, sys, "")
+	if status := w.again(t, "/token"); status < 400 || status > 499 {
+		t.Errorf("answered %d", status)
+	}
+	if err := sys.Refresh(t.Context(), "s"); err != nil {
+		t.Errorf("another try has no other assertion: %v", err)
+	}
+}

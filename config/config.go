@@ -103,8 +103,8 @@ const (
 
 // OAuth is what the grants of OAuth 2 have in common.
 type OAuth struct {
-	TokenURL           string   `key:"token_url"`                              // token endpoint; required
-	Issuer             string   `key:"issuer"`                                 // identifier of the authorization server
+	TokenURL           string   `key:"token_url"`                              // token endpoint; empty: what the metadata of Issuer say
+	Issuer             string   `key:"issuer"`                                 // identifier of the authorization server; required without TokenURL
 	ClientID           string   `key:"client_id"`                              // required
 	ClientSecret       Secret   `key:"client_secret"`                          // required by AuthBasic, AuthBasicRaw, AuthPost and AuthSecretJWT
 	ClientAuth         string   `key:"client_auth" default:"basic"`            // one of the Auth constants; empty: AuthBasic

@@ -26,7 +26,7 @@ type documented struct{ typ, preset string }
 
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
-	"listen[].address", "services.NAME.provider", "services.NAME.token_url", "services.NAME.client_id",
+	"listen[].address", "services.NAME.provider", "services.NAME.client_id",
 	"services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 

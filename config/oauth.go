@@ -20,7 +20,12 @@ var algorithms = map[string][]string{
 
 // oauth checks what the grants of OAuth have in common.
 func (v *checker) oauth(path string, c *OAuth, s *Service) {
-	v.endpoint(join(path, "token_url"), c.TokenURL, s.AllowHTTP)
+	switch {
+	case c.TokenURL != "":
+		v.endpoint(join(path, "token_url"), c.TokenURL, s.AllowHTTP)
+	case c.Issuer == "":
+		v.add(join(path, "token_url"), "required, unless there is an issuer")
+	}
 	v.issuer(join(path, "issuer"), c.Issuer, s.AllowHTTP)
 	v.client(path, c, s.TLS)
 	v.scopes(join(path, "scopes"), c.Scopes)
@@ -60,8 +65,10 @@ func (v *checker) client(path string, c *OAuth, tls *TLS) {
 	if auth == AuthTLS && (tls == nil || tls.CertFile == "") {
 		v.add(join(path, "tls.cert_file"), "required by client_auth tls")
 	}
-	if u, err := url.Parse(c.TokenURL); auth == AuthTLS && err == nil && u.Scheme == "http" {
-		v.add(join(path, "token_url"), "must be https: without it client_auth tls shows no certificate")
+	for key, text := range map[string]string{"token_url": c.TokenURL, "issuer": c.Issuer} {
+		if u, err := url.Parse(text); auth == AuthTLS && err == nil && u.Scheme == "http" {
+			v.add(join(path, key), "must be https: without it client_auth tls shows no certificate")
+		}
 	}
 	v.credentials(path, c, auth)
 	v.assertion(path, c, auth)

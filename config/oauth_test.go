@@ -33,6 +33,12 @@ func TestValidateClientAuthentication(t *testing.T) {
 		}), ""},
 		"a secret that signs": {oauth(func(c *config.ClientCredentials) { c.ClientAuth, c.AssertionAlgorithm = config.AuthSecretJWT, "HS512" }), ""},
 
+		"an issuer to ask": {oauth(func(c *config.ClientCredentials) { c.TokenURL, c.Issuer = "", "https://idp.example/tenant/" }), ""},
+
+		"an issuer beyond loopback": {
+			oauth(func(c *config.ClientCredentials) { c.TokenURL, c.Issuer = "", "http://canary.example" }),
+			"services.cc.issuer: must be https: without it the secret can be read on the way (allow_http: true permits it)",
+		},
 		"no secret that signs": {
 			oauth(func(c *config.ClientCredentials) {
 				c.ClientAuth, c.ClientSecret = config.AuthSecretJWT, config.Secret{}

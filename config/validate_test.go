@@ -172,7 +172,7 @@ func TestValidateServices(t *testing.T) {
 		"a fragment":            {tokenURL("https://idp.example/#canary"), "services.cc.token_url: must not have a fragment"},
 		"an empty fragment":     {tokenURL("https://idp.example/#"), "services.cc.token_url: must not have a fragment"},
 		"an impossible port":    {tokenURL("https://idp.example:99999/"), "services.cc.token_url: has an impossible port"},
-		"no URL":                {tokenURL(""), "services.cc.token_url: required"},
+		"no URL":                {tokenURL(""), "services.cc.token_url: required, unless there is an issuer"},
 		"http where it may be":  {change("cc", func(s *config.Service) { s.AllowHTTP = true; s.ClientCredentials.TokenURL = "http://idp.example" }), ""},
 		"an authentication":     {change("cc", func(s *config.Service) { s.ClientCredentials.ClientAuth = "canary" }), "services.cc.client_auth: must be one of basic, basic_raw, post, none, client_secret_jwt, private_key_jwt, tls"},
 		"http to a zone":        {tokenURL("http://[::1%25lo]/token"), "services.cc.token_url: must be https: without it the secret can be read on the way (allow_http: true permits it)"},

@@ -42,7 +42,7 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 		{Path: "services.B…", Message: nameRule},
 		{Path: "services.B….client_id", Message: "required"},
 		{Path: "services.B….client_secret", Message: "required"},
-		{Path: "services.B….token_url", Message: "required"},
+		{Path: "services.B….token_url", Message: "required, unless there is an issuer"},
 		{Path: "services.a.b.token", Message: "required"},
 		{Path: "services.a.provider", Message: `unknown kind "pigeon", want one of ["client_credentials" "login" "static" "picky" "strict"]`},
 		{Path: "services.broken.options", Message: "not today"},

@@ -45,7 +45,7 @@ func (g *grant) checkTLS() error {
 	switch {
 	case g.TLS.CertFile == "":
 		return &KeyError{"tls.cert_file", "missing: client_auth tls shows a certificate"}
-	case g.url.Scheme != "https":
+	case g.url != nil && g.url.Scheme != "https":
 		return &KeyError{"token_url", "not https://, without which client_auth tls shows no certificate"}
 	default:
 		return nil

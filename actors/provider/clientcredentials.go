@@ -16,7 +16,7 @@ func NewClientCredentials(c ClientCredentials) (Provider, error) {
 		return nil, err
 	}
 	p := &clientCredentials{g}
-	return newHosted("client_credentials", hostPort(g.url), p.acquire), nil
+	return g.provider("client_credentials", p.acquire), nil
 }
 
 type clientCredentials struct{ grant *grant }

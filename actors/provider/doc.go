@@ -10,8 +10,9 @@
 //
 // Invariants.
 //   - Secrets come in as functions and are read anew at every acquisition.
-//   - One acquisition sends one request: nothing is probed, repeated or
-//     redirected here. Trying again is the caller's decision.
+//   - One acquisition sends one token request: nothing is probed, repeated or
+//     redirected here. Trying again is the caller's decision. The metadata of an
+//     issuer, if they are needed, are read before it.
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, or an answer's body. Of a body only an OAuth error code,
 //     its description or the text at response.error come out, bounded, printable,

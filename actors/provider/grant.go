@@ -16,7 +16,7 @@ import (
 type Grant struct {
 	Endpoint
 
-	TokenURL string
+	TokenURL string // empty: what the issuer's metadata say
 	Issuer   string // identifier of the authorization server (RFC 8414, section 2)
 	ClientID string
 	// ClientSecret is needed by AuthBasic, AuthBasicRaw, AuthPost and
@@ -58,7 +58,8 @@ func (t *Text) hide(hidden *secrets) {
 type grant struct {
 	Grant
 
-	url *url.URL
+	url       *url.URL   // token endpoint; nil: it is discovered
+	discovery *discovery // nil: it is known
 }
 
 func newGrant(g Grant) (*grant, error) {
@@ -75,15 +76,47 @@ func newGrant(g Grant) (*grant, error) {
 	if g.Now == nil {
 		g.Now = time.Now
 	}
-	u, err := g.parse("token_url", g.TokenURL)
-	if err != nil {
+	made := &grant{Grant: g}
+	if err := made.findEndpoint(); err != nil {
 		return nil, err
 	}
-	if u.User != nil {
-		return nil, &KeyError{"token_url", "has a user in it: use client_id and client_secret"}
-	}
-	made := &grant{g, u}
 	return made, made.checkClient()
+}
+
+// findEndpoint parses the token endpoint, or prepares to discover it.
+func (g *grant) findEndpoint() (err error) {
+	if g.TokenURL == "" && g.Issuer != "" {
+		g.discovery, err = newDiscovery(&g.Grant)
+		return err
+	}
+	if g.url, err = g.parse("token_url", g.TokenURL); err == nil && g.url.User != nil {
+		return &KeyError{"token_url", "has a user in it: use client_id and client_secret"}
+	}
+	return err
+}
+
+// provider returns the Provider that acquires by the grant.
+func (g *grant) provider(kind string, acquire func(context.Context, Request) (Result, error)) Provider {
+	if g.url != nil {
+		return newHosted(kind, hostPort(g.url), acquire)
+	}
+	return newHosted(kind, hostPort(g.discovery.places[0]), acquire)
+}
+
+// setting names the key that says where the token endpoint is.
+func (g *grant) setting() string {
+	if g.discovery != nil {
+		return "issuer"
+	}
+	return "token_url"
+}
+
+// endpoint returns the token endpoint.
+func (g *grant) endpoint(ctx context.Context) (*url.URL, error) {
+	if g.discovery != nil {
+		return g.discovery.endpoint(ctx)
+	}
+	return g.url, nil
 }
 
 // inquiry is one token request and everything that must not come out of what is
@@ -91,6 +124,7 @@ func newGrant(g Grant) (*grant, error) {
 type inquiry struct {
 	grant  *grant
 	req    *Request
+	to     *url.URL
 	form   url.Values // what the grant itself sends
 	own    []Text     // secrets in form
 	proof  proof
@@ -101,22 +135,42 @@ type inquiry struct {
 // itself sends, own are the secrets in it.
 func (g *grant) ask(ctx context.Context, req *Request, form url.Values, own ...Text) (Result, members, error) {
 	i := &inquiry{grant: g, req: req, form: form, own: own}
+	a, err := i.send(ctx)
+	if err != nil {
+		g.doubt()
+		return Result{}, members{}, err
+	}
+	res, m, err := a.oauthResult(g.setting(), i.hidden)
+	if err != nil {
+		g.doubt()
+	}
+	return res, m, err
+}
+
+// doubt notes that a request failed, for which wrong metadata may be the reason.
+func (g *grant) doubt() {
+	if g.discovery != nil {
+		g.discovery.forget()
+	}
+}
+
+// send sends the request with a new proof.
+func (i *inquiry) send(ctx context.Context) (*answer, error) {
 	var err error
-	if i.proof, err = g.prove(g.url); err != nil {
-		return Result{}, members{}, err
+	if i.to, err = i.grant.endpoint(ctx); err != nil {
+		return nil, err
 	}
-	if i.params, err = g.params(); err != nil {
-		return Result{}, members{}, err
+	if i.proof, err = i.grant.prove(i.to); err != nil {
+		return nil, err
 	}
-	httpReq, err := i.request(ctx, g.url)
+	if i.params, err = i.grant.params(); err != nil {
+		return nil, err
+	}
+	req, err := i.request(ctx)
 	if err != nil {
-		return Result{}, members{}, err
+		return nil, err
 	}
-	a, err := g.send(ctx, httpReq)
-	if err != nil {
-		return Result{}, members{}, err
-	}
-	return a.oauthResult(i.hidden)
+	return i.grant.send(ctx, req)
 }
 
 // params reads them anew.
@@ -132,11 +186,11 @@ func (g *grant) params() (map[string]Text, error) {
 }
 
 // request builds a token request (RFC 6749, section 3.2).
-func (i *inquiry) request(ctx context.Context, to *url.URL) (*http.Request, error) {
+func (i *inquiry) request(ctx context.Context) (*http.Request, error) {
 	form := i.fields()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.to.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, unreadyf("token_url: no request can be made of it")
+		return nil, unreadyf("%s: no request can be made of it", i.grant.setting())
 	}
 	i.grant.authorize(req.Header, &i.proof)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -177,6 +231,6 @@ func (i *inquiry) hidden() *secrets {
 		hidden.addLiteral(value.Reveal())
 		value.hide(&hidden)
 	}
-	hideURL(&hidden, i.grant.url)
+	hideURL(&hidden, i.to)
 	return &hidden
 }

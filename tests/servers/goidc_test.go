@@ -183,3 +183,16 @@ func TestGoOIDCRefusesAnAssertionThatItHasSeen(t *testing.T) {
 		t.Errorf("another try has no other assertion: %v", err)
 	}
 }
+
+func TestGoOIDCIsDiscovered(t *testing.T) {
+	w := goOIDC(t, true)
+	const mutually = "provider: client_credentials, issuer: BASE, client_auth: tls, client_id: self_signed_tls_client_auth, "
+	for name, c := range map[string]struct{ keys, want string }{
+		"its endpoint":                {keys: "provider: client_credentials, issuer: BASE, tls: {ca_file: ca.pem}, client_id: client_secret_basic, client_secret: " + secret},
+		"its endpoint, as audience":   {keys: strings.Replace(asserting, "token_url: BASE/token", "issuer: BASE", 1) + "tls: {ca_file: ca.pem}, client_key: '${file:good.key}'"},
+		"its endpoint for mutual TLS": {keys: mutually + "tls: {ca_file: ca.pem, cert_file: good.pem, key_file: good.key}"},
+		"another issuer's name":       {"provider: client_credentials, issuer: BASE/, tls: {ca_file: ca.pem}, client_id: client_secret_basic, client_secret: " + secret, "the metadata is of issuer"},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, w.node(t, c.keys), c.want) })
+	}
+}

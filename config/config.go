@@ -53,6 +53,7 @@ type Limits struct {
 // names.
 const (
 	KindClientCredentials = "client_credentials"
+	KindRefreshToken      = "refresh_token"
 	KindLogin             = "login"
 	KindStatic            = "static"
 )
@@ -61,7 +62,7 @@ const (
 // have depends on its Provider: in YAML, the fields of the built-in kinds stand
 // directly in the service.
 type Service struct {
-	Provider string   `key:"provider"` // KindClientCredentials, KindLogin, KindStatic, or a host's own kind
+	Provider string   `key:"provider"` // one of the Kind constants, or a host's own kind
 	Settings          // those of defaults, for this service
 	Hosts    []string `key:"hosts"` // where Transport may send this token: host or host:port, lower case
 	TLS      *TLS     `key:"tls"`   // how the IdP is reached; nil: the system's roots, no client certificate
@@ -70,6 +71,7 @@ type Service struct {
 	AllowHTTP bool `key:"allow_http" default:"false"`
 
 	ClientCredentials *ClientCredentials `kind:"client_credentials"` // set if and only if Provider is KindClientCredentials
+	RefreshToken      *RefreshToken      `kind:"refresh_token"`      // set if and only if Provider is KindRefreshToken
 	Login             *Login             `kind:"login"`              // set if and only if Provider is KindLogin
 	Static            *Static            `kind:"static"`             // set if and only if Provider is KindStatic
 	Options           Tree               `key:"options" kind:"*"`    // keys of a host's own kind: a map
@@ -121,6 +123,12 @@ type OAuth struct {
 
 // ClientCredentials is the grant of RFC 6749, section 4.4.
 type ClientCredentials OAuth
+
+// RefreshToken is the grant of RFC 6749, section 6.
+type RefreshToken struct {
+	OAuth
+	RefreshToken Secret `key:"refresh_token"` // that of the login; required
+}
 
 // Login is any HTTP endpoint that answers with a token.
 type Login struct {

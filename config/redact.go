@@ -44,13 +44,10 @@ func (h hidden[T]) get() *T { return *h.at }
 // [Service], where fmt would print them without asking their fields; each has a
 // Format that does ask.
 
-// plainCredentials are [ClientCredentials] without methods.
-type plainCredentials ClientCredentials
-
 // shown returns c as it may be printed: the query of a URL may hold a key.
-func (c ClientCredentials) shown() plainCredentials {
+func (c OAuth) shown() OAuth {
 	c.TokenURL, c.Issuer = shownURL(c.TokenURL), shownURL(c.Issuer)
-	return plainCredentials(c)
+	return c
 }
 
 // shownURL returns scheme://host/path of a URL, and nothing of what is none.
@@ -67,13 +64,32 @@ func shownURL(text string) string {
 }
 
 // Format prints everything but secrets, for every verb.
-func (c ClientCredentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", c.shown()) }
+func (c ClientCredentials) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%+v", OAuth(c).shown())
+}
 
 // MarshalJSON returns everything but secrets.
-func (c ClientCredentials) MarshalJSON() ([]byte, error) { return json.Marshal(c.shown()) }
+func (c ClientCredentials) MarshalJSON() ([]byte, error) { return json.Marshal(OAuth(c).shown()) }
 
 // MarshalYAML returns everything but secrets.
-func (c ClientCredentials) MarshalYAML() (any, error) { return c.shown(), nil }
+func (c ClientCredentials) MarshalYAML() (any, error) { return OAuth(c).shown(), nil }
+
+// plainRefresh is a [RefreshToken] without methods.
+type plainRefresh RefreshToken
+
+func (r RefreshToken) plain() plainRefresh {
+	r.OAuth = r.shown()
+	return plainRefresh(r)
+}
+
+// Format prints everything but secrets, for every verb.
+func (r RefreshToken) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", r.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (r RefreshToken) MarshalJSON() ([]byte, error) { return json.Marshal(r.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (r RefreshToken) MarshalYAML() (any, error) { return r.plain(), nil }
 
 // Format prints everything but secrets, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {

@@ -39,6 +39,12 @@ services:
     client_auth: private_key_jwt
     client_key: canary-${env:CANARY}
     client_certificate: canary
+  refresh:
+    provider: refresh_token
+    token_url: https://idp.example/oauth2/token?key=canary
+    client_id: probe
+    client_secret: canary-${env:CANARY}
+    refresh_token: canary-${env:CANARY}
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
   fixed: {provider: static, token: canary}

@@ -94,7 +94,7 @@ func at(v reflect.Value, index []int) reflect.Value {
 }
 
 // builtIn lists the kinds of provider that have keys of their own.
-var builtIn = []string{KindClientCredentials, KindLogin, KindStatic}
+var builtIn = []string{KindClientCredentials, KindRefreshToken, KindLogin, KindStatic}
 
 // has reports whether a service of the given kind has the field.
 func (f *field) has(kind string) bool {

@@ -122,12 +122,17 @@ func (v *checker) kind(path string, s *Service) {
 	switch s.Provider {
 	case KindClientCredentials:
 		v.oauth(path, (*OAuth)(orNew(s.ClientCredentials)), s)
+	case KindRefreshToken:
+		r := orNew(s.RefreshToken)
+		v.oauth(path, &r.OAuth, s)
+		v.need(join(path, "refresh_token"), r.RefreshToken)
 	case KindLogin:
 		v.login(path, orNew(s.Login), s.AllowHTTP)
 	case KindStatic:
 		v.static(path, orNew(s.Static))
 	}
 	v.foreign(path, KindClientCredentials, s.Provider, s.ClientCredentials != nil)
+	v.foreign(path, KindRefreshToken, s.Provider, s.RefreshToken != nil)
 	v.foreign(path, KindLogin, s.Provider, s.Login != nil)
 	v.foreign(path, KindStatic, s.Provider, s.Static != nil)
 	v.options(join(path, "options"), s)

@@ -12,6 +12,12 @@ func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *opti
 	return provider.NewClientCredentials(provider.ClientCredentials(grant(e, (*config.OAuth)(c), o)))
 }
 
+func refreshToken(e provider.Endpoint, r *config.RefreshToken, o *options) (provider.Provider, error) {
+	return provider.NewRefreshToken(provider.RefreshToken{
+		Grant: grant(e, &r.OAuth, o), RefreshToken: secret(r.RefreshToken),
+	})
+}
+
 // grant returns what the grants of OAuth have in common.
 func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
 	return provider.Grant{

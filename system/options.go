@@ -96,7 +96,7 @@ func WithClock(now func() time.Time) Option {
 func WithProvider(kind string, factory Factory) Option {
 	return func(o *options) error {
 		switch kind {
-		case "", config.KindClientCredentials, config.KindLogin, config.KindStatic:
+		case "", config.KindClientCredentials, config.KindRefreshToken, config.KindLogin, config.KindStatic:
 			return fmt.Errorf("WithProvider: kind %q is not free", kind)
 		}
 		if factory == nil {

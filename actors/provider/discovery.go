@@ -95,7 +95,7 @@ func (d *discovery) read(ctx context.Context) (a *answer, err error) {
 		}
 		req.Header.Set("Accept", "application/json")
 		if a, err = d.send(ctx, req); err != nil {
-			return nil, err
+			return nil, Classify(err) // told apart from a token request that got no answer
 		}
 		_, unreadable := a.json("issuer")
 		if success(a.status) && unreadable == nil || a.status >= 500 || a.status == http.StatusTooManyRequests {

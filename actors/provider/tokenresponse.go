@@ -21,7 +21,8 @@ type members struct {
 
 // oauthResult judges the answer of an OAuth token endpoint (RFC 6749, sections
 // 5.1 and 5.2). setting names the key that may be wrong; hidden returns what must
-// not come out of the answer and is called on failure only. The answer's members come with a result.
+// not come out of the answer and is called on failure only. With a success come
+// its members, also when there is no usable token among them.
 func (a *answer) oauthResult(setting string, hidden func() *secrets) (Result, members, error) {
 	m, err := a.members(setting)
 	if !success(a.status) {

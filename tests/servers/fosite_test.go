@@ -3,7 +3,10 @@ package servers
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +46,7 @@ func fositeStore(t *testing.T, w *world) *storage.MemoryStore {
 	}
 	keys := &josev3.JSONWebKeySet{Keys: []josev3.JSONWebKey{{KeyID: "k1", Key: good.Public(), Algorithm: "ES256", Use: "sig"}}}
 	store := storage.NewMemoryStore()
+	store.Users["probe"] = storage.MemoryUserRelation{Username: "probe", Password: secret}
 	for _, method := range []string{"client_secret_basic", "client_secret_post", "private_key_jwt"} {
 		store.Clients[method] = &fosite.DefaultOpenIDConnectClient{
 			DefaultClient: &fosite.DefaultClient{
@@ -107,5 +111,66 @@ func TestFositeRefusesAnAssertionThatItHasSeen(t *testing.T) {
 	}
 	if err := sys.Refresh(t.Context(), "s"); err != nil {
 		t.Errorf("another try has no other assertion: %v", err)
+	}
+}
+
+// logIn returns the refresh token of a login by hand.
+func (w *world) logIn(t *testing.T) string {
+	t.Helper()
+	form := url.Values{"grant_type": {"password"}, "username": {"probe"}, "password": {secret}, "scope": {"offline"}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("client_secret_basic", secret)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := w.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.RefreshToken == "" {
+		t.Fatalf("no refresh token: %d, %v", resp.StatusCode, err)
+	}
+	return answer.RefreshToken
+}
+
+const refreshing = "provider: refresh_token, token_url: BASE/token, client_id: client_secret_basic, client_secret: '${file:secret}', refresh_token: '${file:login}'"
+
+func TestFositeRotatesRefreshTokens(t *testing.T) {
+	w := fositeServer(t)
+	w.write(t, "secret", secret)
+	w.write(t, "login", w.logIn(t))
+	sys := w.node(t, refreshing)
+	check(t, sys, "")
+	for range 2 {
+		if err := sys.Refresh(t.Context(), "s"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	for _, form := range w.requests() {
+		if token := form.Get("refresh_token"); token != "" {
+			seen[token] = true
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d refresh tokens were used, not 3", len(seen))
+	}
+}
+
+func TestFositeEndsALoginWhoseTokenIsUsedAgain(t *testing.T) {
+	w := fositeServer(t)
+	w.write(t, "secret", secret)
+	w.write(t, "login", w.logIn(t))
+	check(t, w.node(t, refreshing), "")
+	sys := w.node(t, refreshing) // as after a restart without a disk
+	check(t, sys, "rejected: 400 invalid_grant")
+	w.write(t, "login", w.logIn(t))
+	if err := sys.Refresh(t.Context(), "s"); err != nil {
+		t.Errorf("a new login does not help: %v", err)
 	}
 }

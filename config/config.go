@@ -54,6 +54,8 @@ type Limits struct {
 const (
 	KindClientCredentials = "client_credentials"
 	KindRefreshToken      = "refresh_token"
+	KindPassword          = "password"
+	KindJWTBearer         = "jwt_bearer"
 	KindLogin             = "login"
 	KindStatic            = "static"
 )
@@ -72,6 +74,8 @@ type Service struct {
 
 	ClientCredentials *ClientCredentials `kind:"client_credentials"` // set if and only if Provider is KindClientCredentials
 	RefreshToken      *RefreshToken      `kind:"refresh_token"`      // set if and only if Provider is KindRefreshToken
+	Password          *Password          `kind:"password"`           // set if and only if Provider is KindPassword
+	JWTBearer         *JWTBearer         `kind:"jwt_bearer"`         // set if and only if Provider is KindJWTBearer
 	Login             *Login             `kind:"login"`              // set if and only if Provider is KindLogin
 	Static            *Static            `kind:"static"`             // set if and only if Provider is KindStatic
 	Options           Tree               `key:"options" kind:"*"`    // keys of a host's own kind: a map
@@ -128,6 +132,30 @@ type ClientCredentials OAuth
 type RefreshToken struct {
 	OAuth
 	RefreshToken Secret `key:"refresh_token"` // that of the login; required
+}
+
+// Password is the grant of RFC 6749, section 4.3.
+type Password struct {
+	OAuth
+	Username string `key:"username"` // required
+	Password Secret `key:"password"` // required
+}
+
+// JWTBearer is the grant of RFC 7523, section 2.1. Its client need not prove who it
+// is, nor have a name.
+type JWTBearer struct {
+	OAuth
+	Assertion Assertion `key:"assertion"`
+}
+
+// Assertion says what a [JWTBearer] asserts.
+type Assertion struct {
+	Key       Secret `key:"key"`                          // PEM, JWK, or Google's file of a service account; required
+	KeyID     string `key:"key_id"`                       // kid; empty: that of JWK or file
+	Algorithm string `key:"algorithm"`                    // empty: what suits the key
+	Issuer    string `key:"issuer"`                       // iss; empty: that of the file, else the client_id
+	Subject   string `key:"subject"`                      // sub; empty: the issuer, but none with a file
+	Audience  string `key:"audience" default:"token_url"` // an Audience constant or a literal; empty: AudienceTokenURL
 }
 
 // Login is any HTTP endpoint that answers with a token.

@@ -143,6 +143,10 @@ func (d *decoder) service(path string, m map[string]any, svc *Service) {
 		svc.ClientCredentials = orNew(svc.ClientCredentials)
 	case KindRefreshToken:
 		svc.RefreshToken = orNew(svc.RefreshToken)
+	case KindPassword:
+		svc.Password = orNew(svc.Password)
+	case KindJWTBearer:
+		svc.JWTBearer = orNew(svc.JWTBearer)
 	case KindLogin:
 		svc.Login = orNew(svc.Login)
 	case KindStatic:

@@ -100,14 +100,14 @@ func TestKindsThatNobodyHasAreMistakes(t *testing.T) {
 		"none of a host": {
 			[]config.Option{config.WithKinds()},
 			[]config.FieldError{
-				{Path: "services.a.provider", Message: "must be one of client_credentials, refresh_token, login, static"},
-				{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, login, static; did you mean login?"},
-				{Path: "services.c.provider", Message: "must be one of client_credentials, refresh_token, login, static"},
+				{Path: "services.a.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static"},
+				{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static; did you mean login?"},
+				{Path: "services.c.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static"},
 			},
 		},
 		"some of a host": {
 			[]config.Option{config.WithKinds("own", "pigeon")},
-			[]config.FieldError{{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, login, static, own, pigeon; did you mean login?"}},
+			[]config.FieldError{{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, own, pigeon; did you mean login?"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,16 +18,58 @@ var algorithms = map[string][]string{
 	AuthKeyJWT:    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
 }
 
-// oauth checks what the grants of OAuth have in common.
+func (v *checker) refreshToken(path string, r *RefreshToken, s *Service) {
+	v.oauth(path, &r.OAuth, s)
+	v.need(join(path, "refresh_token"), r.RefreshToken)
+}
+
+func (v *checker) password(path string, p *Password, s *Service) {
+	v.oauth(path, &p.OAuth, s)
+	if p.Username == "" {
+		v.add(join(path, "username"), required)
+	}
+	v.need(join(path, "password"), p.Password)
+}
+
+// jwtBearer checks a grant whose client need not have a name. Whether the key says
+// where the token endpoint is, who reads it knows.
+func (v *checker) jwtBearer(path string, j *JWTBearer, s *Service) {
+	if c := &j.OAuth; c.ClientID != "" || c.ClientAuth != "" && c.ClientAuth != AuthNone || !c.ClientSecret.IsZero() {
+		v.client(path, c, s.TLS)
+	} else {
+		v.credentials(path, c, AuthNone)
+		v.assertion(path, c, AuthNone)
+	}
+	v.endpoints(path, &j.OAuth, s.AllowHTTP)
+	v.wishes(path, &j.OAuth)
+	at, a := join(path, "assertion"), &j.Assertion
+	v.need(join(at, "key"), a.Key)
+	v.oneOf(join(at, "algorithm"), a.Algorithm, algorithms[AuthKeyJWT]...)
+	if a.Audience == AudienceIssuer && j.OAuth.Issuer == "" {
+		v.add(join(path, "issuer"), "required by assertion.audience issuer")
+	}
+}
+
+// oauth checks what the other grants of OAuth have in common.
 func (v *checker) oauth(path string, c *OAuth, s *Service) {
-	switch {
-	case c.TokenURL != "":
-		v.endpoint(join(path, "token_url"), c.TokenURL, s.AllowHTTP)
-	case c.Issuer == "":
+	if c.TokenURL == "" && c.Issuer == "" {
 		v.add(join(path, "token_url"), "required, unless there is an issuer")
 	}
-	v.issuer(join(path, "issuer"), c.Issuer, s.AllowHTTP)
+	v.endpoints(path, c, s.AllowHTTP)
 	v.client(path, c, s.TLS)
+	v.wishes(path, c)
+}
+
+// endpoints checks where to ask.
+func (v *checker) endpoints(path string, c *OAuth, allowHTTP bool) {
+	if c.TokenURL != "" {
+		v.endpoint(join(path, "token_url"), c.TokenURL, allowHTTP)
+	}
+	v.issuer(join(path, "issuer"), c.Issuer, allowHTTP)
+}
+
+// wishes checks what to ask for.
+func (v *checker) wishes(path string, c *OAuth) {
 	v.scopes(join(path, "scopes"), c.Scopes)
 	for i, text := range c.Resource {
 		v.resource(item(join(path, "resource"), i), text)

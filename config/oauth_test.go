@@ -87,3 +87,41 @@ func TestValidateClientAuthenticationByTLS(t *testing.T) {
 		"a directory of that key": {change("cc", func(s *config.Service) { s.TLS = &config.TLS{CertFile: filepath.Dir(cert), KeyFile: key} }), "services.cc.tls.cert_file: not a regular file"},
 	})
 }
+
+func TestValidateOtherGrants(t *testing.T) {
+	base := config.OAuth{TokenURL: "https://idp.example/token", ClientID: "probe", ClientAuth: config.AuthNone}
+	secret := config.NewSecret("hush")
+	service := func(s config.Service) func(c *config.Config) {
+		return func(c *config.Config) { c.Services["g"] = s }
+	}
+	refresh := func(r config.RefreshToken) func(c *config.Config) {
+		return service(config.Service{Provider: config.KindRefreshToken, RefreshToken: &r})
+	}
+	password := func(p config.Password) func(c *config.Config) {
+		return service(config.Service{Provider: config.KindPassword, Password: &p})
+	}
+	bearer := func(o config.OAuth, a config.Assertion) func(c *config.Config) {
+		return service(config.Service{Provider: config.KindJWTBearer, JWTBearer: &config.JWTBearer{OAuth: o, Assertion: a}})
+	}
+	checkLiterals(t, map[string]struct {
+		spoil func(c *config.Config)
+		want  string
+	}{
+		"a refresh token":          {refresh(config.RefreshToken{OAuth: base, RefreshToken: secret}), ""},
+		"no refresh token":         {refresh(config.RefreshToken{OAuth: base}), "services.g.refresh_token: required"},
+		"an unset refresh token":   {refresh(config.RefreshToken{OAuth: base, RefreshToken: config.NewSecret("${env:TOKEND_UNSET}")}), "services.g.refresh_token: ${env:TOKEND_UNSET}: not set"},
+		"a refresh token and kind": {service(config.Service{Provider: config.KindPassword, RefreshToken: &config.RefreshToken{}, Password: &config.Password{OAuth: base, Username: "u", Password: secret}}), "services.g: has keys that belong to provider refresh_token"},
+		"a password":               {password(config.Password{OAuth: base, Username: "u", Password: secret}), ""},
+		"no name":                  {password(config.Password{OAuth: base, Password: secret}), "services.g.username: required"},
+		"no password":              {password(config.Password{OAuth: base, Username: "u"}), "services.g.password: required"},
+		"an assertion":             {bearer(config.OAuth{}, config.Assertion{Key: secret}), ""},
+		"an assertion of a client": {bearer(base, config.Assertion{Key: secret, Algorithm: "ES256", Audience: "urn:x"}), ""},
+		"no key":                   {bearer(base, config.Assertion{}), "services.g.assertion.key: required"},
+		"a client without secret":  {bearer(config.OAuth{ClientID: "probe"}, config.Assertion{Key: secret}), "services.g.client_secret: required"},
+		"a secret without client":  {bearer(config.OAuth{ClientSecret: secret}, config.Assertion{Key: secret}), "services.g.client_id: required"},
+		"a client's key, unused":   {bearer(config.OAuth{ClientKey: secret}, config.Assertion{Key: secret}), "services.g.client_key: belongs to client_auth private_key_jwt, not to none"},
+		"an algorithm of a secret": {bearer(base, config.Assertion{Key: secret, Algorithm: "HS256"}), "services.g.assertion.algorithm: must be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"},
+		"an issuer that is not":    {bearer(base, config.Assertion{Key: secret, Audience: config.AudienceIssuer}), "services.g.issuer: required by assertion.audience issuer"},
+		"a URL that is none":       {bearer(config.OAuth{TokenURL: "canary"}, config.Assertion{Key: secret}), "services.g.token_url: must be an absolute URL"},
+	})
+}

@@ -91,6 +91,40 @@ func (r RefreshToken) MarshalJSON() ([]byte, error) { return json.Marshal(r.plai
 // MarshalYAML returns everything but secrets.
 func (r RefreshToken) MarshalYAML() (any, error) { return r.plain(), nil }
 
+// plainPassword is a [Password] without methods.
+type plainPassword Password
+
+func (p Password) plain() plainPassword {
+	p.OAuth = p.shown()
+	return plainPassword(p)
+}
+
+// Format prints everything but secrets, for every verb.
+func (p Password) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", p.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (p Password) MarshalJSON() ([]byte, error) { return json.Marshal(p.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (p Password) MarshalYAML() (any, error) { return p.plain(), nil }
+
+// plainBearer is a [JWTBearer] without methods.
+type plainBearer JWTBearer
+
+func (j JWTBearer) plain() plainBearer {
+	j.OAuth = j.shown()
+	return plainBearer(j)
+}
+
+// Format prints everything but secrets, for every verb.
+func (j JWTBearer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", j.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (j JWTBearer) MarshalJSON() ([]byte, error) { return json.Marshal(j.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (j JWTBearer) MarshalYAML() (any, error) { return j.plain(), nil }
+
 // Format prints everything but secrets, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {
 	type plain Login

@@ -45,6 +45,8 @@ services:
     client_id: probe
     client_secret: canary-${env:CANARY}
     refresh_token: canary-${env:CANARY}
+  password: {provider: password, token_url: "https://idp.example/?canary", client_id: probe, client_auth: none, username: probe, password: canary}
+  bearer: {provider: jwt_bearer, issuer: https://idp.example/, assertion: {key: "canary-${env:CANARY}", issuer: probe}}
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
   fixed: {provider: static, token: canary}

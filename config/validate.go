@@ -123,9 +123,11 @@ func (v *checker) kind(path string, s *Service) {
 	case KindClientCredentials:
 		v.oauth(path, (*OAuth)(orNew(s.ClientCredentials)), s)
 	case KindRefreshToken:
-		r := orNew(s.RefreshToken)
-		v.oauth(path, &r.OAuth, s)
-		v.need(join(path, "refresh_token"), r.RefreshToken)
+		v.refreshToken(path, orNew(s.RefreshToken), s)
+	case KindPassword:
+		v.password(path, orNew(s.Password), s)
+	case KindJWTBearer:
+		v.jwtBearer(path, orNew(s.JWTBearer), s)
 	case KindLogin:
 		v.login(path, orNew(s.Login), s.AllowHTTP)
 	case KindStatic:
@@ -133,6 +135,8 @@ func (v *checker) kind(path string, s *Service) {
 	}
 	v.foreign(path, KindClientCredentials, s.Provider, s.ClientCredentials != nil)
 	v.foreign(path, KindRefreshToken, s.Provider, s.RefreshToken != nil)
+	v.foreign(path, KindPassword, s.Provider, s.Password != nil)
+	v.foreign(path, KindJWTBearer, s.Provider, s.JWTBearer != nil)
 	v.foreign(path, KindLogin, s.Provider, s.Login != nil)
 	v.foreign(path, KindStatic, s.Provider, s.Static != nil)
 	v.options(join(path, "options"), s)

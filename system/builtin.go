@@ -18,6 +18,23 @@ func refreshToken(e provider.Endpoint, r *config.RefreshToken, o *options) (prov
 	})
 }
 
+func password(e provider.Endpoint, p *config.Password, o *options) (provider.Provider, error) {
+	return provider.NewPassword(provider.Password{
+		Grant: grant(e, &p.OAuth, o), Username: p.Username, Password: secret(p.Password),
+	})
+}
+
+func jwtBearer(e provider.Endpoint, j *config.JWTBearer, o *options) (provider.Provider, error) {
+	a := j.Assertion
+	return provider.NewJWTBearer(provider.JWTBearer{
+		Grant: grant(e, &j.OAuth, o),
+		Assertion: provider.Assertion{
+			Key: secret(a.Key), KeyID: a.KeyID, Algorithm: a.Algorithm,
+			Issuer: a.Issuer, Subject: a.Subject, Audience: a.Audience,
+		},
+	})
+}
+
 // grant returns what the grants of OAuth have in common.
 func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
 	return provider.Grant{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -95,8 +96,7 @@ func WithClock(now func() time.Time) Option {
 // The kinds that come with tokend cannot be replaced.
 func WithProvider(kind string, factory Factory) Option {
 	return func(o *options) error {
-		switch kind {
-		case "", config.KindClientCredentials, config.KindRefreshToken, config.KindLogin, config.KindStatic:
+		if kind == "" || slices.Contains(config.BuiltIn(), kind) {
 			return fmt.Errorf("WithProvider: kind %q is not free", kind)
 		}
 		if factory == nil {

@@ -45,11 +45,18 @@ func (g *grant) checkAssertion() error {
 	case g.Key == nil:
 		return &KeyError{"client_key", "missing"}
 	}
-	_, problem := g.signer()
-	if problem != nil {
+	if _, problem := g.keys().signer(); problem != nil {
 		return problem
 	}
 	return nil
+}
+
+// keys returns how assertions about the client are signed with a key.
+func (g *grant) keys() *signing {
+	return &signing{
+		key: g.Key, certificate: g.Certificate, id: g.KeyID, algorithm: g.Algorithm,
+		keyName: "client_key", algorithmName: "assertion_algorithm",
+	}
 }
 
 // assert returns a new assertion about the client for the endpoint at to.
@@ -58,28 +65,34 @@ func (g *grant) assert(secret Text, to *url.URL) (string, error) {
 	if problem != nil {
 		return "", unreadyf("%s", problem)
 	}
-	now := g.Now()
-	return s.sign(jwt.Claims{
-		Issuer: g.ClientID, Subject: g.ClientID, Audience: jwt.Audience{g.assertionAudience(to)}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLife)),
-	})
+	return s.sign(claims(g.ClientID, g.ClientID, audience(g.AssertionAudience, g.Issuer, to), g.Now()))
 }
 
-func (g *grant) assertionAudience(to *url.URL) string {
-	switch g.AssertionAudience {
+// claims returns what an assertion says (RFC 7523, section 3). It has an
+// identifier of its own.
+func claims(issuer, subject, audience string, now time.Time) jwt.Claims {
+	return jwt.Claims{
+		Issuer: issuer, Subject: subject, Audience: jwt.Audience{audience}, ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLife)),
+	}
+}
+
+// audience returns whom an assertion for the endpoint at to is for.
+func audience(wish, issuer string, to *url.URL) string {
+	switch wish {
 	case AudienceIssuer:
-		return g.Issuer
-	case AudienceTokenURL:
+		return issuer
+	case AudienceTokenURL, "":
 		return to.String()
 	default:
-		return g.AssertionAudience
+		return wish
 	}
 }
 
 // clientSigner returns what signs assertions about the client.
 func (g *grant) clientSigner(secret Text) (*signer, *KeyError) {
 	if g.Auth == AuthKeyJWT {
-		return g.signer()
+		return g.keys().signer()
 	}
 	algorithm := g.Algorithm
 	if algorithm == "" {
@@ -104,7 +117,7 @@ type signer struct {
 	thumbprint string // x5t#S256; empty: none
 }
 
-func (s *signer) sign(claims any) (string, error) {
+func (s *signer) sign(claims ...any) (string, error) {
 	options := (&jose.SignerOptions{}).WithType("JWT")
 	if s.id != "" {
 		options.WithHeader("kid", s.id)
@@ -116,7 +129,11 @@ func (s *signer) sign(claims any) (string, error) {
 	if err != nil {
 		return "", unreadyf("no assertion can be signed with %s and this key", s.algorithm)
 	}
-	text, err := jwt.Signed(by).Claims(claims).Serialize()
+	b := jwt.Signed(by)
+	for _, some := range claims {
+		b = b.Claims(some)
+	}
+	text, err := b.Serialize()
 	if err != nil {
 		return "", unreadyf("no assertion can be signed with %s and this key", s.algorithm)
 	}

@@ -24,6 +24,9 @@ var auths = []string{AuthBasic, AuthBasicRaw, AuthPost, AuthNone, AuthSecretJWT,
 // checkClient says what is wrong with how the client proves who it is.
 func (g *grant) checkClient() error {
 	switch {
+	case g.ClientID == "" && g.anonymous:
+		g.Auth = AuthNone
+		return nil
 	case g.ClientID == "":
 		return &KeyError{"client_id", "missing"}
 	case !slices.Contains(auths, g.Auth):
@@ -121,7 +124,9 @@ func (g *grant) identify(form url.Values, p *proof) {
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", p.assertion)
 	}
-	form.Set("client_id", g.ClientID)
+	if g.ClientID != "" {
+		form.Set("client_id", g.ClientID)
+	}
 }
 
 // hide makes what the proof holds known to hidden.

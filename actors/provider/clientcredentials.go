@@ -24,6 +24,6 @@ type clientCredentials struct{ grant *grant }
 // acquire sends one token request. A refresh token is ignored: the client can
 // always ask again (RFC 6749, section 4.4.3).
 func (p *clientCredentials) acquire(ctx context.Context, req Request) (Result, error) {
-	res, _, err := p.grant.ask(ctx, &req, url.Values{"grant_type": {"client_credentials"}})
+	res, _, err := p.grant.ask(ctx, &req, with(url.Values{"grant_type": {"client_credentials"}}))
 	return res, err
 }

@@ -39,6 +39,8 @@ type Grant struct {
 	// name. All of it counts as secret. May be nil.
 	Params func() (map[string]Text, error)
 	Now    func() time.Time // the clock of assertions; nil: time.Now
+
+	anonymous bool // no client needs to prove who it is
 }
 
 // Text is a secret text.
@@ -125,16 +127,24 @@ type inquiry struct {
 	grant  *grant
 	req    *Request
 	to     *url.URL
-	form   url.Values // what the grant itself sends
-	own    []Text     // secrets in form
+	fill   filler
+	own    []Text // secrets that the grant itself sends
 	proof  proof
 	params map[string]Text
 }
 
-// ask sends one token request and judges the answer. form is what the grant
-// itself sends, own are the secrets in it.
-func (g *grant) ask(ctx context.Context, req *Request, form url.Values, own ...Text) (Result, members, error) {
-	i := &inquiry{grant: g, req: req, form: form, own: own}
+// filler returns what the grant itself sends to an endpoint, and the secrets in
+// it.
+type filler func(to *url.URL) (form url.Values, own []Text, err error)
+
+// with returns the filler of what is the same for every endpoint.
+func with(form url.Values, own ...Text) filler {
+	return func(*url.URL) (url.Values, []Text, error) { return form, own, nil }
+}
+
+// ask sends one token request and judges the answer.
+func (g *grant) ask(ctx context.Context, req *Request, fill filler) (Result, members, error) {
+	i := &inquiry{grant: g, req: req, fill: fill}
 	a, err := i.send(ctx)
 	if err != nil {
 		g.doubt()
@@ -163,10 +173,15 @@ func (i *inquiry) send(ctx context.Context) (*answer, error) {
 	if i.proof, err = i.grant.prove(i.to); err != nil {
 		return nil, err
 	}
+	form, own, err := i.fill(i.to)
+	if err != nil {
+		return nil, err
+	}
+	i.own = own
 	if i.params, err = i.grant.params(); err != nil {
 		return nil, err
 	}
-	req, err := i.request(ctx)
+	req, err := i.request(ctx, i.complete(form))
 	if err != nil {
 		return nil, err
 	}
@@ -186,8 +201,7 @@ func (g *grant) params() (map[string]Text, error) {
 }
 
 // request builds a token request (RFC 6749, section 3.2).
-func (i *inquiry) request(ctx context.Context) (*http.Request, error) {
-	form := i.fields()
+func (i *inquiry) request(ctx context.Context, form url.Values) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.to.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, unreadyf("%s: no request can be made of it", i.grant.setting())
@@ -198,11 +212,11 @@ func (i *inquiry) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// fields returns the form. Params stand in place of what the grant sends, but not
-// of what proves who asks.
-func (i *inquiry) fields() url.Values {
-	g, form := i.grant, i.form
-	if len(g.Scopes) > 0 {
+// complete adds to form what all grants send. Params stand in place of that, but
+// not of what proves who asks.
+func (i *inquiry) complete(form url.Values) url.Values {
+	g := i.grant
+	if len(g.Scopes) > 0 && !form.Has("scope") {
 		form.Set("scope", strings.Join(g.Scopes, " "))
 	}
 	if g.Audience != "" {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -28,40 +29,42 @@ type private struct {
 	id, algorithm, thumbprint string // those of the JWK that it came in, if any
 }
 
+// signing is how assertions are signed with a key.
+type signing struct {
+	key, certificate       func() (Text, error) // certificate may be nil
+	id, algorithm          string
+	keyName, algorithmName string // of the keys of the configuration
+}
+
 // signer reads the key and the certificate anew. Its error quotes nothing of
 // them.
-func (g *grant) signer() (*signer, *KeyError) {
-	text, err := g.Key()
+func (w *signing) signer() (*signer, *KeyError) {
+	text, err := w.key()
 	if err != nil {
-		return nil, &KeyError{"client_key", err.Error()}
+		return nil, &KeyError{w.keyName, err.Error()}
 	}
 	key, err := parseKey(text.Reveal())
 	if err != nil {
-		return nil, &KeyError{"client_key", err.Error()}
-	}
-	s := &signer{key: key.Signer, algorithm: g.Algorithm, id: g.KeyID, thumbprint: key.thumbprint}
-	if s.id == "" {
-		s.id = key.id
+		return nil, &KeyError{w.keyName, err.Error()}
 	}
 	suited := suitedTo(key.Public())
-	if s.algorithm == "" {
-		s.algorithm = key.algorithm
-	}
-	if s.algorithm == "" {
-		s.algorithm = suited[0]
+	s := &signer{
+		key: key.Signer, id: cmp.Or(w.id, key.id), thumbprint: key.thumbprint,
+		algorithm: cmp.Or(w.algorithm, key.algorithm, suited[0]),
 	}
 	if !slices.Contains(suited, s.algorithm) {
-		return nil, &KeyError{"assertion_algorithm", fmt.Sprintf("%s does not suit the key, %s would", printable(s.algorithm, maxCode), strings.Join(suited, ", "))}
+		problem := fmt.Sprintf("%s does not suit the key, %s would", printable(s.algorithm, maxCode), strings.Join(suited, ", "))
+		return nil, &KeyError{w.algorithmName, problem}
 	}
-	return s, g.certify(s, key)
+	return s, w.certify(s, key)
 }
 
 // certify adds the thumbprint of the certificate, if there is one.
-func (g *grant) certify(s *signer, key private) *KeyError {
-	if g.Certificate == nil {
+func (w *signing) certify(s *signer, key private) *KeyError {
+	if w.certificate == nil {
 		return nil
 	}
-	text, err := g.Certificate()
+	text, err := w.certificate()
 	if err != nil {
 		return &KeyError{"client_certificate", err.Error()}
 	}
@@ -104,13 +107,14 @@ var (
 	errNoCert    = errors.New("is not a certificate in PEM form")
 )
 
-// parseKey reads a private key: a JWK (RFC 7517), or PEM that holds PKCS #8,
-// PKCS #1 or SEC 1.
+// parseKey reads a private key: a JWK (RFC 7517), PEM that holds PKCS #8,
+// PKCS #1 or SEC 1, or a file that Google makes for a service account.
 func parseKey(text string) (private, error) {
-	key, err := parsePEM(text)
+	parse := parsePEM
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		key, err = parseJWK(text)
+		parse = parseJSON
 	}
+	key, err := parse(text)
 	if err != nil {
 		return private{}, err
 	}
@@ -132,6 +136,16 @@ func usable(key crypto.Signer) error {
 		return errKeyKind
 	}
 	return nil
+}
+
+// parseJSON reads a JWK, or a key of a service account.
+func parseJSON(text string) (private, error) {
+	if account, ok := parseAccount(text); ok {
+		key, err := parsePEM(account.Key)
+		key.id = account.KeyID
+		return key, err
+	}
+	return parseJWK(text)
 }
 
 func parseJWK(text string) (private, error) {

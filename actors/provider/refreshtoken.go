@@ -134,7 +134,8 @@ func (p *refreshToken) use(ctx context.Context, req *Request, now *family, first
 // for that.
 func (p *refreshToken) send(ctx context.Context, req *Request, token string, own []Text) (Result, members, error) {
 	ask := func(ctx context.Context) (Result, members, error) {
-		return p.grant.ask(ctx, req, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}, own...)
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+		return p.grant.ask(ctx, req, with(form, own...))
 	}
 	brief, cancel := leaving(ctx, 4)
 	res, m, err := ask(brief)

@@ -31,6 +31,7 @@ func fositeServer(t *testing.T) *world {
 		settings := &fosite.Config{
 			GlobalSecret: []byte("0123456789abcdef0123456789abcdef"), TokenURL: base + "/token",
 			AccessTokenLifespan: time.Minute, HashCost: bcrypt.MinCost, SendDebugMessagesToClients: true,
+			GrantTypeJWTBearerCanSkipClientAuth: true,
 		}
 		return &fositeHandler{compose.ComposeAllEnabled(settings, fositeStore(t, w), own)}
 	})
@@ -46,6 +47,9 @@ func fositeStore(t *testing.T, w *world) *storage.MemoryStore {
 	}
 	keys := &josev3.JSONWebKeySet{Keys: []josev3.JSONWebKey{{KeyID: "k1", Key: good.Public(), Algorithm: "ES256", Use: "sig"}}}
 	store := storage.NewMemoryStore()
+	store.IssuerPublicKeys["robot"] = storage.IssuerPublicKeys{Issuer: "robot", KeysBySub: map[string]storage.SubjectPublicKeys{
+		"probe": {Subject: "probe", Keys: map[string]storage.PublicKeyScopes{"k1": {Key: &keys.Keys[0], Scopes: []string{"read"}}}},
+	}}
 	store.Users["probe"] = storage.MemoryUserRelation{Username: "probe", Password: secret}
 	for _, method := range []string{"client_secret_basic", "client_secret_post", "private_key_jwt"} {
 		store.Clients[method] = &fosite.DefaultOpenIDConnectClient{
@@ -172,5 +176,28 @@ func TestFositeEndsALoginWhoseTokenIsUsedAgain(t *testing.T) {
 	w.write(t, "login", w.logIn(t))
 	if err := sys.Refresh(t.Context(), "s"); err != nil {
 		t.Errorf("a new login does not help: %v", err)
+	}
+}
+
+func TestFositeTakesPasswords(t *testing.T) {
+	w := fositeServer(t)
+	w.write(t, "secret", secret)
+	const named = "provider: password, token_url: BASE/token, client_id: client_secret_basic, client_secret: '${file:secret}', username: probe, "
+	check(t, w.node(t, named+"password: '${file:secret}'"), "")
+	check(t, w.node(t, named+"password: other"), "rejected: 400 invalid_grant")
+}
+
+func TestFositeTakesAssertionsForAToken(t *testing.T) {
+	w := fositeServer(t)
+	for name, c := range map[string]struct{ assertion, want string }{
+		"of a key that it knows": {"key: '${file:good.key}', key_id: k1, issuer: robot, subject: probe", ""},
+		"of another key":         {"key: '${file:bad.key}', key_id: k1, issuer: robot, subject: probe", "rejected: 400 invalid_grant"},
+		"of another issuer":      {"key: '${file:good.key}', key_id: k1, issuer: other, subject: probe", "rejected: 400 invalid_grant"},
+		"for somebody else":      {"key: '${file:good.key}', key_id: k1, issuer: robot, subject: other", "rejected: 400 invalid_grant"},
+		"for another server":     {"key: '${file:good.key}', key_id: k1, issuer: robot, subject: probe, audience: 'https://other.example'", "rejected: 400 invalid_grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			check(t, w.node(t, "provider: jwt_bearer, token_url: BASE/token, scopes: [read], assertion: {"+c.assertion+"}"), c.want)
+		})
 	}
 }

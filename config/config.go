@@ -122,6 +122,7 @@ type OAuth struct {
 	Scopes             []string `key:"scopes"`                                 // sent as scope, if any
 	Audience           string   `key:"audience"`                               // sent as audience, if not empty
 	Resource           []string `key:"resource"`                               // sent as resource, repeated (RFC 8707)
+	Details            Tree     `key:"authorization_details"`                  // sent as authorization_details (RFC 9396): a list of maps, each with a type
 	Params             Secrets  `key:"params"`                                 // sent as they are
 }
 

@@ -74,7 +74,30 @@ func (v *checker) wishes(path string, c *OAuth) {
 	for i, text := range c.Resource {
 		v.resource(item(join(path, "resource"), i), text)
 	}
+	v.details(join(path, "authorization_details"), c.Details)
 	v.secrets(join(path, "params"), c.Params)
+}
+
+// details checks authorization details as RFC 9396, section 2, defines them.
+func (v *checker) details(path string, t Tree) {
+	if t.IsZero() {
+		return
+	}
+	value, _, found := t.expand(path)
+	v.problems = append(v.problems, found...)
+	if found != nil {
+		return
+	}
+	list, ok := value.([]any)
+	if !ok {
+		v.add(path, "must be a list")
+	}
+	for i, entry := range list {
+		m, _ := entry.(map[string]any)
+		if kind, _ := m["type"].(string); kind == "" {
+			v.add(item(path, i), "must be a map with a type")
+		}
+	}
 }
 
 // issuer checks an identifier as RFC 8414, section 2, defines it.

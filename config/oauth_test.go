@@ -11,6 +11,10 @@ func oauth(spoil func(c *config.ClientCredentials)) func(c *config.Config) {
 	return change("cc", func(s *config.Service) { spoil(s.ClientCredentials) })
 }
 
+func details(v any) func(c *config.Config) {
+	return oauth(func(c *config.ClientCredentials) { c.Details = config.NewTree(v) })
+}
+
 // byKey makes the client prove who it is by a key, then spoils that.
 func byKey(spoil func(c *config.ClientCredentials)) func(c *config.Config) {
 	return oauth(func(c *config.ClientCredentials) {
@@ -39,6 +43,10 @@ func TestValidateClientAuthentication(t *testing.T) {
 			oauth(func(c *config.ClientCredentials) { c.TokenURL, c.Issuer = "", "http://canary.example" }),
 			"services.cc.issuer: must be https: without it the secret can be read on the way (allow_http: true permits it)",
 		},
+		"details":              {details([]any{map[string]any{"type": "payment", "n": 1}}), ""},
+		"details of no type":   {details([]any{map[string]any{"type": "a"}, map[string]any{"canary": "x"}}), "services.cc.authorization_details[1]: must be a map with a type"},
+		"details that are one": {details(map[string]any{"type": "canary"}), "services.cc.authorization_details: must be a list"},
+		"an unset detail":      {details([]any{map[string]any{"type": "${env:TOKEND_UNSET}"}}), "services.cc.authorization_details[0].type: ${env:TOKEND_UNSET}: not set"},
 		"no secret that signs": {
 			oauth(func(c *config.ClientCredentials) {
 				c.ClientAuth, c.ClientSecret = config.AuthSecretJWT, config.Secret{}

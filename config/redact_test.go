@@ -22,6 +22,7 @@ services:
     token_url: https://idp.example/oauth2/token?key=canary
     client_id: probe
     client_secret: canary-${env:CANARY}
+    authorization_details: [{type: canary}]
     params: {canary: canary}
   erp:
     provider: login

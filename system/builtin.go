@@ -43,6 +43,10 @@ func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
 		Key: secret(c.ClientKey), KeyID: c.ClientKeyID, Certificate: secret(c.ClientCertificate),
 		Algorithm: c.AssertionAlgorithm, AssertionAudience: c.AssertionAudience,
 		Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
+		Details: func() (provider.Document, error) {
+			value, parts, err := c.Details.Expand()
+			return provider.Document{Value: value, Parts: parts}, err
+		},
 		Params: func() (map[string]provider.Text, error) { return texts(c.Params) },
 		Now:    o.now,
 	}

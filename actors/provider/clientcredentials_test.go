@@ -63,6 +63,14 @@ func TestTokenRequest(t *testing.T) {
 			}, "probe open+sesame",
 			url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}, "audience": {"urn:a"}, "resource": {"https://a/", "https://b/"}},
 		},
+		"authorization details": {
+			func(c *ClientCredentials) {
+				c.Details = func() (Document, error) {
+					return Document{Value: []any{map[string]any{"type": "payment", "limit": 3.5}}}, nil
+				}
+			}, "probe open+sesame",
+			url.Values{"grant_type": {"client_credentials"}, "authorization_details": {`[{"limit":3.5,"type":"payment"}]`}},
+		},
 		"params stand in place of others": {
 			func(c *ClientCredentials) {
 				c.Scopes = []string{"read"}
@@ -229,4 +237,41 @@ func TestTheDefaultTimeForConnecting(t *testing.T) {
 	if err != nil || e.ConnectTimeout != 3*time.Second {
 		t.Errorf("got %s, %v", e.ConnectTimeout, err)
 	}
+}
+
+func TestScopesAreThoseThatWereGranted(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer string
+		params map[string]Text
+		want   []string
+	}{
+		"all, without a word": {`{"access_token":"a"}`, nil, []string{"read", "write"}},
+		"fewer":               {`{"access_token":"a","scope":"read"}`, nil, []string{"read"}},
+		"none":                {`{"access_token":"a","scope":""}`, nil, []string{}},
+		"others, unnamed":     {`{"access_token":"a"}`, map[string]Text{"scope": {Secret: messages.NewSecret("all")}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := client(t, serve(t, says(200, c.answer)).URL)
+			settings.Scopes = []string{"read", "write"}
+			settings.Params = func() (map[string]Text, error) { return c.params, nil }
+			if diff := cmp.Diff(c.want, acquire(t, mustClient(t, settings)).Scopes); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestP7AuthorizationDetailsDoNotShow(t *testing.T) {
+	settings := client(t, serve(t, says(400, `{"error":"invalid_authorization_details","error_description":"account DE02-1203 of bond-007-secret is unknown"}`)).URL)
+	settings.Details = func() (Document, error) {
+		return Document{
+			Value: []any{map[string]any{"type": "payment", "account": "DE02-1203"}},
+			Parts: []messages.Secret{messages.NewSecret("bond-007-secret")},
+		}, nil
+	}
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassRejected, "400 invalid_authorization_details: account [redacted] of [redacted] is unknown")
+	settings.Details = func() (Document, error) { return Document{}, errors.New("file is gone") }
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassTransient, "authorization_details: file is gone")
+	settings.Details = func() (Document, error) { return Document{Value: func() {}}, nil }
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassTransient, "authorization_details: cannot be written as JSON")
 }

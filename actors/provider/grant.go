@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ type Grant struct {
 	Scopes   []string // sent as scope, if any
 	Audience string   // sent as audience, if not empty
 	Resource []string // sent as resource, repeated (RFC 8707, section 2)
+	// Details returns what is sent as authorization_details (RFC 9396). All of it
+	// counts as secret. May be nil.
+	Details func() (Document, error)
 	// Params returns what is sent besides, in place of a parameter of the same
 	// name. All of it counts as secret. May be nil.
 	Params func() (map[string]Text, error)
@@ -54,6 +58,12 @@ func (t *Text) hide(hidden *secrets) {
 	for _, part := range t.Parts {
 		hidden.add(part.Reveal())
 	}
+}
+
+// Document is a value as encoding/json makes it.
+type Document struct {
+	Value any
+	Parts []messages.Secret // what in it is secret by itself
 }
 
 // grant sends the token requests of one service.
@@ -124,13 +134,13 @@ func (g *grant) endpoint(ctx context.Context) (*url.URL, error) {
 // inquiry is one token request and everything that must not come out of what is
 // answered to it.
 type inquiry struct {
-	grant  *grant
-	req    *Request
-	to     *url.URL
-	fill   filler
-	own    []Text // secrets that the grant itself sends
-	proof  proof
-	params map[string]Text
+	grant *grant
+	req   *Request
+	to    *url.URL
+	fill  filler
+	own   []Text // secrets that the grant itself sends
+	proof proof
+	extra extras
 }
 
 // filler returns what the grant itself sends to an endpoint, and the secrets in
@@ -153,8 +163,12 @@ func (g *grant) ask(ctx context.Context, req *Request, fill filler) (Result, mem
 	res, m, err := a.oauthResult(g.setting(), i.hidden)
 	if err != nil {
 		g.doubt()
+		return res, m, err
 	}
-	return res, m, err
+	if _, other := i.extra.params["scope"]; res.Scopes == nil && !other {
+		res.Scopes = slices.Clone(g.Scopes) // RFC 6749, section 5.1: those that were asked for
+	}
+	return res, m, nil
 }
 
 // doubt notes that a request failed, for which wrong metadata may be the reason.
@@ -178,7 +192,7 @@ func (i *inquiry) send(ctx context.Context) (*answer, error) {
 		return nil, err
 	}
 	i.own = own
-	if i.params, err = i.grant.params(); err != nil {
+	if i.extra, err = i.grant.extras(); err != nil {
 		return nil, err
 	}
 	req, err := i.request(ctx, i.complete(form))
@@ -186,18 +200,6 @@ func (i *inquiry) send(ctx context.Context) (*answer, error) {
 		return nil, err
 	}
 	return i.grant.send(ctx, req)
-}
-
-// params reads them anew.
-func (g *grant) params() (map[string]Text, error) {
-	if g.Params == nil {
-		return nil, nil
-	}
-	params, err := g.Params()
-	if err != nil {
-		return nil, unreadyf("params: %s", err)
-	}
-	return params, nil
 }
 
 // request builds a token request (RFC 6749, section 3.2).
@@ -225,9 +227,7 @@ func (i *inquiry) complete(form url.Values) url.Values {
 	if len(g.Resource) > 0 {
 		form["resource"] = g.Resource
 	}
-	for name, value := range i.params {
-		form.Set(name, value.Reveal())
-	}
+	i.extra.fill(form)
 	g.identify(form, &i.proof)
 	return form
 }
@@ -241,10 +241,7 @@ func (i *inquiry) hidden() *secrets {
 		hidden.add(secret.Reveal())
 		secret.hide(&hidden)
 	}
-	for _, value := range i.params {
-		hidden.addLiteral(value.Reveal())
-		value.hide(&hidden)
-	}
+	i.extra.hide(&hidden)
 	hideURL(&hidden, i.to)
 	return &hidden
 }

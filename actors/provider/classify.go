@@ -108,6 +108,7 @@ type refusal struct {
 	code        string // that error, as it may be shown
 	description string // error_description, or the text at response.error
 	hint        string // what to do, if the status tells
+	clocks      string // what to do, if the answer's date tells
 	judged      bool   // response.rejected holds
 	told        bool   // it had a Retry-After
 	retryAfter  time.Duration
@@ -126,6 +127,13 @@ func (r *refusal) failure(class string) *Error {
 // text names the status, then what was said about it: "401 invalid_client: no
 // such client", "503 service unavailable", "404: is token_url right?".
 func (r *refusal) text() string {
+	if r.clocks != "" {
+		return r.reason() + ": " + r.clocks
+	}
+	return r.reason()
+}
+
+func (r *refusal) reason() string {
 	if r.hint != "" && r.code == "" && r.description == "" {
 		return fmt.Sprintf("%d: %s", r.status, r.hint)
 	}

@@ -134,13 +134,14 @@ func (g *grant) endpoint(ctx context.Context) (*url.URL, error) {
 // inquiry is one token request and everything that must not come out of what is
 // answered to it.
 type inquiry struct {
-	grant *grant
-	req   *Request
-	to    *url.URL
-	fill  filler
-	own   []Text // secrets that the grant itself sends
-	proof proof
-	extra extras
+	grant  *grant
+	req    *Request
+	to     *url.URL
+	fill   filler
+	own    []Text // secrets that the grant itself sends
+	proof  proof
+	extra  extras
+	signed time.Time // iat of what was asserted; zero: nothing
 }
 
 // filler returns what the grant itself sends to an endpoint, and the secrets in
@@ -163,7 +164,7 @@ func (g *grant) ask(ctx context.Context, req *Request, fill filler) (Result, mem
 	res, m, err := a.oauthResult(g.setting(), i.hidden)
 	if err != nil {
 		g.doubt()
-		return res, m, err
+		return res, m, i.checkClocks(a, err)
 	}
 	if _, other := i.extra.params["scope"]; res.Scopes == nil && !other {
 		res.Scopes = slices.Clone(g.Scopes) // RFC 6749, section 5.1: those that were asked for
@@ -194,6 +195,9 @@ func (i *inquiry) send(ctx context.Context) (*answer, error) {
 	i.own = own
 	if i.extra, err = i.grant.extras(); err != nil {
 		return nil, err
+	}
+	if form.Has("assertion") || i.proof.assertion != "" {
+		i.signed = i.grant.Now()
 	}
 	req, err := i.request(ctx, i.complete(form))
 	if err != nil {

@@ -164,7 +164,7 @@ func TestGoOIDCAuthenticatesTheClient(t *testing.T) {
 		"a wrong secret that signs":  {keys: "provider: client_credentials, tls: {ca_file: ca.pem}, token_url: BASE/token, client_id: client_secret_jwt, client_auth: client_secret_jwt, client_secret: other-other-other-other-other-other", want: "rejected: 401 invalid_client"},
 		"a wrong key":                {keys: trusting + "client_key: '${file:bad.key}'", want: "rejected: 401 invalid_client"},
 		"a wrong audience":           {keys: trusting + "client_key: '${file:good.key}', assertion_audience: 'https://other.example'", want: "rejected: 401 invalid_client"},
-		"an expired assertion":       {keys: trusting + "client_key: '${file:good.key}'", options: []system.Option{system.WithClock(behind)}, want: "rejected: 401 invalid_client"},
+		"an expired assertion":       {keys: trusting + "client_key: '${file:good.key}'", options: []system.Option{system.WithClock(behind)}, want: "ahead of this one"},
 		"a wrong subject":            {keys: mutually + "client_id: tls_client_auth, tls: {ca_file: ca.pem, cert_file: bad.pem, key_file: bad.key}", want: "rejected: 401 invalid_client"},
 		"an unknown certificate":     {keys: mutually + "client_id: self_signed_tls_client_auth, tls: {ca_file: ca.pem, cert_file: bad.pem, key_file: bad.key}", want: "rejected: 401 invalid_client"},
 	} {

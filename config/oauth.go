@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -165,8 +166,20 @@ func (v *checker) assertion(path string, c *OAuth, auth string) {
 	if allowed := algorithms[auth]; allowed != nil {
 		v.oneOf(join(path, "assertion_algorithm"), c.AssertionAlgorithm, allowed...)
 	}
+	if auth == AuthSecretJWT {
+		v.signingSecret(join(path, "client_secret"), c)
+	}
 	if c.AssertionAudience == AudienceIssuer && c.Issuer == "" {
 		v.add(join(path, "issuer"), "required by assertion_audience issuer")
+	}
+}
+
+// signingSecret checks that a secret is as long as RFC 7518, section 3.2, wants it.
+func (v *checker) signingSecret(path string, c *OAuth) {
+	algorithm := cmp.Or(c.AssertionAlgorithm, "HS256")
+	least := map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}[algorithm]
+	if text, ok := v.resolve(path, c.ClientSecret); ok && len(text) < least {
+		v.add(path, "is shorter than the %d bytes that %s needs", least, algorithm)
 	}
 }
 

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tokend/config"
@@ -9,6 +10,14 @@ import (
 
 func oauth(spoil func(c *config.ClientCredentials)) func(c *config.Config) {
 	return change("cc", func(s *config.Service) { spoil(s.ClientCredentials) })
+}
+
+// signing makes the client prove who it is by a secret of that length.
+func signing(algorithm string, length int) func(c *config.Config) {
+	return oauth(func(c *config.ClientCredentials) {
+		c.ClientAuth, c.AssertionAlgorithm = config.AuthSecretJWT, algorithm
+		c.ClientSecret = config.NewSecret(strings.Repeat("s", length))
+	})
 }
 
 func details(v any) func(c *config.Config) {
@@ -35,7 +44,9 @@ func TestValidateClientAuthentication(t *testing.T) {
 			c.ClientKeyID, c.ClientCertificate, c.AssertionAlgorithm = "k1", secret("x"), "EdDSA"
 			c.AssertionAudience, c.Issuer = config.AudienceIssuer, "https://idp.example/tenant"
 		}), ""},
-		"a secret that signs": {oauth(func(c *config.ClientCredentials) { c.ClientAuth, c.AssertionAlgorithm = config.AuthSecretJWT, "HS512" }), ""},
+		"a secret that signs":            {signing("HS512", 64), ""},
+		"a short secret for a long hash": {signing("HS384", 47), "services.cc.client_secret: is shorter than the 48 bytes that HS384 needs"},
+		"a short secret that signs":      {signing("", 31), "services.cc.client_secret: is shorter than the 32 bytes that HS256 needs"},
 
 		"an issuer to ask": {oauth(func(c *config.ClientCredentials) { c.TokenURL, c.Issuer = "", "https://idp.example/tenant/" }), ""},
 

@@ -68,12 +68,22 @@ func (g *grant) assert(secret Text, to *url.URL) (string, error) {
 	return s.sign(claims(g.ClientID, g.ClientID, audience(g.AssertionAudience, g.Issuer, to), g.Now()))
 }
 
-// claims returns what an assertion says (RFC 7523, section 3). It has an
-// identifier of its own.
-func claims(issuer, subject, audience string, now time.Time) jwt.Claims {
-	return jwt.Claims{
-		Issuer: issuer, Subject: subject, Audience: jwt.Audience{audience}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLife)),
+// claimSet is what an assertion says (RFC 7523, section 3). Its audience is a text,
+// not a list of one, for not all servers take a list.
+type claimSet struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub,omitempty"`
+	Audience string `json:"aud"`
+	ID       string `json:"jti"`
+	IssuedAt int64  `json:"iat"`
+	Expiry   int64  `json:"exp"`
+}
+
+// claims returns a claimSet with an identifier of its own.
+func claims(issuer, subject, audience string, now time.Time) claimSet {
+	return claimSet{
+		Issuer: issuer, Subject: subject, Audience: audience, ID: rand.Text(),
+		IssuedAt: now.Unix(), Expiry: now.Add(assertionLife).Unix(),
 	}
 }
 

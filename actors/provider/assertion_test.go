@@ -90,7 +90,7 @@ func asserting(t testing.TB, url, key string) ClientCredentials {
 }
 
 // asserted parses the assertion of a request.
-func asserted(t *testing.T, form url.Values, public any) (jose.Header, jwt.Claims) {
+func asserted(t *testing.T, form url.Values, public any) (jose.Header, claimSet) {
 	t.Helper()
 	var all []jose.SignatureAlgorithm
 	for _, name := range append(keyAlgorithms, secretAlgorithms...) {
@@ -100,7 +100,7 @@ func asserted(t *testing.T, form url.Values, public any) (jose.Header, jwt.Claim
 	if err != nil {
 		t.Fatal(err)
 	}
-	var claims jwt.Claims
+	var claims claimSet
 	if err := parsed.Claims(public, &claims); err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +165,9 @@ func TestAnAssertionSaysWhoAsksWhom(t *testing.T) {
 			acquire(t, mustClient(t, settings))
 			form := (<-requests).form
 			_, got := asserted(t, form, key.Public())
-			want := jwt.Claims{
-				Issuer: "probe", Subject: "probe", Audience: jwt.Audience{c.want(settings.TokenURL)}, ID: got.ID,
-				IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute)),
+			want := claimSet{
+				Issuer: "probe", Subject: "probe", Audience: c.want(settings.TokenURL), ID: got.ID,
+				IssuedAt: now.Unix(), Expiry: now.Unix() + 60,
 			}
 			if diff := cmp.Diff(want, got); diff != "" || len(got.ID) < 20 {
 				t.Errorf("%s jti %q", diff, got.ID)

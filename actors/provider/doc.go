@@ -1,12 +1,12 @@
 // Package provider acquires access tokens: one interface, [Provider], one file a
 // grant, and one place, [Classify], where failures get their class.
 //
-// Key types. [NewClientCredentials], [NewRefreshToken], [NewPassword],
-// [NewJWTBearer], [NewLogin] and [NewStatic] return the providers that come with
-// tokend, the first four of them on the ground of a [Grant]; a host application writes its own with
-// [Func]. [Acquire] is how everybody calls a Provider: it survives a panic and
-// hands out nothing but a usable token or an [*Error]. [Lifetime] judges how long
-// that token lives. [Transports] are the HTTP connections that all services
+// Key types. [NewClientCredentials], [NewRefreshToken], [NewPassword] and
+// [NewJWTBearer], which have a [Grant] in common, [NewLogin] and [NewStatic]
+// return the providers that come with tokend; a host application writes its own
+// with [Func]. [Acquire] is how everybody calls a Provider: it survives a panic
+// and hands out nothing but a usable token or an [*Error]. [Lifetime] judges how
+// long that token lives. [Transports] are the HTTP connections that all services
 // share.
 //
 // Invariants.

@@ -33,7 +33,7 @@ func accountFile(t *testing.T, key any, tokenURL string) string {
 }
 
 // saidOf parses the assertion of a request.
-func saidOf(t *testing.T, form url.Values, public any) (header jose.Header, claims jwt.Claims, scope string) {
+func saidOf(t *testing.T, form url.Values, public any) (header jose.Header, claims claimSet, scope string) {
 	t.Helper()
 	parsed, err := jwt.ParseSigned(form.Get("assertion"), []jose.SignatureAlgorithm{"ES256", "RS256"})
 	if err != nil {

@@ -72,8 +72,8 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 	}
 	res, next, err := p.use(ctx, &req, &now, first, now.Current)
 	if now.Previous != "" && isSpent(err) {
-		if again, earlier, retried := p.use(ctx, &req, &now, first, now.Previous); retried == nil {
-			res, next, err = again, earlier, nil
+		if again, earlier, retried := p.use(ctx, &req, &now, first, now.Previous); retried == nil || earlier != now {
+			res, next, err = again, earlier, retried
 		}
 	}
 	if next != now {

@@ -201,6 +201,19 @@ func TestAnAnswerOfNoUseMayHoldARefreshToken(t *testing.T) {
 	l.wantSent("first", "b")
 }
 
+func TestAnAnswerToTheRefreshTokenBeforeMayHoldOne(t *testing.T) {
+	useless := says(200, `{"access_token":"at-1","expires_in":-1,"refresh_token":"c"}`)
+	l := newLogins(t, rotates("b"), spent("invalid_grant"), useless, rotates(""))
+	if err := l.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantFailure(t, l.refresh(t.Context()), messages.ClassMalformed, "expires_in is not positive")
+	if err := l.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.wantSent("first", "b", "first", "c")
+}
+
 func TestAnotherLoginTakesThePlace(t *testing.T) {
 	l := newLogins(t, rotates("b"), rotates("y"), rotates(""))
 	for _, login := range []string{"first", "x", "x"} {

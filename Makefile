@@ -21,9 +21,9 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # has the one it needs. Asked first, the module cache lets it work offline.
 TOOL = GOPROXY="file://$$($(GO) env GOMODCACHE)/cache/download,$$($(GO) env GOPROXY)" $(GO) run
 
-# The benchmarks are a module of their own, so that what tokend is compared with
-# is no dependency of tokend.
-MODULES := . tests/bench
+# Benchmarks and tests against other authors' servers are modules of their own, so
+# that what tokend is compared and tested with is no dependency of tokend.
+MODULES := . tests/bench tests/servers
 CROSS   := darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # each runs a command in every module.
@@ -56,7 +56,7 @@ test: ## Run all tests, with the race detector where a C compiler is found
 	if [ -n "$$race" ]; then echo "testing with the race detector"; \
 	else echo "testing WITHOUT the race detector: it needs a C compiler and CGO_ENABLED=1"; fi; \
 	set -ex; $(GO) test $$race -timeout $(TIMEOUT) $(TESTFLAGS) ./...; \
-	cd tests/bench; $(GO) test $$race -timeout $(TIMEOUT) ./...
+	for module in tests/bench tests/servers; do (cd $$module; $(GO) test $$race -timeout $(TIMEOUT) ./...); done
 
 .PHONY: race
 race: ## Run all tests with the race detector, or fail

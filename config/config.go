@@ -55,6 +55,9 @@ type Limits struct {
 // names.
 const (
 	KindClientCredentials = "client_credentials"
+	KindRefreshToken      = "refresh_token"
+	KindPassword          = "password"
+	KindJWTBearer         = "jwt_bearer"
 	KindLogin             = "login"
 	KindStatic            = "static"
 )
@@ -63,7 +66,7 @@ const (
 // have depends on its Provider: in YAML, the fields of the built-in kinds stand
 // directly in the service.
 type Service struct {
-	Provider string   `key:"provider"` // KindClientCredentials, KindLogin, KindStatic, or a host's own kind
+	Provider string   `key:"provider"` // one of the Kind constants, or a host's own kind
 	Settings          // those of defaults, for this service
 	Hosts    []string `key:"hosts"` // where Transport may send this token: host or host:port, lower case
 	TLS      *TLS     `key:"tls"`   // how the IdP is reached; nil: the system's roots, no client certificate
@@ -72,6 +75,9 @@ type Service struct {
 	AllowHTTP bool `key:"allow_http" default:"false"`
 
 	ClientCredentials *ClientCredentials `kind:"client_credentials"` // set if and only if Provider is KindClientCredentials
+	RefreshToken      *RefreshToken      `kind:"refresh_token"`      // set if and only if Provider is KindRefreshToken
+	Password          *Password          `kind:"password"`           // set if and only if Provider is KindPassword
+	JWTBearer         *JWTBearer         `kind:"jwt_bearer"`         // set if and only if Provider is KindJWTBearer
 	Login             *Login             `kind:"login"`              // set if and only if Provider is KindLogin
 	Static            *Static            `kind:"static"`             // set if and only if Provider is KindStatic
 	Options           Tree               `key:"options" kind:"*"`    // keys of a host's own kind: a map
@@ -86,23 +92,73 @@ type TLS struct {
 	ServerName string `key:"server_name"` // name to verify instead of the URL's host
 }
 
-// The ways to hand over client credentials.
+// The ways in which a client proves at a token endpoint who it is.
 const (
-	AuthBasic    = "basic"     // Authorization header, form-encoded as RFC 6749 says
-	AuthBasicRaw = "basic_raw" // Authorization header, as many servers read it
-	AuthPost     = "post"      // in the request's body
+	AuthBasic     = "basic"             // Authorization header, form-encoded as RFC 6749 says
+	AuthBasicRaw  = "basic_raw"         // Authorization header, as many servers read it
+	AuthPost      = "post"              // in the request's body
+	AuthNone      = "none"              // client_id alone
+	AuthSecretJWT = "client_secret_jwt" // assertion signed with the secret (RFC 7523)
+	AuthKeyJWT    = "private_key_jwt"   // assertion signed with a key (RFC 7523)
+	AuthTLS       = "tls"               // certificate of the connection (RFC 8705)
 )
 
+// Whom an assertion may be for, besides a literal.
+const (
+	AudienceIssuer   = "issuer"
+	AudienceTokenURL = "token_url"
+)
+
+// OAuth is what the grants of OAuth 2 have in common.
+type OAuth struct {
+	TokenURL           string   `key:"token_url"`                              // token endpoint; empty: what the metadata of Issuer say
+	Issuer             string   `key:"issuer"`                                 // identifier of the authorization server; required without TokenURL
+	ClientID           string   `key:"client_id"`                              // required
+	ClientSecret       Secret   `key:"client_secret"`                          // required by AuthBasic, AuthBasicRaw, AuthPost and AuthSecretJWT
+	ClientAuth         string   `key:"client_auth" default:"basic"`            // one of the Auth constants; empty: AuthBasic
+	ClientKey          Secret   `key:"client_key"`                             // private key of AuthKeyJWT: PEM or JWK
+	ClientKeyID        string   `key:"client_key_id"`                          // kid of assertions; empty: that of the JWK
+	ClientCertificate  Secret   `key:"client_certificate"`                     // certificate of ClientKey, PEM; assertions carry its thumbprint
+	AssertionAlgorithm string   `key:"assertion_algorithm"`                    // empty: what suits the key; HS256 with a secret
+	AssertionAudience  string   `key:"assertion_audience" default:"token_url"` // an Audience constant or a literal; empty: AudienceTokenURL
+	Scopes             []string `key:"scopes"`                                 // sent as scope, if any
+	Audience           string   `key:"audience"`                               // sent as audience, if not empty
+	Resource           []string `key:"resource"`                               // sent as resource, repeated (RFC 8707)
+	Details            Tree     `key:"authorization_details"`                  // sent as authorization_details (RFC 9396): a list of maps, each with a type
+	Params             Secrets  `key:"params"`                                 // sent as they are
+}
+
 // ClientCredentials is the grant of RFC 6749, section 4.4.
-type ClientCredentials struct {
-	TokenURL     string   `key:"token_url"`                   // token endpoint; required
-	ClientID     string   `key:"client_id"`                   // required
-	ClientSecret Secret   `key:"client_secret"`               // required
-	ClientAuth   string   `key:"client_auth" default:"basic"` // one of the Auth constants; empty: AuthBasic
-	Scopes       []string `key:"scopes"`                      // sent as scope, if any
-	Audience     string   `key:"audience"`                    // sent as audience, if not empty
-	Resource     []string `key:"resource"`                    // sent as resource, repeated (RFC 8707)
-	Params       Secrets  `key:"params"`                      // sent as they are
+type ClientCredentials OAuth
+
+// RefreshToken is the grant of RFC 6749, section 6.
+type RefreshToken struct {
+	OAuth
+	RefreshToken Secret `key:"refresh_token"` // that of the login; required
+}
+
+// Password is the grant of RFC 6749, section 4.3.
+type Password struct {
+	OAuth
+	Username string `key:"username"` // required
+	Password Secret `key:"password"` // required
+}
+
+// JWTBearer is the grant of RFC 7523, section 2.1. Its client need not prove who it
+// is, nor have a name.
+type JWTBearer struct {
+	OAuth
+	Assertion Assertion `key:"assertion"`
+}
+
+// Assertion says what a [JWTBearer] asserts.
+type Assertion struct {
+	Key       Secret `key:"key"`                          // PEM, JWK, or Google's file of a service account; required
+	KeyID     string `key:"key_id"`                       // kid; empty: that of JWK or file
+	Algorithm string `key:"algorithm"`                    // empty: what suits the key
+	Issuer    string `key:"issuer"`                       // iss; empty: that of the file, else the client_id
+	Subject   string `key:"subject"`                      // sub; empty: the issuer, but none with a file
+	Audience  string `key:"audience" default:"token_url"` // an Audience constant or a literal; empty: AudienceTokenURL
 }
 
 // Login is any HTTP endpoint that answers with a token.

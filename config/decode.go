@@ -144,6 +144,12 @@ func (d *decoder) service(path string, m map[string]any, svc *Service) {
 	switch kind { // a service without a key of its kind still is of that kind
 	case KindClientCredentials:
 		svc.ClientCredentials = orNew(svc.ClientCredentials)
+	case KindRefreshToken:
+		svc.RefreshToken = orNew(svc.RefreshToken)
+	case KindPassword:
+		svc.Password = orNew(svc.Password)
+	case KindJWTBearer:
+		svc.JWTBearer = orNew(svc.JWTBearer)
 	case KindLogin:
 		svc.Login = orNew(svc.Login)
 	case KindStatic:
@@ -182,7 +188,7 @@ func misplaced(t reflect.Type, key, kind string, kinds []string) string {
 	case slices.Contains(kinds, hostKind):
 		return misplacedOptions
 	case kinds != nil:
-		return belongsTo(strings.Join(kinds, " or "), kind)
+		return belongsTo(anyOf(kinds), kind)
 	case t == reflect.TypeFor[Listener]() && key == "tls":
 		return "is not supported yet: a listener serves without TLS"
 	}
@@ -190,6 +196,15 @@ func misplaced(t reflect.Type, key, kind string, kinds []string) string {
 		return "unknown key; did you mean " + near + "?"
 	}
 	return "unknown key"
+}
+
+// anyOf returns "a, b or c".
+func anyOf(list []string) string {
+	last := len(list) - 1
+	if last < 1 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:last], ", ") + " or " + list[last]
 }
 
 func belongsTo(owners, kind string) string {

@@ -26,8 +26,8 @@ type documented struct{ typ, preset string }
 
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
-	"listen[].address", "services.NAME.provider", "services.NAME.token_url", "services.NAME.client_id", "services.NAME.client_secret",
-	"services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
+	"listen[].address", "services.NAME.provider",
+	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 
 // keysOf adds the keys below t to out, as the document writes them. Settings are
@@ -111,7 +111,7 @@ func TestEveryExampleOfTheDocumentLoads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"billing", "erp", "legacy", "acme"} {
+	for _, name := range []string{"billing", "mailbox", "archive", "google.json", "erp", "legacy", "acme"} {
 		write(t, filepath.Join(dir, "secrets"), name, "hush\n")
 	}
 	for name, text := range SelfSigned(t) {

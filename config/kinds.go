@@ -42,23 +42,6 @@ func (v *checker) tree(path string, t Tree) {
 	v.problems = append(v.problems, found...)
 }
 
-func (v *checker) clientCredentials(path string, c *ClientCredentials, allowHTTP bool) {
-	v.endpoint(join(path, "token_url"), c.TokenURL, allowHTTP)
-	if c.ClientID == "" {
-		v.add(join(path, "client_id"), required)
-	}
-	v.need(join(path, "client_secret"), c.ClientSecret)
-	v.oneOf(join(path, "client_auth"), c.ClientAuth, AuthBasic, AuthBasicRaw, AuthPost)
-	if c.ClientAuth == AuthBasicRaw && strings.Contains(c.ClientID, ":") { // RFC 7617, section 2
-		v.add(join(path, "client_auth"), "basic_raw cannot carry a client_id with a colon in it")
-	}
-	v.scopes(join(path, "scopes"), c.Scopes)
-	for i, text := range c.Resource {
-		v.resource(item(join(path, "resource"), i), text)
-	}
-	v.secrets(join(path, "params"), c.Params)
-}
-
 // resource checks a resource indicator as RFC 8707, section 2, defines it.
 func (v *checker) resource(path, text string) {
 	u, err := url.Parse(text)

@@ -44,13 +44,10 @@ func (h hidden[T]) get() *T { return *h.at }
 // [Service], where fmt would print them without asking their fields; each has a
 // Format that does ask.
 
-// plainCredentials are [ClientCredentials] without methods.
-type plainCredentials ClientCredentials
-
-// shown returns c as it may be printed: the query of the URL may hold a key.
-func (c ClientCredentials) shown() plainCredentials {
-	c.TokenURL = shownURL(c.TokenURL)
-	return plainCredentials(c)
+// shown returns c as it may be printed: the query of a URL may hold a key.
+func (c OAuth) shown() OAuth {
+	c.TokenURL, c.Issuer = shownURL(c.TokenURL), shownURL(c.Issuer)
+	return c
 }
 
 // shownURL returns scheme://host/path of a URL, and nothing of what is none.
@@ -67,13 +64,66 @@ func shownURL(text string) string {
 }
 
 // Format prints everything but secrets, for every verb.
-func (c ClientCredentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", c.shown()) }
+func (c ClientCredentials) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%+v", OAuth(c).shown())
+}
 
 // MarshalJSON returns everything but secrets.
-func (c ClientCredentials) MarshalJSON() ([]byte, error) { return json.Marshal(c.shown()) }
+func (c ClientCredentials) MarshalJSON() ([]byte, error) { return json.Marshal(OAuth(c).shown()) }
 
 // MarshalYAML returns everything but secrets.
-func (c ClientCredentials) MarshalYAML() (any, error) { return c.shown(), nil }
+func (c ClientCredentials) MarshalYAML() (any, error) { return OAuth(c).shown(), nil }
+
+// plainRefresh is a [RefreshToken] without methods.
+type plainRefresh RefreshToken
+
+func (r RefreshToken) plain() plainRefresh {
+	r.OAuth = r.shown()
+	return plainRefresh(r)
+}
+
+// Format prints everything but secrets, for every verb.
+func (r RefreshToken) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", r.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (r RefreshToken) MarshalJSON() ([]byte, error) { return json.Marshal(r.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (r RefreshToken) MarshalYAML() (any, error) { return r.plain(), nil }
+
+// plainPassword is a [Password] without methods.
+type plainPassword Password
+
+func (p Password) plain() plainPassword {
+	p.OAuth = p.shown()
+	return plainPassword(p)
+}
+
+// Format prints everything but secrets, for every verb.
+func (p Password) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", p.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (p Password) MarshalJSON() ([]byte, error) { return json.Marshal(p.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (p Password) MarshalYAML() (any, error) { return p.plain(), nil }
+
+// plainBearer is a [JWTBearer] without methods.
+type plainBearer JWTBearer
+
+func (j JWTBearer) plain() plainBearer {
+	j.OAuth = j.shown()
+	return plainBearer(j)
+}
+
+// Format prints everything but secrets, for every verb.
+func (j JWTBearer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%+v", j.plain()) }
+
+// MarshalJSON returns everything but secrets.
+func (j JWTBearer) MarshalJSON() ([]byte, error) { return json.Marshal(j.plain()) }
+
+// MarshalYAML returns everything but secrets.
+func (j JWTBearer) MarshalYAML() (any, error) { return j.plain(), nil }
 
 // Format prints everything but secrets, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {

@@ -23,6 +23,7 @@ services:
     token_url: https://idp.example/oauth2/token?key=canary
     client_id: probe
     client_secret: canary-${env:CANARY}
+    authorization_details: [{type: canary}]
     params: {canary: canary}
   erp:
     provider: login
@@ -33,6 +34,21 @@ services:
       headers: {Canary: canary}
       json: {canary: canary, password: "${env:CANARY}"}
     response: {token: t}
+  key:
+    provider: client_credentials
+    token_url: https://idp.example/oauth2/token
+    client_id: probe
+    client_auth: private_key_jwt
+    client_key: canary-${env:CANARY}
+    client_certificate: canary
+  refresh:
+    provider: refresh_token
+    token_url: https://idp.example/oauth2/token?key=canary
+    client_id: probe
+    client_secret: canary-${env:CANARY}
+    refresh_token: canary-${env:CANARY}
+  password: {provider: password, token_url: "https://idp.example/?canary", client_id: probe, client_auth: none, username: probe, password: canary}
+  bearer: {provider: jwt_bearer, issuer: https://idp.example/, assertion: {key: "canary-${env:CANARY}", issuer: probe}}
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
   fixed: {provider: static, token: canary}
@@ -80,7 +96,7 @@ func TestADumpShowsWhereATokenURLLeads(t *testing.T) {
 		if err != nil || !strings.Contains(string(asJSON), `"TokenURL":"`+want+`"`) {
 			t.Errorf("JSON of %s: %s, %v", given, asJSON, err)
 		}
-		if text := fmt.Sprintf("%v", c); !strings.HasPrefix(text, "{TokenURL:"+want+" ClientID:") {
+		if text := fmt.Sprintf("%v", c); !strings.HasPrefix(text, "{TokenURL:"+want+" Issuer: ClientID:") {
 			t.Errorf("text of %s: %s", given, text)
 		}
 	}

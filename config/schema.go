@@ -94,7 +94,10 @@ func at(v reflect.Value, index []int) reflect.Value {
 }
 
 // builtIn lists the kinds of provider that have keys of their own.
-var builtIn = []string{KindClientCredentials, KindLogin, KindStatic}
+var builtIn = []string{KindClientCredentials, KindRefreshToken, KindPassword, KindJWTBearer, KindLogin, KindStatic}
+
+// BuiltIn returns the kinds of provider that come with tokend.
+func BuiltIn() []string { return slices.Clone(builtIn) }
 
 // has reports whether a service of the given kind has the field.
 func (f *field) has(kind string) bool {

@@ -142,13 +142,22 @@ func (v *checker) known(path, kind string) {
 func (v *checker) kind(path string, s *Service) {
 	switch s.Provider {
 	case KindClientCredentials:
-		v.clientCredentials(path, orNew(s.ClientCredentials), s.AllowHTTP)
+		v.oauth(path, (*OAuth)(orNew(s.ClientCredentials)), s)
+	case KindRefreshToken:
+		v.refreshToken(path, orNew(s.RefreshToken), s)
+	case KindPassword:
+		v.password(path, orNew(s.Password), s)
+	case KindJWTBearer:
+		v.jwtBearer(path, orNew(s.JWTBearer), s)
 	case KindLogin:
 		v.login(path, orNew(s.Login), s.AllowHTTP)
 	case KindStatic:
 		v.static(path, orNew(s.Static))
 	}
 	v.foreign(path, KindClientCredentials, s.Provider, s.ClientCredentials != nil)
+	v.foreign(path, KindRefreshToken, s.Provider, s.RefreshToken != nil)
+	v.foreign(path, KindPassword, s.Provider, s.Password != nil)
+	v.foreign(path, KindJWTBearer, s.Provider, s.JWTBearer != nil)
 	v.foreign(path, KindLogin, s.Provider, s.Login != nil)
 	v.foreign(path, KindStatic, s.Provider, s.Static != nil)
 	v.options(join(path, "options"), s)

@@ -178,9 +178,9 @@ func TestValidateServices(t *testing.T) {
 		"a fragment":            {tokenURL("https://idp.example/#canary"), "services.cc.token_url: must not have a fragment"},
 		"an empty fragment":     {tokenURL("https://idp.example/#"), "services.cc.token_url: must not have a fragment"},
 		"an impossible port":    {tokenURL("https://idp.example:99999/"), "services.cc.token_url: has an impossible port"},
-		"no URL":                {tokenURL(""), "services.cc.token_url: required"},
+		"no URL":                {tokenURL(""), "services.cc.token_url: required, unless there is an issuer"},
 		"http where it may be":  {change("cc", func(s *config.Service) { s.AllowHTTP = true; s.ClientCredentials.TokenURL = "http://idp.example" }), ""},
-		"an authentication":     {change("cc", func(s *config.Service) { s.ClientCredentials.ClientAuth = "canary" }), "services.cc.client_auth: must be one of basic, basic_raw, post"},
+		"an authentication":     {change("cc", func(s *config.Service) { s.ClientCredentials.ClientAuth = "canary" }), "services.cc.client_auth: must be one of basic, basic_raw, post, none, client_secret_jwt, private_key_jwt, tls"},
 		"http to a zone":        {tokenURL("http://[::1%25lo]/token"), "services.cc.token_url: must be https: without it the secret can be read on the way (allow_http: true permits it)"},
 		"a colon for basic_raw": {
 			change("cc", func(s *config.Service) {
@@ -198,7 +198,7 @@ func TestValidateServices(t *testing.T) {
 		}), "services.cc.params.p: ${file:/none}: no such file or directory"},
 		"hosts":                   {change("cc", func(s *config.Service) { s.Hosts = []string{"https://canary"} }), "services.cc." + hostForm},
 		"a setting":               {change("cc", func(s *config.Service) { s.MinTTL = new(-time.Second) }), "services.cc.min_ttl: must be between 0s and 87600h"},
-		"no kind":                 {change("own", func(s *config.Service) { s.Provider = "" }), "services.own.provider: required: one of client_credentials, login, static, or a host's own kind"},
+		"no kind":                 {change("own", func(s *config.Service) { s.Provider = "" }), "services.own.provider: required: one of client_credentials, refresh_token, password, jwt_bearer, login, static, or a host's own kind"},
 		"a kind that is no name":  {change("own", func(s *config.Service) { s.Provider = "Canary kind" }), "services.own.provider: must have 1 to 63 characters of a-z, 0-9, dot, underscore and hyphen, the first a letter or digit"},
 		"options of another kind": {change("static", func(s *config.Service) { s.Options = config.NewTree(map[string]any{}) }), "services.static.options: is for kinds of provider that are not built in"},
 		"an unset option":         {change("own", func(s *config.Service) { s.Options = config.NewTree(map[string]any{"a": "${env:TOKEND_UNSET}"}) }), "services.own.options.a: ${env:TOKEND_UNSET}: not set"},

@@ -197,7 +197,13 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	}
 	switch svc.Provider {
 	case config.KindClientCredentials:
-		return clientCredentials(endpoint, svc.ClientCredentials)
+		return clientCredentials(endpoint, svc.ClientCredentials, s.options)
+	case config.KindRefreshToken:
+		return refreshToken(endpoint, svc.RefreshToken, s.options)
+	case config.KindPassword:
+		return password(endpoint, svc.Password, s.options)
+	case config.KindJWTBearer:
+		return jwtBearer(endpoint, svc.JWTBearer, s.options)
 	case config.KindLogin:
 		return login(endpoint, svc.Login)
 	case config.KindStatic:
@@ -211,8 +217,7 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 func (o *options) custom(name string, svc *config.Service) (provider.Provider, error) {
 	factory := o.factories[svc.Provider]
 	if factory == nil {
-		known := []string{config.KindClientCredentials, config.KindLogin, config.KindStatic}
-		known = append(known, slices.Sorted(maps.Keys(o.factories))...)
+		known := append(config.BuiltIn(), slices.Sorted(maps.Keys(o.factories))...)
 		return nil, under("provider", fmt.Errorf("unknown kind %q, want one of %q", svc.Provider, known))
 	}
 	resolved, err := svc.Options.Resolve()

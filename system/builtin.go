@@ -8,13 +8,56 @@ import (
 	"tokend/messages"
 )
 
-func clientCredentials(e provider.Endpoint, c *config.ClientCredentials) (provider.Provider, error) {
-	return provider.NewClientCredentials(provider.ClientCredentials{
-		Endpoint: e, TokenURL: c.TokenURL, ClientID: c.ClientID,
-		ClientSecret: func() (provider.Text, error) { return text(c.ClientSecret) },
-		Auth:         c.ClientAuth, Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
-		Params: func() (map[string]provider.Text, error) { return texts(c.Params) },
+func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *options) (provider.Provider, error) {
+	return provider.NewClientCredentials(provider.ClientCredentials(grant(e, (*config.OAuth)(c), o)))
+}
+
+func refreshToken(e provider.Endpoint, r *config.RefreshToken, o *options) (provider.Provider, error) {
+	return provider.NewRefreshToken(provider.RefreshToken{
+		Grant: grant(e, &r.OAuth, o), RefreshToken: secret(r.RefreshToken),
 	})
+}
+
+func password(e provider.Endpoint, p *config.Password, o *options) (provider.Provider, error) {
+	return provider.NewPassword(provider.Password{
+		Grant: grant(e, &p.OAuth, o), Username: p.Username, Password: secret(p.Password),
+	})
+}
+
+func jwtBearer(e provider.Endpoint, j *config.JWTBearer, o *options) (provider.Provider, error) {
+	a := j.Assertion
+	return provider.NewJWTBearer(provider.JWTBearer{
+		Grant: grant(e, &j.OAuth, o),
+		Assertion: provider.Assertion{
+			Key: secret(a.Key), KeyID: a.KeyID, Algorithm: a.Algorithm,
+			Issuer: a.Issuer, Subject: a.Subject, Audience: a.Audience,
+		},
+	})
+}
+
+// grant returns what the grants of OAuth have in common.
+func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
+	return provider.Grant{
+		Endpoint: e, TokenURL: c.TokenURL, Issuer: c.Issuer,
+		ClientID: c.ClientID, ClientSecret: secret(c.ClientSecret), Auth: c.ClientAuth,
+		Key: secret(c.ClientKey), KeyID: c.ClientKeyID, Certificate: secret(c.ClientCertificate),
+		Algorithm: c.AssertionAlgorithm, AssertionAudience: c.AssertionAudience,
+		Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
+		Details: func() (provider.Document, error) {
+			value, parts, err := c.Details.Expand()
+			return provider.Document{Value: value, Parts: parts}, err
+		},
+		Params: func() (map[string]provider.Text, error) { return texts(c.Params) },
+		Now:    o.now,
+	}
+}
+
+// secret returns what resolves s, nil if it is not set.
+func secret(s config.Secret) func() (provider.Text, error) {
+	if s.IsZero() {
+		return nil
+	}
+	return func() (provider.Text, error) { return text(s) }
 }
 
 func login(e provider.Endpoint, l *config.Login) (provider.Provider, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -98,10 +99,10 @@ func WithClock(now func() time.Time) Option {
 // The kinds that come with tokend cannot be replaced.
 func WithProvider(kind string, factory Factory) Option {
 	return func(o *options) error {
-		switch kind {
-		case "":
+		if kind == "" {
 			return fmt.Errorf("WithProvider: no kind")
-		case config.KindClientCredentials, config.KindLogin, config.KindStatic:
+		}
+		if slices.Contains(config.BuiltIn(), kind) {
 			return fmt.Errorf("WithProvider: kind %q is built in and cannot be replaced", kind)
 		}
 		if factory == nil {

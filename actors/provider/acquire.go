@@ -17,18 +17,18 @@ const maxToken = 64 << 10
 
 // Acquire asks p for a token and returns one that can be used, with its Type
 // filled in, or an error that is always an *[Error] and shows nothing that req
-// hides. A panic of p is one as well. How long p may take is for ctx to say and
+// hides; beside an error the Result holds a State at most. A panic of p is one as well. How long p may take is for ctx to say and
 // for p to keep.
 func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
 	res, err := guarded(ctx, p, req)
 	if err != nil {
-		return Result{}, explain(ctx, conceal(p, &req, err))
+		return Result{State: res.State}, explain(ctx, conceal(p, &req, err))
 	}
 	if res.Type == "" {
 		res.Type = bearer
 	}
 	if problem := unusableText(&res); problem != "" {
-		return Result{}, malformed(problem)
+		return Result{State: res.State}, malformed(problem)
 	}
 	return res, nil
 }

@@ -105,11 +105,11 @@ func echo(t *testing.T, status int) http.HandlerFunc {
 var statuses = []int{200, 302, 400, 401, 403, 404, 429, 500, 503}
 
 func TestP7ClientCredentialsShowNoSecret(t *testing.T) {
-	for _, auth := range []string{AuthBasic, AuthBasicRaw, AuthPost} {
+	for _, auth := range []string{AuthBasic, AuthBasicRaw, AuthPost, AuthSecretJWT} {
 		for _, status := range statuses {
 			t.Run(fmt.Sprintf("%s %d", auth, status), func(t *testing.T) {
 				settings := client(t, serve(t, echo(t, status)).URL+"?key="+url.QueryEscape(canary))
-				settings.Auth, settings.ClientSecret = auth, hush(canary)
+				settings.Auth, settings.ClientSecret = auth, hush(canary+strings.Repeat(" ", 32))
 				settings.Params = func() (map[string]Text, error) {
 					return map[string]Text{"pin": {Secret: messages.NewSecret("7" + canary)}}, nil
 				}

@@ -109,6 +109,7 @@ type refusal struct {
 	code        string // that error, as it may be shown
 	description string // error_description, or the text at response.error
 	hint        string // what to do, if the status tells
+	clocks      string // what to do, if the answer's date tells
 	judged      bool   // response.rejected holds
 	told        bool   // it had a Retry-After
 	retryAfter  time.Duration
@@ -131,6 +132,13 @@ func (r *refusal) text() string {
 	if r.judged && success(r.status) {
 		return cmp.Or(r.said(), "response.rejected holds")
 	}
+	if r.clocks != "" {
+		return r.reason() + ": " + r.clocks
+	}
+	return r.reason()
+}
+
+func (r *refusal) reason() string {
 	if r.hint != "" && r.code == "" && r.description == "" {
 		return fmt.Sprintf("%d: %s", r.status, r.hint)
 	}

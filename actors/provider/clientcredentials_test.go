@@ -63,6 +63,14 @@ func TestTokenRequest(t *testing.T) {
 			}, "probe open+sesame",
 			url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}, "audience": {"urn:a"}, "resource": {"https://a/", "https://b/"}},
 		},
+		"authorization details": {
+			func(c *ClientCredentials) {
+				c.Details = func() (Document, error) {
+					return Document{Value: []any{map[string]any{"type": "payment", "limit": 3.5}}}, nil
+				}
+			}, "probe open+sesame",
+			url.Values{"grant_type": {"client_credentials"}, "authorization_details": {`[{"limit":3.5,"type":"payment"}]`}},
+		},
 		"params stand in place of others": {
 			func(c *ClientCredentials) {
 				c.Scopes = []string{"read"}
@@ -174,7 +182,7 @@ func TestClientCredentialsThatCannotWork(t *testing.T) {
 		"http:// to a near name":   {func(c *ClientCredentials) { c.TokenURL = "http://localhost.example/" }, "token_url: http:// would send secrets in the clear: use https://, or set allow_http"},
 		"no client_id":             {func(c *ClientCredentials) { c.ClientID = "" }, "client_id: missing"},
 		"no client_secret":         {func(c *ClientCredentials) { c.ClientSecret = nil }, "client_secret: missing"},
-		"an unknown client_auth":   {func(c *ClientCredentials) { c.Auth = "digest" }, `client_auth: "digest" is none of basic, basic_raw, post`},
+		"an unknown client_auth":   {func(c *ClientCredentials) { c.Auth = "digest" }, `client_auth: "digest" is none of basic, basic_raw, post, none, client_secret_jwt, private_key_jwt, tls`},
 		"a colon where none fits":  {func(c *ClientCredentials) { c.Auth, c.ClientID = AuthBasicRaw, "a:b" }, "client_auth: basic_raw cannot carry a client_id with a colon in it"},
 		"a URL that does not work": {func(c *ClientCredentials) { c.TokenURL = "https://idp.example/\x7fcanary" }, "token_url: not a URL"},
 	}
@@ -229,4 +237,41 @@ func TestTheDefaultTimeForConnecting(t *testing.T) {
 	if err != nil || e.ConnectTimeout != 3*time.Second {
 		t.Errorf("got %s, %v", e.ConnectTimeout, err)
 	}
+}
+
+func TestScopesAreThoseThatWereGranted(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer string
+		params map[string]Text
+		want   []string
+	}{
+		"all, without a word": {`{"access_token":"a"}`, nil, []string{"read", "write"}},
+		"fewer":               {`{"access_token":"a","scope":"read"}`, nil, []string{"read"}},
+		"none":                {`{"access_token":"a","scope":""}`, nil, []string{}},
+		"others, unnamed":     {`{"access_token":"a"}`, map[string]Text{"scope": {Secret: messages.NewSecret("all")}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := client(t, serve(t, says(200, c.answer)).URL)
+			settings.Scopes = []string{"read", "write"}
+			settings.Params = func() (map[string]Text, error) { return c.params, nil }
+			if diff := cmp.Diff(c.want, acquire(t, mustClient(t, settings)).Scopes); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestP7AuthorizationDetailsDoNotShow(t *testing.T) {
+	settings := client(t, serve(t, says(400, `{"error":"invalid_authorization_details","error_description":"account DE02-1203 of bond-007-secret is unknown"}`)).URL)
+	settings.Details = func() (Document, error) {
+		return Document{
+			Value: []any{map[string]any{"type": "payment", "account": "DE02-1203"}},
+			Parts: []messages.Secret{messages.NewSecret("bond-007-secret")},
+		}, nil
+	}
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassRejected, "400 invalid_authorization_details: account [redacted] of [redacted] is unknown")
+	settings.Details = func() (Document, error) { return Document{}, errors.New("file is gone") }
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassTransient, "authorization_details: file is gone")
+	settings.Details = func() (Document, error) { return Document{Value: func() {}}, nil }
+	wantFailure(t, failure(t, mustClient(t, settings)), messages.ClassTransient, "authorization_details: cannot be written as JSON")
 }

@@ -1,17 +1,20 @@
 // Package provider acquires access tokens: one interface, [Provider], one file a
 // grant, and one place, [Classify], where failures get their class.
 //
-// Key types. [NewClientCredentials], [NewLogin] and [NewStatic] return the
-// providers that come with tokend; a host application writes its own with
-// [Func]. [Acquire] is how everybody calls a Provider: it survives a panic and
-// hands out nothing but a usable token or an [*Error]. [Lifetime] judges how long
-// that token lives. [Transports] are the HTTP connections that all services
+// Key types. [NewClientCredentials], [NewRefreshToken], [NewPassword] and
+// [NewJWTBearer], which have a [Grant] in common, [NewLogin] and [NewStatic]
+// return the providers that come with tokend; a host application writes its own
+// with [Func]. [Acquire] is how everybody calls a Provider: it survives a panic
+// and hands out nothing but a usable token or an [*Error]. [Lifetime] judges how
+// long that token lives. [Transports] are the HTTP connections that all services
 // share.
 //
 // Invariants.
 //   - Secrets come in as functions and are read anew at every acquisition.
-//   - One acquisition sends one request: nothing is probed, repeated or
-//     redirected here. Trying again is the caller's decision.
+//   - One acquisition sends one token request: nothing is probed, repeated or
+//     redirected here. Trying again is the caller's decision. The metadata of an
+//     issuer, if they are needed, are read before it. [NewRefreshToken] says when
+//     there are two requests.
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, or an answer's body. Of a body only an OAuth error code,
 //     its description or the text at response.error come out, bounded, printable,

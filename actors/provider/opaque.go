@@ -17,7 +17,7 @@ type opaque struct {
 func (p *opaque) Acquire(ctx context.Context, req Request) (Result, error) {
 	res, err := p.acquire(ctx, req)
 	if err != nil {
-		return Result{}, Classify(err)
+		return Result{State: res.State}, Classify(err)
 	}
 	return res, nil
 }

@@ -15,7 +15,9 @@ type Provider interface {
 	// called concurrently for one service, and may be called again at any time.
 	// It returns an *Error to say more than "transient" about a failure, whose text
 	// is withheld if it holds a secret of req; any other error is taken as transient
-	// and its text is not shown, for nobody knows what is in it.
+	// and its text is not shown, for nobody knows what is in it. The State of a
+	// Result counts beside an error too: what came of the request may be a new
+	// refresh token and nothing else that can be used.
 	Acquire(ctx context.Context, req Request) (Result, error)
 }
 
@@ -35,7 +37,7 @@ type Hosted interface {
 // Request is what a Provider is told.
 type Request struct {
 	Service  string
-	Previous State // what the last successful Result carried, also before the service was configured anew
+	Previous State // what the last Result with a State carried, also before the service was configured anew
 	// Hidden are texts that no error may show besides the provider's own secrets and
 	// Previous, such as the token at hand: an endpoint may name it when it refuses to
 	// give out another.

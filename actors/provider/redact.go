@@ -119,9 +119,9 @@ func appendLong(list []string, least int, values ...string) []string {
 	return list
 }
 
-// jwt is what signed tokens look like. Those that no provider knows are kept
+// jwtLike is what signed tokens look like. Those that no provider knows are kept
 // back too.
-var jwt = regexp.MustCompile(`eyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)*`)
+var jwtLike = regexp.MustCompile(`eyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)*`)
 
 // show returns a description as it may leave the provider: without secrets,
 // printable, at most limit characters; else why it may not.
@@ -154,7 +154,7 @@ func (s *secrets) clean(text string) (clean, why string) {
 		return "", tooLong
 	}
 	text = s.redact(printable(s.redact(text), math.MaxInt))
-	text = jwt.ReplaceAllLiteralString(text, messages.Redacted)
+	text = jwtLike.ReplaceAllLiteralString(text, messages.Redacted)
 	if s.betrayed(text) {
 		return "", holdsSecret
 	}
@@ -165,7 +165,7 @@ func (s *secrets) clean(text string) (clean, why string) {
 // taken off, one or two of them, and spaces and the difference of cases with them.
 func (s *secrets) betrayed(text string) bool {
 	for range layers {
-		if jwt.MatchString(text) || s.traced(text) {
+		if jwtLike.MatchString(text) || s.traced(text) {
 			return true
 		}
 		text = decoded(text)

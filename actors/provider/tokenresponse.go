@@ -20,27 +20,28 @@ type members struct {
 }
 
 // oauthResult judges the answer of an OAuth token endpoint (RFC 6749, sections
-// 5.1 and 5.2). hidden returns what must not come out of it; it is called on
-// failure only. A refresh token is ignored: the client can always ask again
-// (RFC 6749, section 4.4.3).
-func (a *answer) oauthResult(hidden func() *secrets) (Result, error) {
-	m, err := a.members("token_url")
+// 5.1 and 5.2). setting names the key that may be wrong; hidden returns what must
+// not come out of the answer and is called on failure only. With a success come
+// its members, also when there is no usable token among them.
+func (a *answer) oauthResult(setting string, hidden func() *secrets) (Result, members, error) {
+	m, err := a.members(setting)
 	if !success(a.status) {
-		return Result{}, a.oauthRefusal(m, hidden())
+		return Result{}, members{}, a.oauthRefusal(setting, m, hidden())
 	}
 	if err != nil {
-		return Result{}, err
+		return Result{}, members{}, err
 	}
 	// Some servers answer 200 to everything.
 	if m.get("access_token").String() == "" && m.get("error").Str != "" {
-		return Result{}, a.oauthRefusal(m, hidden())
+		return Result{}, members{}, a.oauthRefusal(setting, m, hidden())
 	}
-	return m.result(a.date())
+	res, err := m.result(a.date())
+	return res, m, err
 }
 
-func (a *answer) oauthRefusal(m members, hidden *secrets) *refusal {
+func (a *answer) oauthRefusal(setting string, m members, hidden *secrets) *refusal {
 	m.hide(hidden)
-	return a.refuse("token_url", m.get("error").Str, m.get("error_description").Str, hidden)
+	return a.refuse(setting, m.get("error").Str, m.get("error_description").Str, hidden)
 }
 
 // members reads a JSON object, or a form, which some servers answer with. If it

@@ -95,11 +95,12 @@ func judge(status int, kind, body string, hide ...string) (Result, error) {
 	if err := a.read(strings.NewReader(body)); err != nil {
 		return Result{}, err
 	}
-	return a.oauthResult(func() *secrets {
+	res, _, err := a.oauthResult("token_url", func() *secrets {
 		var s secrets
 		s.add(hide...)
 		return &s
 	})
+	return res, err
 }
 
 func FuzzTokenResponse(f *testing.F) {

@@ -37,7 +37,26 @@ type Transports struct {
 	proxy     func(*http.Request) (*url.URL, error)
 
 	mu      sync.Mutex
-	clients map[TLS]*http.Client
+	clients map[TLS]*pool
+}
+
+// pool is the connections of one TLS setting.
+type pool struct {
+	*http.Client
+
+	certificate *rotating // nil: none
+}
+
+// fresh drops idle connections that have shown a certificate which has been
+// replaced since.
+func (p *pool) fresh() *http.Client {
+	if p.certificate == nil {
+		return p.Client
+	}
+	if changed, err := p.certificate.refresh(); changed && err == nil {
+		p.CloseIdleConnections()
+	}
+	return p.Client
 }
 
 // NewTransports returns Transports that call themselves userAgent.
@@ -45,35 +64,36 @@ func NewTransports(userAgent string) *Transports {
 	return &Transports{
 		userAgent: userAgent,
 		proxy:     http.ProxyFromEnvironment,
-		clients:   map[TLS]*http.Client{},
+		clients:   map[TLS]*pool{},
 	}
 }
 
 // Client returns the client for a TLS setting, always the same one. It follows no
 // redirect, and sets no bound but those of the request's context. Files are read
 // when the setting is first asked for; while that fails, every call tries again.
+// A client certificate is read anew when its files change.
 func (t *Transports) Client(setting TLS) (*http.Client, error) {
-	if client := t.client(setting); client != nil {
-		return client, nil
+	if p := t.pool(setting); p != nil {
+		return p.fresh(), nil
 	}
-	config, err := setting.config() // not under the lock: a disk that hangs concerns one setting
+	config, certificate, err := setting.config() // not under the lock: a disk that hangs concerns one setting
 	if err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if client, ok := t.clients[setting]; ok {
-		return client, nil // made by somebody else meanwhile
+	if p, ok := t.clients[setting]; ok {
+		return p.Client, nil // made by somebody else meanwhile
 	}
 	client := &http.Client{
 		Transport:     &agent{t.transport(config), t.userAgent},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	t.clients[setting] = client
+	t.clients[setting] = &pool{client, certificate}
 	return client, nil
 }
 
-func (t *Transports) client(setting TLS) *http.Client {
+func (t *Transports) pool(setting TLS) *pool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.clients[setting]
@@ -147,29 +167,29 @@ func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.Transport.RoundTrip(req)
 }
 
-// config reads the files and returns what crypto/tls wants. Its errors are
-// *unready.
-func (s TLS) config() (*tls.Config, error) {
+// config reads the files and returns what crypto/tls wants, and the client
+// certificate if there is to be one. Its errors are *unready.
+func (s TLS) config() (*tls.Config, *rotating, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
 	if s.CAFile != "" {
 		pem, err := readFile(s.CAFile, maxPEM)
 		if err != nil {
-			return nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
+			return nil, nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
+			return nil, nil, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
 		}
 	}
 	if s.CertFile == "" && s.KeyFile == "" {
-		return config, nil
+		return config, nil, nil
 	}
-	pair, err := s.pair()
+	certificate, err := newRotating(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	config.Certificates = []tls.Certificate{pair}
-	return config, nil
+	config.GetClientCertificate = certificate.current
+	return config, certificate, nil
 }
 
 // pair reads the client certificate and its key.

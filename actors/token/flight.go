@@ -224,10 +224,17 @@ func (t *trip) acquire(ctx context.Context) *landing {
 		req.Hidden = []messages.Secret{atHand}
 	}
 	res, err := provider.Acquire(ctx, t.options.Provider, req)
+	var l *landing
 	if err != nil {
-		return t.failed(provider.Classify(err))
+		l = t.failed(provider.Classify(err))
+	} else {
+		l = t.judge(res)
 	}
-	return t.accept(ctx, res)
+	if !res.State.IsZero() {
+		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
+		t.keep(ctx, l.previous)
+	}
+	return l
 }
 
 // before returns what must be closed before the provider may be asked.
@@ -244,8 +251,8 @@ var closed = func() chan struct{} {
 	return c
 }()
 
-// accept turns a provider's result into an outcome.
-func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
+// judge turns a provider's result into an outcome.
+func (t *trip) judge(res provider.Result) *landing {
 	answered := t.env.Clock.Now()
 	took := answered.Elapsed(t.asked)
 	asked := answered.Add(-took) // by the wall clock of now, whatever was done to it meanwhile
@@ -260,16 +267,11 @@ func (t *trip) accept(ctx context.Context, res provider.Result) *landing {
 		})
 	}
 	text := res.AccessToken.Reveal()
-	l := &landing{
+	return &landing{
 		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
 		fingerprint: messages.Fingerprint(text),
 		box:         t.seal(vault.AccessToken, t.generation, res.AccessToken),
 	}
-	if !res.State.IsZero() {
-		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
-		t.keep(ctx, l.previous)
-	}
-	return l
 }
 
 // keep makes what the provider wants to have again durable before its token is

@@ -113,6 +113,38 @@ func TestTheProviderGetsItsStateBack(t *testing.T) {
 	})
 }
 
+// A refresh token may have been rotated by an answer that is of no other use.
+func TestAStateIsKeptWhateverElseIsWrong(t *testing.T) {
+	for name, spoil := range map[string]func(*provider.Result) error{
+		"an error":          func(*provider.Result) error { return &provider.Error{Text: "no"} },
+		"no token":          func(r *provider.Result) error { r.AccessToken = messages.Secret{}; return nil },
+		"a useless token":   func(r *provider.Result) error { r.AccessToken = messages.NewSecret("two words"); return nil },
+		"a lifetime of old": func(r *provider.Result) error { r.Lifetime = -time.Hour; return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(h *harness) {
+				if _, err := h.get(h.Context(), 0); err == nil {
+					t.Error("got a token")
+				}
+				rec, err := h.env.Store.Load(vault.Key{Service: "billing"})
+				if err != nil || rec.State.IsZero() {
+					t.Errorf("the store holds %v, %v", rec, err)
+				}
+				if kept, err := h.slot.state.Load().more().previous.Open(); err != nil || kept.Reveal() != "rotated" {
+					t.Errorf("kept %v, %v", kept.Reveal(), err)
+				}
+			}, func(h *harness, _ *Options) {
+				h.script = func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+					res := issue(n, time.Hour)
+					res.State = provider.NewState([]byte("rotated"))
+					err := spoil(&res)
+					return res, err
+				}
+			})
+		})
+	}
+}
+
 func TestATokenThatWasDeadOnArrivalIsMalformed(t *testing.T) {
 	bubble(t, func(h *harness) {
 		if _, err := h.get(h.Context(), 0); !errors.Is(err, messages.ErrInvalidResponse) {

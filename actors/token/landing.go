@@ -42,7 +42,7 @@ func (k *keeper) land(l *landing) {
 	case st.flight.superseded, l.err != nil && st.flight.phase == stuck:
 		k.change(func(s *State) { s.touchDown(l) })
 	case l.err != nil:
-		k.fail(now, l.err, l.took)
+		k.fail(now, l)
 	case st.sameAgain(l):
 		k.repeat(now, l)
 	default:
@@ -145,10 +145,10 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 }
 
 // fail notes that the attempt failed and when to make the next one.
-func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Duration) {
-	before := k.state()
+func (k *keeper) fail(now schedule.Instant, l *landing) {
+	before, err := k.state(), l.err
 	st := k.change(func(s *State) {
-		s.touchDown(&landing{})
+		s.touchDown(l)
 		s.streak = before.inRow(err.Class)
 		s.slow = err.TimedOut
 		s.postpone(now, err.Class, err.RetryAfter, k.env.Roll())
@@ -164,7 +164,7 @@ func (k *keeper) fail(now schedule.Instant, err *provider.Error, took time.Durat
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}
 	k.publish(&messages.RefreshFailed{
-		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.lastError(now), Took: took,
+		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.lastError(now), Took: l.took,
 	})
 	k.settleWaiters(now, st.err(k.slot.name, now))
 }
@@ -193,7 +193,10 @@ func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
 		if f.gate != nil {
 			c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
 		}
-		k.fail(now, &provider.Error{Class: messages.ClassTransient, TimedOut: true, Text: textStuck}, now.Elapsed(f.began))
+		k.fail(now, &landing{
+			err:  &provider.Error{Class: messages.ClassTransient, TimedOut: true, Text: textStuck},
+			took: now.Elapsed(f.began),
+		})
 		k.change(func(s *State) { s.beStuck(f, now) })
 	default:
 		k.change(func(s *State) {

@@ -1,0 +1,192 @@
+package provider
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tokend/messages"
+)
+
+// issuing is an authorization server that answers to GET by path, and well to
+// POST; ISSUER in an answer is its URL.
+type issuing struct {
+	*httptest.Server
+
+	answers map[string]http.HandlerFunc
+	asked   []string // of the requests, one at a time
+}
+
+func newIssuing(t *testing.T) *issuing {
+	t.Helper()
+	s := &issuing{answers: map[string]http.HandlerFunc{}}
+	s.Server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+		if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil {
+			answer(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	s.answers["POST /token"] = says(200, goodAnswer)
+	return s
+}
+
+func (s *issuing) says(path string, status int, body string) {
+	s.answers["GET "+path] = says(status, strings.ReplaceAll(body, "ISSUER", s.URL))
+}
+
+// discovering returns settings of a client that knows the issuer alone.
+func (s *issuing) discovering(t *testing.T, path string) ClientCredentials {
+	t.Helper()
+	c := client(t, "")
+	c.Issuer = s.URL + path
+	return c
+}
+
+func TestTheTokenEndpointIsDiscovered(t *testing.T) {
+	for name, c := range map[string]struct {
+		issuer, place string
+		asked         []string
+	}{
+		"RFC 8414":                 {"", oauthMetadata, []string{"GET " + oauthMetadata, "POST /token"}},
+		"RFC 8414 and a path":      {"/t/1", oauthMetadata + "/t/1", []string{"GET " + oauthMetadata + "/t/1", "POST /token"}},
+		"a path that ends":         {"/t/", oauthMetadata + "/t", []string{"GET " + oauthMetadata + "/t", "POST /token"}},
+		"OpenID Connect":           {"", openIDMetadata, []string{"GET " + oauthMetadata, "GET " + openIDMetadata, "POST /token"}},
+		"OpenID Connect, a path":   {"/t", "/t" + openIDMetadata, []string{"GET " + oauthMetadata + "/t", "GET /t" + openIDMetadata, "POST /token"}},
+		"OpenID Connect and a /":   {"/", openIDMetadata, []string{"GET " + oauthMetadata, "GET " + openIDMetadata, "POST /token"}},
+		"a page instead of a 404":  {"/p", "/p" + openIDMetadata, []string{"GET " + oauthMetadata + "/p", "GET /p" + openIDMetadata, "POST /token"}},
+		"a denial instead of that": {"/d", "/d" + openIDMetadata, []string{"GET " + oauthMetadata + "/d", "GET /d" + openIDMetadata, "POST /token"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newIssuing(t)
+			s.says(oauthMetadata+"/p", 200, "<html>")
+			s.says(oauthMetadata+"/d", 403, "")
+			s.says(c.place, 200, `{"issuer":"ISSUER`+c.issuer+`","token_endpoint":"ISSUER/token"}`)
+			p := mustClient(t, s.discovering(t, c.issuer))
+			acquire(t, p)
+			if diff := cmp.Diff(c.asked, s.asked); diff != "" {
+				t.Error(diff)
+			}
+			if host := p.(Hosted).Host(); "http://"+host != s.URL {
+				t.Errorf("host %s", host)
+			}
+		})
+	}
+}
+
+func TestMetadataCountForAnHourOrUntilAFailure(t *testing.T) {
+	s := newIssuing(t)
+	s.says(oauthMetadata, 200, `{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}`)
+	now := time.Now()
+	settings := s.discovering(t, "")
+	settings.Now = func() time.Time { return now }
+	p := mustClient(t, settings)
+	read := func() int {
+		n := 0
+		for _, request := range s.asked {
+			if strings.HasPrefix(request, "GET") {
+				n++
+			}
+		}
+		return n
+	}
+	wantRead := func(when string, want int) {
+		t.Helper()
+		if got := read(); got != want {
+			t.Errorf("%s: read %d times, want %d", when, got, want)
+		}
+	}
+	acquire(t, p)
+	now = now.Add(time.Hour - 1)
+	acquire(t, p)
+	wantRead("within the hour", 1)
+	now = now.Add(1)
+	acquire(t, p)
+	wantRead("after it", 2)
+	s.answers["POST /token"] = says(503, "")
+	failure(t, p)
+	wantRead("at a failure", 2)
+	s.answers["POST /moved"] = says(200, goodAnswer)
+	s.says(oauthMetadata, 200, `{"issuer":"ISSUER","token_endpoint":"ISSUER/moved"}`)
+	acquire(t, p)
+	wantRead("after a failure", 3)
+}
+
+func TestMetadataThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		status            int
+		body, class, text string
+	}{
+		"none":              {404, "", messages.ClassTransient, "no metadata of the issuer: 404: is issuer right?"},
+		"refused":           {403, "", messages.ClassTransient, "no metadata of the issuer: 403 forbidden"},
+		"in trouble":        {503, "", messages.ClassTransient, "no metadata of the issuer: 503 service unavailable"},
+		"too many":          {429, "", messages.ClassThrottled, "no metadata of the issuer: 429 too many requests"},
+		"a page":            {200, "<html>", messages.ClassMalformed, "answer is HTML or XML, not JSON: is issuer right?"},
+		"of nobody":         {200, `{"token_endpoint":"ISSUER/token"}`, messages.ClassMalformed, `the metadata is of issuer "", which is not exactly the one that is set`},
+		"of another issuer": {200, `{"issuer":"https://other.example","token_endpoint":"ISSUER/token"}`, messages.ClassMalformed, `the metadata is of issuer "https://other.example", which is not exactly the one that is set`},
+		"of nearly that":    {200, `{"issuer":["ISSUER"],"token_endpoint":"ISSUER/token"}`, messages.ClassMalformed, `the metadata is of issuer "[\"ISSUER\"]", which is not exactly the one that is set`},
+		"without endpoint":  {200, `{"issuer":"ISSUER"}`, messages.ClassMalformed, "metadata of the issuer: token_endpoint: not an https:// URL"},
+		"to somebody by http": {
+			200, `{"issuer":"ISSUER","token_endpoint":"http://idp.example/token"}`, messages.ClassMalformed,
+			"metadata of the issuer: token_endpoint: http:// would send secrets in the clear: use https://, or set allow_http",
+		},
+		"with a user": {
+			200, `{"issuer":"ISSUER","token_endpoint":"https://u:canary@idp.example/"}`, messages.ClassMalformed,
+			"metadata of the issuer: token_endpoint: has a user in it, or is not https://",
+		},
+		"too large": {200, `{"issuer":"` + strings.Repeat("x", maxBody) + `"}`, messages.ClassMalformed, "answer is larger than 1048576 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newIssuing(t)
+			s.says(oauthMetadata, c.status, c.body)
+			s.says(openIDMetadata, c.status, c.body)
+			got := failure(t, mustClient(t, s.discovering(t, "")))
+			wantFailure(t, got, c.class, strings.ReplaceAll(c.text, "ISSUER", s.URL))
+			for _, request := range s.asked {
+				if strings.HasPrefix(request, "POST") {
+					t.Errorf("%s: a secret was sent", request)
+				}
+			}
+		})
+	}
+}
+
+func TestIssuersThatCannotWork(t *testing.T) {
+	for issuer, want := range map[string]string{
+		"https://idp.example/?canary":  "issuer: has a query",
+		"https://u:canary@idp.example": "issuer: has a user in it",
+		"ftp://canary":                 "issuer: not an https:// URL",
+	} {
+		settings := client(t, "")
+		settings.Issuer = issuer
+		if _, err := NewClientCredentials(settings); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v", issuer, err)
+		}
+	}
+}
+
+func TestAClientWithACertificateTakesTheEndpointForIt(t *testing.T) {
+	r := newRotation(t)
+	var base string
+	server := r.ca.serveTLS(t, hour(), func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case oauthMetadata:
+			says(200, `{"issuer":"`+base+`","token_endpoint":"`+base+`/wrong","mtls_endpoint_aliases":{"token_endpoint":"`+base+`/mtls"}}`)(w, req)
+		case "/mtls":
+			says(200, goodAnswer)(w, req)
+		default:
+			http.NotFound(w, req)
+		}
+	}, nil)
+	base = server.URL
+	_, cert, key := r.ca.issue(t, hour())
+	settings := r.settings
+	settings.TokenURL, settings.Issuer = "", base
+	settings.TLS.CertFile, settings.TLS.KeyFile = cert, key
+	acquire(t, mustClient(t, settings))
+}

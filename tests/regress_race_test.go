@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -127,9 +128,7 @@ func (tm *turmoil) reconfigure(ctx context.Context) {
 	for n := 1; ctx.Err() == nil; n++ {
 		err := tm.sys.Apply(ctx, tm.changed(func(s map[string]config.Service) {
 			clear(s)
-			for name, service := range tm.services(n) {
-				s[name] = service
-			}
+			maps.Copy(s, tm.services(n))
 		}))
 		if err != nil && ctx.Err() == nil {
 			tm.Errorf("apply: %v", err)

@@ -85,11 +85,12 @@ func (i *IdP) Steady() []byte { return i.config("erp") }
 
 // config returns a configuration with billing and some logins.
 func (i *IdP) config(logins ...string) []byte {
-	text := template
+	var text strings.Builder
+	text.WriteString(template)
 	for _, name := range logins {
-		text += strings.ReplaceAll(loginTemplate, "NAME", name)
+		text.WriteString(strings.ReplaceAll(loginTemplate, "NAME", name))
 	}
-	return []byte(strings.NewReplacer("BASE", i.base, "PASSWORD", i.password).Replace(text))
+	return []byte(strings.NewReplacer("BASE", i.base, "PASSWORD", i.password).Replace(text.String()))
 }
 
 // Services returns the names of the demo services.

@@ -37,10 +37,19 @@ func newActorSystem(log *logrus.Logger) *actor.ActorSystem {
 		}
 		return logrusslog.SlogLevel(l).Level()
 	}})
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(handler).With("lib", "protoactor")
-	}))
+	return actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+			return slog.New(handler).With("lib", "protoactor")
+		}),
+		// After a dead letter protoactor keeps a goroutine for as long as this, which
+		// must not be seen after Stop.
+		actor.WithDeadLetterThrottleInterval(deadLetterPause),
+	)
 }
+
+// deadLetterPause is how long protoactor counts dead letters before it logs
+// another three.
+const deadLetterPause = 50 * time.Millisecond
 
 // eventLog returns what writes one line for every event: at error when a person
 // must act or callers get errors, at warning when something is wrong that heals

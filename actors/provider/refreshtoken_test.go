@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,9 +22,25 @@ type logins struct {
 
 	p       Provider
 	state   State
-	script  []http.HandlerFunc
-	sent    []string
 	current string // what the configuration says
+
+	mu     sync.Mutex // two connections may be served at the same time
+	script []http.HandlerFunc
+	sent   []string
+}
+
+// next returns the answer whose turn it is.
+func (l *logins) next(refreshToken string) http.HandlerFunc {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent = append(l.sent, refreshToken)
+	if len(l.script) == 0 {
+		l.Error("one request too many")
+		return hangUp
+	}
+	answer := l.script[0]
+	l.script = l.script[1:]
+	return answer
 }
 
 // hangUp breaks the connection off instead of answering.
@@ -46,14 +63,7 @@ func newLogins(t *testing.T, script ...http.HandlerFunc) *logins {
 		if r.FormValue("grant_type") != "refresh_token" {
 			t.Errorf("grant_type %q", r.FormValue("grant_type"))
 		}
-		l.sent = append(l.sent, r.FormValue("refresh_token"))
-		if len(l.script) == 0 {
-			t.Error("one request too many")
-			return
-		}
-		answer := l.script[0]
-		l.script = l.script[1:]
-		answer(w, r)
+		l.next(r.FormValue("refresh_token"))(w, r)
 	})
 	server.Config.ErrorLog = quiet()
 	p, err := NewRefreshToken(RefreshToken{
@@ -82,6 +92,8 @@ func (l *logins) refresh(ctx context.Context) *Error {
 
 func (l *logins) wantSent(want ...string) {
 	l.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if diff := cmp.Diff(want, l.sent); diff != "" {
 		l.Error(diff)
 	}

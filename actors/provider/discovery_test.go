@@ -3,7 +3,9 @@ package provider
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,14 +20,25 @@ type issuing struct {
 	*httptest.Server
 
 	answers map[string]http.HandlerFunc
-	asked   []string // of the requests, one at a time
+
+	mu    sync.Mutex // two connections may be served at the same time
+	asked []string
+}
+
+// requests returns what was asked for.
+func (s *issuing) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
 }
 
 func newIssuing(t *testing.T) *issuing {
 	t.Helper()
 	s := &issuing{answers: map[string]http.HandlerFunc{}}
 	s.Server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
 		s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+		s.mu.Unlock()
 		if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil {
 			answer(w, r)
 			return
@@ -69,7 +82,7 @@ func TestTheTokenEndpointIsDiscovered(t *testing.T) {
 			s.says(c.place, 200, `{"issuer":"ISSUER`+c.issuer+`","token_endpoint":"ISSUER/token"}`)
 			p := mustClient(t, s.discovering(t, c.issuer))
 			acquire(t, p)
-			if diff := cmp.Diff(c.asked, s.asked); diff != "" {
+			if diff := cmp.Diff(c.asked, s.requests()); diff != "" {
 				t.Error(diff)
 			}
 			if host := p.(Hosted).Host(); "http://"+host != s.URL {
@@ -88,7 +101,7 @@ func TestMetadataCountForAnHourOrUntilAFailure(t *testing.T) {
 	p := mustClient(t, settings)
 	read := func() int {
 		n := 0
-		for _, request := range s.asked {
+		for _, request := range s.requests() {
 			if strings.HasPrefix(request, "GET") {
 				n++
 			}
@@ -147,7 +160,7 @@ func TestMetadataThatCannotBeUsed(t *testing.T) {
 			s.says(openIDMetadata, c.status, c.body)
 			got := failure(t, mustClient(t, s.discovering(t, "")))
 			wantFailure(t, got, c.class, strings.ReplaceAll(c.text, "ISSUER", s.URL))
-			for _, request := range s.asked {
+			for _, request := range s.requests() {
 				if strings.HasPrefix(request, "POST") {
 					t.Errorf("%s: a secret was sent", request)
 				}

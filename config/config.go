@@ -68,8 +68,9 @@ const (
 type Service struct {
 	Provider string   `key:"provider"` // one of the Kind constants, or a host's own kind
 	Settings          // those of defaults, for this service
-	Hosts    []string `key:"hosts"` // where Transport may send this token: host or host:port, lower case
-	TLS      *TLS     `key:"tls"`   // how the IdP is reached; nil: the system's roots, no client certificate
+	Hosts    []string `key:"hosts"`  // where Transport may send this token: host or host:port, lower case
+	Inject   *Inject  `key:"inject"` // how Transport puts this token into a request; nil: Authorization, with the token's type
+	TLS      *TLS     `key:"tls"`    // how the IdP is reached; nil: the system's roots, no client certificate
 	// AllowHTTP permits an http:// endpoint that is not on loopback: the secret
 	// then crosses the network in the clear.
 	AllowHTTP bool `key:"allow_http" default:"false"`
@@ -163,6 +164,7 @@ type Assertion struct {
 
 // Login is any HTTP endpoint that answers with a token.
 type Login struct {
+	Steps    []Step   `key:"steps"` // sent before Request, in this order
 	Request  Request  `key:"request"`
 	Response Response `key:"response"`
 }
@@ -178,12 +180,16 @@ type Request struct {
 	JSON    Tree    `key:"json"` // body, as JSON
 	Form    Secrets `key:"form"` // body, form-encoded
 	Body    Secret  `key:"body"` // body, as it is
+	// Template makes the texts of all of that, but for Method and names, templates:
+	// what stands between {{ and }} in them is computed for each request.
+	Template bool `key:"template" default:"false"`
 }
 
 // Response says where [Login] finds what in the answer. Paths are gjson's;
-// predicates are what [ParsePredicate] takes.
+// predicates are what [ParsePredicate] takes. Exactly one of Token, TokenHeader,
+// TokenCookie and TokenText is set.
 type Response struct {
-	Token        string `key:"token"`         // path; required
+	Token        string `key:"token"`         // path
 	TokenType    string `key:"token_type"`    // path; without it the type is Bearer
 	ExpiresIn    string `key:"expires_in"`    // path of a lifetime in seconds
 	ExpiresInMS  string `key:"expires_in_ms"` // path of a lifetime in milliseconds
@@ -193,6 +199,12 @@ type Response struct {
 	Error        string `key:"error"`         // path of the error text
 	Success      string `key:"success"`       // predicate; without it any 2xx answer is a success
 	Rejected     string `key:"rejected"`      // predicate that tells refused credentials from other failures
+
+	TokenHeader     string `key:"token_header"`               // header that holds the token
+	TokenCookie     string `key:"token_cookie"`               // cookie that holds the token; it lives no longer than the cookie
+	TokenText       bool   `key:"token_text" default:"false"` // the body is the token
+	ExpiresInHeader string `key:"expires_in_header"`          // header that holds a lifetime in seconds
+	ExpiresAtHeader string `key:"expires_at_header"`          // header that holds an absolute time, as ExpiresAt or as HTTP writes it
 }
 
 // Static is a token that is configured, not acquired.

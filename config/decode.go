@@ -109,11 +109,15 @@ func (d *decoder) keys(path string, raw any) (map[string]any, bool) {
 	return m, ok
 }
 
-// group decodes a struct. A listener may be its address alone.
+// group decodes a struct. A listener may be its address alone, a capture its path.
 func (d *decoder) group(path string, raw any, dst reflect.Value) {
-	if l, ok := dst.Addr().Interface().(*Listener); ok {
-		if address, ok := raw.(string); ok {
-			d.value(path, address, reflect.ValueOf(&l.Address).Elem())
+	if text, ok := raw.(string); ok {
+		switch p := dst.Addr().Interface().(type) {
+		case *Listener:
+			d.value(path, text, reflect.ValueOf(&p.Address).Elem())
+			return
+		case *Capture:
+			d.value(path, text, reflect.ValueOf(&p.Path).Elem())
 			return
 		}
 	}

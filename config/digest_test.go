@@ -62,6 +62,17 @@ func TestDigestsTellServicesApart(t *testing.T) {
 	}
 }
 
+func TestDigestsTellEveryKeyApart(t *testing.T) {
+	seen := map[string]string{}
+	for name, one := range variants() {
+		d := digestOf(one())
+		if other, ok := seen[d]; ok {
+			t.Errorf("%s has the digest of %s", name, other)
+		}
+		seen[d] = name
+	}
+}
+
 func TestADigestIsTheSameInEveryZone(t *testing.T) {
 	at := func(zone *time.Location) Service {
 		return Service{Static: &Static{ExpiresAt: time.Unix(1, 0).In(zone)}}

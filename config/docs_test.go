@@ -27,7 +27,7 @@ type documented struct{ typ, preset string }
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
 	"listen[].address", "services.NAME.provider",
-	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
+	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 
 // keysOf adds the keys below t to out, as the document writes them. Settings are
@@ -44,6 +44,13 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 		case f.typ == reflect.TypeFor[[]Listener]():
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())
+		case f.typ == reflect.TypeFor[[]Step]():
+			out[at] = documented{"list", preset(at, f)}
+			keysOf(out, at+"[]", f.typ.Elem())
+		case f.typ == reflect.TypeFor[Request]() && t == reflect.TypeFor[Step](): // documented once
+			out[at] = documented{"map", preset(at, f)}
+		case f.typ == reflect.TypeFor[map[string]Capture]():
+			keysOf(out, at+".NAME", f.typ.Elem())
 		case f.typ.Kind() == reflect.Pointer && schema[f.typ.Elem()] != nil:
 			keysOf(out, at, f.typ.Elem())
 		case schema[f.typ] != nil:

@@ -2,7 +2,6 @@ package config
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 )
@@ -27,6 +26,10 @@ func sample(t reflect.Type) any {
 		return []string{"a", "b"}
 	case reflect.TypeFor[string]():
 		return "a"
+	case reflect.TypeFor[*string]():
+		return new("") // which is not the same as none
+	case reflect.TypeFor[map[string]Capture]():
+		return map[string]Capture{"a": {Path: "b"}}
 	case reflect.TypeFor[bool]():
 		return true
 	default:
@@ -34,36 +37,48 @@ func sample(t reflect.Type) any {
 	}
 }
 
-// variants returns services each of which has one key set.
+// variants returns services each of which has one key set; a list of structs has
+// one entry then.
 func variants() map[string]func() Service {
 	all := map[string]func() Service{}
-	var walk func(path string, t reflect.Type, index []int)
-	walk = func(path string, t reflect.Type, index []int) {
-		if t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct {
-			t = t.Elem()
+	for name, set := range settersOf("", reflect.TypeFor[Service]()) {
+		all[name] = func() Service {
+			var s Service
+			set(reflect.ValueOf(&s).Elem())
+			return s
 		}
+	}
+	return all
+}
+
+// settersOf returns what sets one key each in a value of type t, by path.
+func settersOf(path string, t reflect.Type) map[string]func(v reflect.Value) {
+	all := map[string]func(reflect.Value){}
+	switch one := sample(t); {
+	case t == reflect.TypeFor[redacted]():
+	case one != nil:
+		all[path] = func(v reflect.Value) { v.Set(reflect.ValueOf(one)) }
+	case t.Kind() == reflect.Pointer:
+		for name, set := range settersOf(path, t.Elem()) {
+			all[name] = func(v reflect.Value) { v.Set(reflect.New(t.Elem())); set(v.Elem()) }
+		}
+	case t.Kind() == reflect.Slice:
+		for name, set := range settersOf(path+"[0]", t.Elem()) {
+			all[name] = func(v reflect.Value) { v.Set(reflect.MakeSlice(t, 1, 1)); set(v.Index(0)) }
+		}
+	default:
 		for i := range t.NumField() {
-			f, where := t.Field(i), append(slices.Clone(index), i)
-			switch {
-			case f.Type == reflect.TypeFor[redacted]():
-			case sample(f.Type) != nil:
-				all[path+"."+f.Name] = func() Service {
-					var s Service
-					at(reflect.ValueOf(&s).Elem(), where).Set(reflect.ValueOf(sample(f.Type)))
-					return s
-				}
-			default:
-				walk(path+"."+f.Name, f.Type, where)
+			for name, set := range settersOf(path+"."+t.Field(i).Name, t.Field(i).Type) {
+				all[name] = func(v reflect.Value) { set(v.Field(i)) }
 			}
 		}
 	}
-	walk("", reflect.TypeFor[Service](), nil)
 	return all
 }
 
 func TestServicesAreEqualInEveryKeyOrNotAtAll(t *testing.T) {
 	all := variants()
-	if len(all) < 45 {
+	if len(all) < 100 {
 		t.Fatalf("found only %d keys", len(all))
 	}
 	for name, one := range all {
@@ -94,6 +109,10 @@ func TestEqualLooksIntoValues(t *testing.T) {
 	tls := func(file string) Service { return Service{TLS: &TLS{CAFile: file}} }
 	tree := func(v any) Service { return Service{Options: NewTree(v)} }
 	params := func(p Secrets) Service { return Service{ClientCredentials: &ClientCredentials{Params: p}} }
+	captures := func(name string, c Capture) Service {
+		return Service{Login: &Login{Steps: []Step{{Capture: map[string]Capture{name: c}}}}}
+	}
+	prefixed := func(p *string) Service { return Service{Inject: &Inject{Header: "X", Prefix: p}} }
 	for name, c := range map[string]struct {
 		a, b Service
 		want bool
@@ -106,6 +125,12 @@ func TestEqualLooksIntoValues(t *testing.T) {
 		"another type":      {tree(map[string]any{"a": 1}), tree(map[string]any{"a": "1"}), false},
 		"another parameter": {params(Secrets{"a": NewSecret("x")}), params(Secrets{"b": NewSecret("x")}), false},
 		"another value":     {params(Secrets{"a": NewSecret("x")}), params(Secrets{"a": NewSecret("y")}), false},
+		"another capture":   {captures("a", Capture{Path: "x"}), captures("a", Capture{Header: "x"}), false},
+		"another name":      {captures("a", Capture{Path: "x"}), captures("b", Capture{Path: "x"}), false},
+		"the same capture":  {captures("a", Capture{Path: "x"}), captures("a", Capture{Path: "x"}), true},
+		"another prefix":    {prefixed(new("a")), prefixed(new("b")), false},
+		"an empty prefix":   {prefixed(new("")), prefixed(nil), false},
+		"the same prefix":   {prefixed(new("a")), prefixed(new("a")), true},
 		"another zone": {
 			Service{Static: &Static{ExpiresAt: time.Unix(1, 0).UTC()}},
 			Service{Static: &Static{ExpiresAt: time.Unix(1, 0).In(time.FixedZone("x", 60))}},

@@ -79,6 +79,7 @@ func (v *checker) static(path string, s *Static) {
 }
 
 func (v *checker) login(path string, l *Login, allowHTTP bool) {
+	v.steps(join(path, "steps"), l.Steps, allowHTTP)
 	v.request(join(path, "request"), &l.Request, allowHTTP)
 	v.response(join(path, "response"), &l.Response)
 }
@@ -89,10 +90,13 @@ func (v *checker) request(path string, r *Request, allowHTTP bool) {
 	}
 	at := join(path, "url")
 	if text, ok := v.need(at, r.URL); ok {
+		if r.Template {
+			text = beforeTemplate(text)
+		}
 		v.endpoint(at, text, allowHTTP)
 	}
 	v.secrets(join(path, "query"), r.Query)
-	v.headers(join(path, "headers"), r.Headers)
+	v.headers(join(path, "headers"), r.Headers, r.Template)
 	v.body(path, r)
 }
 
@@ -111,7 +115,7 @@ func (v *checker) body(path string, r *Request) {
 	}
 }
 
-func (v *checker) headers(path string, headers Secrets) {
+func (v *checker) headers(path string, headers Secrets, template bool) {
 	seen := map[string]bool{}
 	for name, s := range headers {
 		at, canonical := join(path, name), textproto.CanonicalMIMEHeaderKey(name)
@@ -122,7 +126,7 @@ func (v *checker) headers(path string, headers Secrets) {
 			v.add(path, "has %s twice; case does not matter in header names", label(canonical))
 		}
 		seen[canonical] = true
-		if text, ok := v.resolve(at, s); ok && !isHeaderValue(text) {
+		if text, ok := v.resolve(at, s); ok && !template && !isHeaderValue(text) {
 			v.add(at, "holds a line break or another control character")
 		}
 	}
@@ -142,22 +146,15 @@ func isHeaderValue(text string) bool {
 // response checks the paths and predicates of an answer. None of them counts as
 // secret, but they are not quoted either: one may stand there by mistake.
 func (v *checker) response(path string, r *Response) {
-	if r.Token == "" {
-		v.add(join(path, "token"), required)
-	}
+	v.tokenPlace(path, r)
 	for key, text := range map[string]string{
 		"token": r.Token, "token_type": r.TokenType, "expires_in": r.ExpiresIn, "expires_in_ms": r.ExpiresInMS,
 		"expires_at": r.ExpiresAt, "refresh_token": r.RefreshToken, "scope": r.Scope, "error": r.Error,
 	} {
-		if text != "" {
-			v.report(join(path, key), checkExpression(text))
-		}
+		v.expression(join(path, key), text)
 	}
 	for key, text := range map[string]string{"success": r.Success, "rejected": r.Rejected} {
-		if text != "" {
-			_, err := ParsePredicate(text)
-			v.report(join(path, key), err)
-		}
+		v.predicate(join(path, key), text)
 	}
 }
 

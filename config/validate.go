@@ -109,6 +109,7 @@ func (v *checker) service(path, name string, s *Service) {
 	}
 	v.settings(path, &s.Settings)
 	v.hosts(join(path, "hosts"), s.Hosts)
+	v.inject(join(path, "inject"), s.Inject)
 	v.checkTLS(join(path, "tls"), s.TLS)
 	switch {
 	case s.Provider == "":

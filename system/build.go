@@ -96,6 +96,13 @@ func under(path string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this walks the tree itself
+		errs := slices.Clone(all.Unwrap())
+		for i := range errs {
+			errs[i] = under(path, errs[i])
+		}
+		return errors.Join(errs...)
+	}
 	if e, ok := errors.AsType[*provider.KeyError](err); ok {
 		return &config.FieldError{Path: path + "." + e.Key, Message: e.Problem}
 	}
@@ -128,7 +135,7 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 		}
 		return next.withProvider(s, name)
 	}
-	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) {
+	if before.policy == next.policy && before.waiters == next.waiters && sameTransport(before, next) {
 		return before, nil
 	}
 	next.provider, next.credential = before.provider, before.credential
@@ -140,7 +147,14 @@ func sameProvider(a, b *service) bool {
 	x, y := a.configured, b.configured
 	x.Settings, y.Settings = config.Settings{}, config.Settings{}
 	x.Hosts, y.Hosts = nil, nil
+	x.Inject, y.Inject = nil, nil
 	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
+}
+
+// sameTransport reports whether Transport treats the tokens of two services alike.
+func sameTransport(a, b *service) bool {
+	x, y := config.Service{Inject: a.configured.Inject}, config.Service{Inject: b.configured.Inject}
+	return slices.Equal(a.hosts, b.hosts) && x.Equal(&y)
 }
 
 func (v *service) withProvider(s *System, name string) (*service, error) {
@@ -205,7 +219,7 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	case config.KindJWTBearer:
 		return jwtBearer(endpoint, svc.JWTBearer, s.options)
 	case config.KindLogin:
-		return login(endpoint, svc.Login)
+		return login(endpoint, svc.Login, s.options)
 	case config.KindStatic:
 		return static(svc.Static, s.options)
 	default:

@@ -1,11 +1,8 @@
 package system
 
 import (
-	"errors"
-
 	"tokend/actors/provider"
 	"tokend/config"
-	"tokend/messages"
 )
 
 func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *options) (provider.Provider, error) {
@@ -60,27 +57,6 @@ func secret(s config.Secret) func() (provider.Text, error) {
 	return func() (provider.Text, error) { return text(s) }
 }
 
-func login(e provider.Endpoint, l *config.Login) (provider.Provider, error) {
-	success, err := predicate(l.Response.Success)
-	if err != nil {
-		return nil, under("response.success", err)
-	}
-	rejected, err := predicate(l.Response.Rejected)
-	if err != nil {
-		return nil, under("response.rejected", err)
-	}
-	r := l.Response
-	return provider.NewLogin(provider.Login{
-		Endpoint: e,
-		Request:  func() (provider.HTTPRequest, error) { return request(&l.Request) },
-		Response: provider.Response{
-			Token: r.Token, TokenType: r.TokenType, ExpiresIn: r.ExpiresIn, ExpiresInMS: r.ExpiresInMS,
-			ExpiresAt: r.ExpiresAt, RefreshToken: r.RefreshToken, Scope: r.Scope, Error: r.Error,
-			Success: success, Rejected: rejected,
-		},
-	})
-}
-
 func static(c *config.Static, o *options) (provider.Provider, error) {
 	return provider.NewStatic(provider.Static{
 		Token: c.Token.Resolve, Type: c.TokenType, Scopes: c.Scopes, ExpiresAt: c.ExpiresAt, Now: o.now,
@@ -114,58 +90,4 @@ func texts(secrets config.Secrets) (map[string]provider.Text, error) {
 		all[name] = t
 	}
 	return all, nil
-}
-
-// request resolves what a login sends. Its errors have paths below request.
-func request(r *config.Request) (provider.HTTPRequest, error) {
-	x := expansion{}
-	req := provider.HTTPRequest{
-		Method: r.Method, URL: x.text("url", r.URL), Query: x.texts("query", r.Query),
-		Headers: x.texts("headers", r.Headers), JSON: x.tree("json", r.JSON), Form: x.texts("form", r.Form),
-	}
-	if !r.Body.IsZero() {
-		body := x.text("body", r.Body)
-		req.Body = &body
-	}
-	req.Secrets = x.found
-	return req, errors.Join(x.errs...)
-}
-
-// expansion resolves secrets one after the other, and keeps what their references
-// come to, and the errors.
-type expansion struct {
-	found []messages.Secret
-	errs  []error
-}
-
-func (x *expansion) text(key string, s config.Secret) string {
-	whole, parts, err := s.Expand()
-	x.note(key, parts, err)
-	return whole.Reveal()
-}
-
-func (x *expansion) texts(key string, s config.Secrets) map[string]string {
-	if len(s) == 0 {
-		return nil
-	}
-	all, parts, err := s.Expand()
-	x.note(key, parts, err)
-	revealed := make(map[string]string, len(all))
-	for name, secret := range all {
-		revealed[name] = secret.Reveal()
-	}
-	return revealed
-}
-
-func (x *expansion) tree(key string, t config.Tree) any {
-	value, parts, err := t.Expand()
-	x.note(key, parts, err)
-	return value
-}
-
-func (x *expansion) note(key string, parts []messages.Secret, err error) {
-	x.found = append(x.found, parts...)
-	if err != nil {
-		x.errs = append(x.errs, under(key, err))
-	}
 }

@@ -3,6 +3,8 @@ package system
 import (
 	"context"
 	"errors"
+	"regexp"
+	"strings"
 
 	"golang.org/x/oauth2"
 	"google.golang.org/grpc/codes"
@@ -15,6 +17,8 @@ import (
 // TokenSource returns the service's token as golang.org/x/oauth2 wants it. Its
 // Token method waits at most the service's timeout. There is no need to wrap it
 // in a ReuseTokenSource, which would bring back what tokend is there to avoid.
+// Clients of that package send the token in the Authorization header, whatever the
+// service's [config.Inject] says: [System.Transport] obeys it.
 func (s *System) TokenSource(service string) oauth2.TokenSource {
 	return &tokenSource{system: s, service: service}
 }
@@ -43,6 +47,10 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 // gRPC call. They demand transport security. A call that gets no token fails
 // with Unavailable, Unauthenticated, DeadlineExceeded, PermissionDenied or, if
 // the service is not known, Internal.
+//
+// The token goes into the authorization metadata, or those that the service's
+// [config.Inject] names as a header. gRPC has no query and no cookies: a call fails
+// with Internal if the token is to go there.
 func (s *System) PerRPCCredentials(service string) credentials.PerRPCCredentials {
 	return &perRPC{system: s, service: service}
 }
@@ -55,18 +63,39 @@ type perRPC struct {
 // RequireTransportSecurity returns true.
 func (*perRPC) RequireTransportSecurity() bool { return true }
 
-// GetRequestMetadata returns the authorization header.
+// grpcKey is what metadata may be called.
+var grpcKey = regexp.MustCompile(`^[0-9a-z_.-]+$`)
+
+// key returns the metadata that hold the token.
+func (p *perRPC) key(in injection) (string, error) {
+	key := strings.ToLower(in.Header)
+	switch {
+	case key == "":
+		return "", status.Errorf(codes.Internal, "token of %s: gRPC has no query and no cookies: set inject.header", p.service)
+	case !grpcKey.MatchString(key) || strings.HasPrefix(key, "grpc-") || strings.HasSuffix(key, "-bin"):
+		return "", status.Errorf(codes.Internal, "token of %s: %s cannot be the name of gRPC metadata: set another inject.header", p.service, key)
+	default:
+		return key, nil
+	}
+}
+
+// GetRequestMetadata returns the header that holds the token.
 func (p *perRPC) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	if info, ok := credentials.RequestInfoFromContext(ctx); ok {
 		if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
 			return nil, status.Errorf(codes.Unauthenticated, "token of %s: %v", p.service, err)
 		}
 	}
+	in := p.system.injectionOf(p.service)
+	key, err := p.key(in)
+	if err != nil {
+		return nil, err
+	}
 	tok, err := p.system.Token(ctx, p.service)
 	if err != nil {
 		return nil, &rpcError{err}
 	}
-	return map[string]string{"authorization": tok.Header()}, nil
+	return map[string]string{key: in.value(tok)}, nil
 }
 
 // rpcError is an error that gRPC finds a status in, and others what it was.

@@ -2,14 +2,16 @@ package system
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 
 	"tokend/messages"
 )
 
 // Transport returns a RoundTripper that adds the service's token to every
-// request, in place of any Authorization header, and sends it with base,
-// [http.DefaultTransport] if nil.
+// request and sends it with base, [http.DefaultTransport] if nil. The token goes
+// into the Authorization header, or where the service's [config.Inject] says, in
+// place of what stands there.
 //
 // The token goes only to the service's hosts, if any are configured, and only
 // over https or to loopback: another request fails with [messages.ErrDenied]. A
@@ -47,11 +49,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := t.send(withToken(req, tok), req)
+	in := t.system.injectionOf(t.service)
+	resp, err := t.sendWith(in, tok, req, req.Body)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	return t.again(req, resp, tok)
+	return t.again(in, req, resp, tok)
 }
 
 // allowed reports whether the request may carry the token. It is an error if it
@@ -100,10 +103,25 @@ func (t *transport) send(req, shown *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// sendWith sends a copy of req with the token and body.
+func (t *transport) sendWith(in injection, tok messages.Token, req *http.Request, body io.ReadCloser) (*http.Response, error) {
+	clone := req.Clone(req.Context())
+	clone.Body = body
+	if clone.Header == nil {
+		clone.Header = http.Header{}
+	}
+	if err := in.into(clone, tok); err != nil {
+		closeBody(clone)
+		return nil, err
+	}
+	resp, err := t.send(clone, req)
+	return resp, in.conceal(tok, resp, err)
+}
+
 // again sends the request once more with the token that replaces the one that
 // was refused, if there is one and the body can be had again. Else the refusal
 // stands.
-func (t *transport) again(req *http.Request, refused *http.Response, old messages.Token) (*http.Response, error) {
+func (t *transport) again(in injection, req *http.Request, refused *http.Response, old messages.Token) (*http.Response, error) {
 	ctx := req.Context()
 	// Whether this call or another gave the token up does not matter here.
 	_, _ = t.system.Invalidate(ctx, t.service, old.Fingerprint)
@@ -111,23 +129,17 @@ func (t *transport) again(req *http.Request, refused *http.Response, old message
 	if err != nil || tok.Fingerprint == old.Fingerprint {
 		return refused, nil
 	}
-	replay := withToken(req, tok)
-	if req.Body != nil && req.Body != http.NoBody {
+	body := req.Body
+	if body != nil && body != http.NoBody {
 		if req.GetBody == nil {
 			return refused, nil
 		}
-		if replay.Body, err = req.GetBody(); err != nil {
+		if body, err = req.GetBody(); err != nil {
 			return refused, nil
 		}
 	}
 	_ = refused.Body.Close()
-	return t.send(replay, req)
-}
-
-func withToken(req *http.Request, tok messages.Token) *http.Request {
-	clone := req.Clone(req.Context())
-	clone.Header.Set("Authorization", tok.Header())
-	return clone
+	return t.sendWith(in, tok, req, body)
 }
 
 func closeBody(req *http.Request) {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,10 @@ type HTTPRequest struct {
 	// Secrets are texts in all of that which are secret by themselves: they are kept
 	// out of error texts also where they are a part of something longer.
 	Secrets []messages.Secret
+	// Template makes the texts of URL, Query, Headers, JSON, Form and Body templates,
+	// if it is not nil: what stands between {{ and }} in them is computed for each
+	// request. It resolves the references in texts that are part of one.
+	Template func(text string) (Text, error)
 }
 
 // String returns [messages.Redacted].
@@ -53,11 +58,7 @@ func (r *HTTPRequest) build(ctx context.Context, e Endpoint) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
-	method := r.Method
-	if method == "" {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.method(), u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, unreadyf("request.method, request.url: no request can be made of them")
 	}
@@ -67,6 +68,8 @@ func (r *HTTPRequest) build(ctx context.Context, e Endpoint) (*http.Request, err
 	}
 	return req, r.addHeaders(req)
 }
+
+func (r *HTTPRequest) method() string { return cmp.Or(r.Method, http.MethodPost) }
 
 func (r *HTTPRequest) addQuery(u *url.URL) {
 	if len(r.Query) == 0 {

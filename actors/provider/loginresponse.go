@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -10,9 +11,11 @@ import (
 )
 
 // Response says where a [Login] finds what in the answer. Paths are gjson's. What
-// a path does not lead to, or leads to null, is absent; only Token must be there.
+// a path does not lead to, or leads to null, is absent; only the token must be
+// there, at the one of Token, TokenHeader, TokenCookie and TokenText that is set. The
+// answer need not be JSON if none of the paths and predicates is.
 type Response struct {
-	Token        string     // required; must lead to a text
+	Token        string     // must lead to a text
 	TokenType    string     // empty: Bearer
 	ExpiresIn    string     // to a lifetime in seconds
 	ExpiresInMS  string     // to a lifetime in milliseconds
@@ -22,39 +25,78 @@ type Response struct {
 	Error        string     // to what the endpoint says about a failure
 	Success      *Predicate // must hold of a 2xx answer, which is malformed otherwise; nil: it does
 	Rejected     *Predicate // refused credentials, whatever the status; nil: it does not hold
+
+	TokenHeader     string // header that holds the token, after Bearer or alone
+	TokenCookie     string // cookie that holds the token, which lives no longer than the cookie
+	TokenText       bool   // the body is the token
+	ExpiresInHeader string // header that holds a lifetime in seconds
+	ExpiresAtHeader string // header that holds a time, as at ExpiresAt or as HTTP writes it (RFC 9110, section 5.6.7)
 }
 
 func (r *Response) check() error {
-	if r.Token == "" {
-		return &KeyError{"response.token", "missing"}
+	places := 0
+	for _, set := range []bool{r.Token != "", r.TokenHeader != "", r.TokenCookie != "", r.TokenText} {
+		if set {
+			places++
+		}
 	}
+	switch places {
+	case 0:
+		return &KeyError{"response.token", "missing"}
+	case 1:
+		return r.checkVerdict("response")
+	default:
+		return &KeyError{"response", "has more than one of token, token_header, token_cookie and token_text"}
+	}
+}
+
+// checkVerdict checks what judges an answer.
+func (r *Response) checkVerdict(key string) error {
 	if err := r.Success.check(); err != nil {
-		return &KeyError{"response.success", err.Error()}
+		return &KeyError{key + ".success", err.Error()}
 	}
 	if err := r.Rejected.check(); err != nil {
-		return &KeyError{"response.rejected", err.Error()}
+		return &KeyError{key + ".rejected", err.Error()}
 	}
 	return nil
+}
+
+// readsJSON reports whether anything is looked for in the answer's JSON that a
+// success must have.
+func (r *Response) readsJSON() bool {
+	return r.Success != nil || r.Rejected != nil ||
+		r.Token+r.TokenType+r.ExpiresIn+r.ExpiresInMS+r.ExpiresAt+r.RefreshToken+r.Scope != ""
 }
 
 // loginResult judges the answer of a login. hidden returns what must not come out
 // of it; it is called on failure only.
 func (a *answer) loginResult(r *Response, hidden func() *secrets) (Result, error) {
+	doc, err := a.judge(r, r.readsJSON(), hidden)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := r.result(a, doc)
+	if missing(err) {
+		return Result{}, &unusable{r.because(r.place()+" is missing", doc, hidden())}
+	}
+	return res, err
+}
+
+// judge says why an answer is not the one that was hoped for, and returns its JSON,
+// which counts only if it must be there.
+func (a *answer) judge(r *Response, must bool, hidden func() *secrets) (gjson.Result, error) {
 	doc, err := a.json("request.url")
 	judged := err == nil && r.Rejected != nil && r.Rejected.Holds(doc)
 	switch {
 	case judged || !success(a.status):
-		return Result{}, r.refusal(a, doc, judged, hidden())
-	case err != nil:
-		return Result{}, err
+		return doc, r.refusal(a, doc, judged, hidden())
+	case err != nil && must:
+		return doc, err
 	case r.Success != nil && !r.Success.Holds(doc):
-		return Result{}, &unusable{r.because("response.success does not hold", doc, hidden())}
+		return doc, &unusable{r.because("response.success does not hold", doc, hidden())}
+	default:
+		return doc, nil
 	}
-	res, err := r.result(doc, a.date())
-	if missing(err) {
-		return Result{}, &unusable{r.because("response.token is missing", doc, hidden())}
-	}
-	return res, err
 }
 
 func missing(err error) bool { return errors.Is(err, errMissing) }
@@ -128,14 +170,15 @@ func hideTokens(hidden *secrets, v gjson.Result) {
 }
 
 // result takes out what a success holds.
-func (r *Response) result(doc gjson.Result, date time.Time) (Result, error) {
+func (r *Response) result(a *answer, doc gjson.Result) (Result, error) {
 	v := values{doc: doc}
+	token := get(&v, strings.TrimPrefix(r.place(), "response."), r.Token, r.reader(a))
 	res := Result{
-		AccessToken: messages.NewSecret(get(&v, "token", r.Token, text)),
+		AccessToken: messages.NewSecret(token),
 		Type:        get(&v, "token_type", r.TokenType, tokenType),
 		ExpiresAt:   get(&v, "expires_at", r.ExpiresAt, instant),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
-		Date:        date,
+		Date:        a.date(),
 	}
 	res.Lifetime = earlier(
 		get(&v, "expires_in", r.ExpiresIn, func(f gjson.Result) (time.Duration, error) { return duration(f, time.Second) }),
@@ -144,6 +187,7 @@ func (r *Response) result(doc gjson.Result, date time.Time) (Result, error) {
 	if refresh := get(&v, "refresh_token", r.RefreshToken, optionalText); refresh != "" {
 		res.State = NewState([]byte(refresh))
 	}
+	r.bound(&v, a, &res)
 	if v.err != nil {
 		return Result{}, v.err
 	}
@@ -163,7 +207,12 @@ func get[T any](v *values, key, path string, read func(gjson.Result) (T, error))
 	if path != "" {
 		found = v.doc.Get(path)
 	}
-	value, err := read(found)
+	return take(v, key, func() (T, error) { return read(found) })
+}
+
+// take is get for what is not in the document.
+func take[T any](v *values, key string, read func() (T, error)) T {
+	value, err := read()
 	if err != nil && v.err == nil {
 		v.err = err
 		if !missing(err) {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -59,6 +60,9 @@ var (
 	errNoTime      = errors.New("is neither RFC 3339 nor seconds or milliseconds since 1970")
 	errNoText      = errors.New("is not a text")
 	errMissing     = errors.New("is missing")
+	errNoValue     = errors.New("is not a single value")
+	errLongValue   = fmt.Errorf("is longer than %d bytes", maxToken)
+	errDocument    = errors.New("finds a document, not a token: name the place of the token by response.token")
 	errNoScopes    = errors.New("is neither a text nor a list of texts")
 )
 

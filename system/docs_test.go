@@ -77,7 +77,7 @@ func TestEveryProviderHasOneExampleThatWorks(t *testing.T) {
 		}
 		_ = sys.Stop(t.Context())
 	}
-	if !slices.Equal(kinds, config.BuiltIn()) || strings.Count(string(text), "```yaml") != len(kinds) {
+	if !slices.Equal(kinds, config.BuiltIn()) || strings.Count(string(text), "```yaml") != len(kinds)+len(shapes) {
 		t.Errorf("examples of %q, but the kinds are %q", kinds, config.BuiltIn())
 	}
 }

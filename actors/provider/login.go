@@ -113,16 +113,10 @@ func (l *Login) checkRequest(key string, read func() (HTTPRequest, error), known
 
 func (l *Login) checkTemplates(key string, r *HTTPRequest, known map[string]string) (string, []error) {
 	t, errs := readTemplates(key, r)
-	if len(errs) > 0 {
-		return "", errs
-	}
 	s := newScope(l.Now(), known, r.Template)
-	if errs := t.check(key, l.Endpoint, s); len(errs) > 0 {
+	u, found := t.check(key, l.Endpoint, s)
+	if errs = append(errs, found...); len(errs) > 0 {
 		return "", errs
-	}
-	u, err := l.parse(key+".url", t.start(s))
-	if err != nil {
-		return "", []error{err}
 	}
 	return hostPort(u), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -63,7 +64,7 @@ func (r *templateReader) text(key, text string, allowed []string) template {
 	}
 	for _, part := range t.parts() {
 		if !slices.Contains(allowed, part) {
-			r.fail(key, fmt.Errorf("{{ }} calls %s, which is not known here: %s", part, knownIn[part]))
+			r.fail(key, fmt.Errorf("{{ }} calls %s, which is not known there: it may stand %s", part, knownIn[part]))
 		}
 	}
 	return t
@@ -75,8 +76,8 @@ var knownIn = map[string]string{
 	partHost:   "everywhere but in the url",
 	partPath:   "everywhere but in the url",
 	partParams: "everywhere but in the url",
-	partBody:   "it is in query and headers",
-	partQuery:  "it is in headers",
+	partBody:   "in query and headers",
+	partQuery:  "in headers",
 }
 
 func (r *templateReader) texts(key string, all map[string]string, allowed []string) map[string]template {
@@ -152,20 +153,27 @@ func leaves(v any, visit func(template)) {
 
 var errFreeHost = errors.New("may hold {{ }} after the host's / or ? only")
 
-// check says what can be known to be wrong before any request.
-func (t *templated) check(key string, e Endpoint, s *scope) []error {
+// check says what can be known to be wrong before any request, and returns the URL
+// as far as it is known.
+func (t *templated) check(key string, e Endpoint, s *scope) (*url.URL, []error) {
 	read := &templateReader{key: key}
 	t.each(func(at string, one template) {
 		if err := one.check(s); err != nil {
 			read.fail(at, err)
 		}
 	})
+	if len(t.url) == 0 {
+		return nil, read.errs // what is wrong with it has been said
+	}
 	if err := t.checkHost(s); err != nil {
 		read.fail("url", err)
-	} else if _, err := e.parse(key+".url", t.start(s)); err != nil {
+		return nil, read.errs
+	}
+	u, err := e.parse(key+".url", t.start(s))
+	if err != nil {
 		read.errs = append(read.errs, err)
 	}
-	return read.errs
+	return u, read.errs
 }
 
 // start returns what of the URL stands before the first call, empty if that cannot

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/hmac"
 	"crypto/md5"
@@ -24,13 +25,13 @@ import (
 // function is what a template may call.
 type function struct {
 	usage       string
-	least, most int    // number of values
-	bytes       bool   // it comes to bytes, which need an encoding before they are sent
-	passes      bool   // bytes that are given to it come out of it
-	pure        bool   // it comes to the same whenever its values are the same
-	part        string // part of the request that it needs; empty: none
-	cost        int    // of one call, in bytes read
-	judge       func(first string) error
+	least, most int                             // number of values
+	bytes       bool                            // it comes to bytes, which need an encoding before they are sent
+	passes      bool                            // bytes that are given to it come out of it
+	pure        bool                            // it comes to the same whenever its values are the same
+	part        string                          // part of the request that it needs; empty: none
+	cost        int                             // of one call, in bytes read
+	judge       func(i int, value string) error // of a value that is the same for every request
 	apply       func(s *scope, args []string) (string, error)
 }
 
@@ -54,7 +55,7 @@ const anyNumber = 1 << 20
 var functions = map[string]*function{
 	"timestamp":    {usage: "timestamp", apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.Unix(), 10), nil }},
 	"timestamp_ms": {usage: "timestamp_ms", apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.UnixMilli(), 10), nil }},
-	"time":         {usage: "time FORMAT [OFFSET]", least: 1, most: 2, apply: formatted},
+	"time":         {usage: "time FORMAT [OFFSET]", least: 1, most: 2, judge: judgeTime, apply: formatted},
 	"nonce":        {usage: "nonce", apply: func(s *scope, _ []string) (string, error) { return s.nonce(), nil }},
 	"uuid":         {usage: "uuid", apply: func(s *scope, _ []string) (string, error) { return s.uuid(), nil }},
 
@@ -62,7 +63,7 @@ var functions = map[string]*function{
 	"sha256": digest(sha256.New), "sha512": digest(sha512.New), "sha1": digest(sha1.New), "md5": digest(md5.New),
 	"rsa_sha256": {
 		usage: "rsa_sha256 KEY TEXT", least: 2, most: 2, bytes: true, pure: true, cost: signCost,
-		judge: func(key string) error { _, err := parseRSA(key); return err }, apply: signRSA,
+		judge: judgeRSA, apply: signRSA,
 	},
 
 	"hex":           textual("hex TEXT", func(v string) (string, error) { return hex.EncodeToString([]byte(v)), nil }),
@@ -80,7 +81,7 @@ var functions = map[string]*function{
 	"path":   requestPart(partPath, func(p *requestParts) string { return p.path }),
 	"body":   requestPart(partBody, func(p *requestParts) string { return p.body }),
 	"query":  requestPart(partQuery, func(p *requestParts) string { return p.query }),
-	"params": {usage: "params [BETWEEN_NAME_AND_VALUE BETWEEN_PAIRS]", most: 2, part: partParams, apply: joinParams},
+	"params": {usage: "params [BETWEEN [PAIRS]]", most: 2, part: partParams, apply: joinParams},
 }
 
 // names of functions, known before functions are: those refer to errors that list
@@ -89,16 +90,23 @@ func functionNames() string { return strings.Join(slices.Sorted(maps.Keys(functi
 
 func keyed(h func() hash.Hash) *function {
 	return &function{
-		usage: "it takes KEY TEXT", least: 2, most: 2, bytes: true, pure: true,
+		usage: "it takes KEY TEXT", least: 2, most: 2, bytes: true, pure: true, judge: judgeKey,
 		apply: func(_ *scope, args []string) (string, error) {
-			if args[0] == "" {
-				return "", errors.New("{{ }} signs with an empty key")
+			if err := judgeKey(0, args[0]); err != nil {
+				return "", err
 			}
 			mac := hmac.New(h, []byte(args[0]))
 			_, _ = mac.Write([]byte(args[1])) // a Hash never fails
 			return string(mac.Sum(nil)), nil
 		},
 	}
+}
+
+func judgeKey(i int, value string) error {
+	if i == 0 && value == "" {
+		return errors.New("{{ }} signs with an empty key")
+	}
+	return nil
 }
 
 func digest(h func() hash.Hash) *function {
@@ -146,21 +154,25 @@ var layouts = map[string]string{
 
 var errOffset = errors.New("{{ }} calls time with an offset that is none, such as +08:00")
 
+func judgeTime(i int, value string) error {
+	if _, err := time.Parse("-07:00", value); i == 1 && err != nil {
+		return errOffset
+	}
+	return nil
+}
+
 // formatted returns the time in one of the layouts, or in one of package time.
 func formatted(s *scope, args []string) (string, error) {
-	at, layout := s.now.UTC(), layouts[args[0]]
+	at := s.now.UTC()
 	if len(args) == 2 {
 		zone, err := time.Parse("-07:00", args[1])
 		if err != nil {
 			return "", errOffset
 		}
 		_, offset := zone.Zone()
-		at = at.In(time.FixedZone("", offset))
+		at = at.In(time.FixedZone("", offset)) // that of zone may be the machine's
 	}
-	if layout == "" {
-		layout = args[0]
-	}
-	return at.Format(layout), nil
+	return at.Format(cmp.Or(layouts[args[0]], args[0])), nil
 }
 
 var errNoRSA = errors.New("{{ }} signs with a key that is no RSA key")
@@ -175,6 +187,14 @@ func parseRSA(text string) (*rsa.PrivateKey, error) {
 		return nil, errNoRSA
 	}
 	return of, nil
+}
+
+func judgeRSA(i int, value string) error {
+	if i > 0 {
+		return nil
+	}
+	_, err := parseRSA(value)
+	return err
 }
 
 // signRSA signs as RS256 does (RFC 7518, section 3.3): PKCS #1 v1.5 with SHA-256.
@@ -230,11 +250,11 @@ type param struct{ name, value string }
 // escapes, or with other texts in between.
 func joinParams(s *scope, args []string) (string, error) {
 	between, pairs := "=", "&"
-	switch len(args) {
-	case 1:
-		return "", errors.New("{{ }} calls params with one value: it takes none or two")
-	case 2:
-		between, pairs = args[0], args[1]
+	if len(args) > 0 {
+		between = args[0]
+	}
+	if len(args) > 1 {
+		pairs = args[1]
 	}
 	list := make([]string, len(s.made.params))
 	for i, p := range s.made.params {

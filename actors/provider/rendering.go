@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -14,13 +15,13 @@ import (
 func (t *templated) render(s *scope) (HTTPRequest, error) {
 	out := &rendering{scope: s, req: t.HTTPRequest}
 	out.req.Template = nil
-	out.do("url", func() error { return out.address(t) })
-	out.do("form", func() error { return out.plain(t) })
-	out.do("body", func() error { return out.content(t) })
-	out.do("query", func() (err error) { return out.finishQuery(t) })
-	out.do("headers", func() (err error) { out.req.Headers, err = renderAll(t.headers, nil, s, always); return err })
+	for _, make := range []func(*templated) error{out.address, out.plain, out.content, out.query, out.headers} {
+		if err := make(t); err != nil {
+			return HTTPRequest{}, err
+		}
+	}
 	out.req.Secrets = append(slices.Clone(out.req.Secrets), s.hidden...)
-	return out.req, out.err
+	return out.req, nil
 }
 
 // rendering is a request in the making.
@@ -28,32 +29,27 @@ type rendering struct {
 	scope   *scope
 	req     HTTPRequest
 	partial any // the JSON, where templates that need parts still stand
-	err     error
 }
 
-func (r *rendering) do(key string, step func() error) {
-	if r.err != nil {
-		return
-	}
-	r.err = step()
-	if _, told := errors.AsType[*unready](r.err); r.err != nil && !told {
-		r.err = unreadyf("request.%s: %s", key, r.err)
-	}
-}
+// spoilt says which part of a request a template spoils.
+func spoilt(key string, err error) error { return unreadyf("request.%s: %s", key, err) }
 
-func (r *rendering) address(t *templated) (err error) {
-	if err = t.checkHost(r.scope); err != nil {
-		return err
+var errNoURL = errors.New("not a URL")
+
+func (r *rendering) address(t *templated) error {
+	if err := t.checkHost(r.scope); err != nil {
+		return spoilt("url", err)
 	}
-	if r.req.URL, err = t.url.render(r.scope); err != nil {
-		return err
-	}
-	u, err := url.Parse(r.req.URL)
+	text, err := t.url.render(r.scope)
 	if err != nil {
-		return errors.New("not a URL")
+		return spoilt("url", err)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return spoilt("url", errNoURL)
 	}
 	made := &r.scope.made
-	made.method, made.host, made.path = r.req.method(), u.Host, u.EscapedPath()
+	r.req.URL, made.method, made.host, made.path = text, r.req.method(), u.Host, u.EscapedPath()
 	return nil
 }
 
@@ -64,13 +60,13 @@ func needing(t template) bool { return !plainly(t) }
 // plain renders what needs no part of the request. That is what params come to.
 func (r *rendering) plain(t *templated) (err error) {
 	s := r.scope
-	if r.req.Query, err = renderAll(t.query, nil, s, plainly); err != nil {
+	if r.req.Query, err = renderAll("query", t.query, nil, s, plainly); err != nil {
 		return err
 	}
-	if r.req.Form, err = renderAll(t.form, nil, s, plainly); err != nil {
+	if r.req.Form, err = renderAll("form", t.form, nil, s, plainly); err != nil {
 		return err
 	}
-	if r.partial, err = renderTree(t.json, s, plainly); err != nil {
+	if r.partial, err = renderTree("json", t.json, s, plainly); err != nil {
 		return err
 	}
 	s.made.params = params(r.req.Query, r.req.Form, r.partial)
@@ -105,16 +101,16 @@ func params(query, form map[string]string, document any) []param {
 
 // content finishes the content and makes it known as body.
 func (r *rendering) content(t *templated) (err error) {
-	if r.req.Form, err = renderAll(t.form, r.req.Form, r.scope, needing); err != nil {
+	if r.req.Form, err = renderAll("form", t.form, r.req.Form, r.scope, needing); err != nil {
 		return err
 	}
-	if r.req.JSON, err = renderTree(r.partial, r.scope, needing); err != nil {
+	if r.req.JSON, err = renderTree("json", r.partial, r.scope, needing); err != nil {
 		return err
 	}
 	if t.Body != nil {
 		text, err := t.body.render(r.scope)
 		if err != nil {
-			return err
+			return spoilt("body", err)
 		}
 		r.req.Body = &text
 	}
@@ -123,22 +119,27 @@ func (r *rendering) content(t *templated) (err error) {
 	return err
 }
 
-// finishQuery finishes the query and makes it known as it is sent.
-func (r *rendering) finishQuery(t *templated) (err error) {
-	if r.req.Query, err = renderAll(t.query, r.req.Query, r.scope, needing); err != nil {
+// query finishes the query and makes it known as it is sent.
+func (r *rendering) query(t *templated) (err error) {
+	if r.req.Query, err = renderAll("query", t.query, r.req.Query, r.scope, needing); err != nil {
 		return err
 	}
 	u, err := url.Parse(r.req.URL)
 	if err != nil {
-		return errors.New("not a URL")
+		return spoilt("url", errNoURL)
 	}
 	r.req.addQuery(u)
 	r.scope.made.query = u.RawQuery
 	return nil
 }
 
+func (r *rendering) headers(t *templated) (err error) {
+	r.req.Headers, err = renderAll("headers", t.headers, nil, r.scope, always)
+	return err
+}
+
 // renderAll adds to done what those templates come to that are wanted.
-func renderAll(all map[string]template, done map[string]string, s *scope, wanted func(template) bool) (map[string]string, error) {
+func renderAll(key string, all map[string]template, done map[string]string, s *scope, wanted func(template) bool) (map[string]string, error) {
 	if all == nil {
 		return nil, nil
 	}
@@ -151,7 +152,7 @@ func renderAll(all map[string]template, done map[string]string, s *scope, wanted
 		}
 		text, err := all[name].render(s)
 		if err != nil {
-			return nil, err
+			return nil, spoilt(below(key, name), err)
 		}
 		done[name] = text
 	}
@@ -160,18 +161,22 @@ func renderAll(all map[string]template, done map[string]string, s *scope, wanted
 
 // renderTree returns a copy of v in which those templates are rendered that are
 // wanted.
-func renderTree(v any, s *scope, wanted func(template) bool) (any, error) {
+func renderTree(key string, v any, s *scope, wanted func(template) bool) (any, error) {
 	switch v := v.(type) {
 	case template:
 		if !wanted(v) {
 			return v, nil
 		}
-		return v.render(s)
+		text, err := v.render(s)
+		if err != nil {
+			return nil, spoilt(key, err)
+		}
+		return text, nil
 	case []any:
 		made := make([]any, len(v))
 		for i, item := range v {
 			var err error
-			if made[i], err = renderTree(item, s, wanted); err != nil {
+			if made[i], err = renderTree(fmt.Sprintf("%s[%d]", key, i), item, s, wanted); err != nil {
 				return nil, err
 			}
 		}
@@ -180,7 +185,7 @@ func renderTree(v any, s *scope, wanted func(template) bool) (any, error) {
 		made := make(map[string]any, len(v))
 		for name, item := range v {
 			var err error
-			if made[name], err = renderTree(item, s, wanted); err != nil {
+			if made[name], err = renderTree(below(key, name), item, s, wanted); err != nil {
 				return nil, err
 			}
 		}

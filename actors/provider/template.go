@@ -264,12 +264,20 @@ func (c *call) check(s *scope) error {
 		_, err := c.eval(s)
 		return err
 	}
-	if c.judge == nil || len(c.args) == 0 || !c.args[0].constant() {
+	if c.judge == nil {
 		return nil
 	}
-	first, err := c.args[0].eval(s)
-	if err == nil {
-		err = c.judge(first)
+	for i, arg := range c.args {
+		if !arg.constant() {
+			continue
+		}
+		value, err := arg.eval(s)
+		if err == nil {
+			err = c.judge(i, value)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }

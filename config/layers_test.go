@@ -69,6 +69,7 @@ func TestOuterLayersAreStrict(t *testing.T) {
 		"a group":                  {"TOKEND__LOG=x", "TOKEND__LOG: cannot be set from outside the file; only single values and lists can"},
 		"a whole service":          {"TOKEND__SERVICES__BILLING=x", "TOKEND__SERVICES__BILLING: cannot be set from outside the file; only single values and lists can"},
 		"a tree":                   {"TOKEND__SERVICES__BILLING__OPTIONS=x", "TOKEND__SERVICES__BILLING__OPTIONS: cannot be set from outside the file; only single values and lists can"},
+		"steps":                    {"TOKEND__SERVICES__BILLING__STEPS=x", "TOKEND__SERVICES__BILLING__STEPS: cannot be set from outside the file; only single values and lists can"},
 		"a service that is not":    {"TOKEND__SERVICES__NEW__TOKEN=x", "TOKEND__SERVICES__NEW__TOKEN: there is no service new, and services are made in the file only"},
 		"a service with a hyphen":  {"TOKEND__SERVICES__WITH_HYPHEN__TOKEN=x", "TOKEND__SERVICES__WITH_HYPHEN__TOKEN: there is no service with_hyphen, and services are made in the file only"},
 		"a key of another kind":    {"TOKEND__SERVICES__BILLING__TOKEN=x", "services.billing.token: belongs to provider static, not to client_credentials (set by TOKEND__SERVICES__BILLING__TOKEN)"},

@@ -51,6 +51,14 @@ services:
   bearer: {provider: jwt_bearer, issuer: https://idp.example/, assertion: {key: "canary-${env:CANARY}", issuer: probe}}
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
+  steps:
+    provider: login
+    steps:
+      - request: {template: true, url: "https://erp.example/canary", headers: {X: "{{ lower \"canary\" }}"}, json: {canary: "${env:CANARY}"}}
+        capture: {c: data.c}
+    request: {template: true, url: "https://erp.example/canary", body: '{{ hmac_sha256 "canary-${env:CANARY}" .c | hex }}'}
+    response: {token_header: X-Token}
+    inject: {header: X-Token, prefix: ""}
   fixed: {provider: static, token: canary}
   own: {provider: own, options: {canary: [canary]}}
 `
@@ -71,6 +79,7 @@ func TestNoDumpShowsASecret(t *testing.T) {
 		values[name] = svc
 		if svc.Login != nil {
 			values[name+" login"], values[name+" request"] = *svc.Login, svc.Login.Request
+			values[name+" steps"] = svc.Login.Steps
 			values[name+" tree"], values[name+" url"] = svc.Login.Request.JSON, svc.Login.Request.URL
 			values[name+" headers"], values[name+" inside"] = svc.Login.Request.Headers, holder{secret: svc.Login.Request.URL, tree: svc.Login.Request.JSON}
 		}

@@ -64,6 +64,9 @@ func substitute(text string, resolve lookUp) (value, rest string, err error) {
 		return "", "", errReference
 	}
 	value, err = resolve(scheme, name)
+	if err != nil && strings.ContainsAny(name, "\"`") {
+		return "", "", errReference // its } is missing, and that of something behind it was found
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("${%s}: %w", body, err)
 	}

@@ -14,14 +14,15 @@
 //   - One acquisition sends one token request: nothing is probed, repeated or
 //     redirected here. Trying again is the caller's decision. The metadata of an
 //     issuer, if they are needed, are read before it. [NewRefreshToken] says when
-//     there are two requests.
+//     there are two requests, and a [Login] may have steps before it.
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, or an answer's body. Of a body only an OAuth error code,
 //     its description or the text at response.error come out, bounded, printable,
 //     and with every known secret replaced; not at all if one shows through an
 //     encoding, or if there is more to look for than a bounded search finds.
 //   - Everything read is bounded: headers, bodies (after decompression), tokens,
-//     texts, lifetimes, waits, the work of redaction.
+//     texts, lifetimes, waits, captured values, cookies, the work of redaction and
+//     of templates.
 //
 // Gotchas. A Provider must return soon after its context ends; nobody can make
 // it. Lifetimes count from the moment a request was sent, not from the answer.

@@ -25,7 +25,8 @@ type answer struct {
 	header   http.Header
 	body     []byte
 	received time.Time
-	tooLarge bool // the body was over maxBody and is not there
+	tooLarge bool      // the body was over maxBody and is not there
+	before   []*answer // those of the same login before this one
 }
 
 // date returns the IdP's clock when it answered, zero if unknown.

@@ -30,6 +30,7 @@ type function struct {
 	passes      bool                            // bytes that are given to it come out of it
 	pure        bool                            // it comes to the same whenever its values are the same
 	part        string                          // part of the request that it needs; empty: none
+	public      bool                            // nothing that it comes to is secret by itself
 	cost        int                             // of one call, in bytes read
 	judge       func(i int, value string) error // of a value that is the same for every request
 	apply       func(s *scope, args []string) (string, error)
@@ -53,9 +54,9 @@ const anyNumber = 1 << 20
 
 // functions are all that templates may call.
 var functions = map[string]*function{
-	"timestamp":    {usage: "timestamp", apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.Unix(), 10), nil }},
-	"timestamp_ms": {usage: "timestamp_ms", apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.UnixMilli(), 10), nil }},
-	"time":         {usage: "time FORMAT [OFFSET]", least: 1, most: 2, judge: judgeTime, apply: formatted},
+	"timestamp":    {usage: "timestamp", public: true, apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.Unix(), 10), nil }},
+	"timestamp_ms": {usage: "timestamp_ms", public: true, apply: func(s *scope, _ []string) (string, error) { return strconv.FormatInt(s.now.UnixMilli(), 10), nil }},
+	"time":         {usage: "time FORMAT [OFFSET]", least: 1, most: 2, public: true, judge: judgeTime, apply: formatted},
 	"nonce":        {usage: "nonce", apply: func(s *scope, _ []string) (string, error) { return s.nonce(), nil }},
 	"uuid":         {usage: "uuid", apply: func(s *scope, _ []string) (string, error) { return s.uuid(), nil }},
 
@@ -73,6 +74,7 @@ var functions = map[string]*function{
 	"base64_decode": decoding("base64_decode TEXT", base64Decode),
 	"lower":         changed("lower TEXT", func(v string) (string, error) { return strings.ToLower(v), nil }),
 	"upper":         changed("upper TEXT", func(v string) (string, error) { return strings.ToUpper(v), nil }),
+	"json":          textual("json TEXT", func(v string) (string, error) { return asJSONString(v), nil }),
 	"url_escape":    textual("url_escape TEXT", func(v string) (string, error) { return escapeURL(v), nil }),
 	"concat":        {usage: "concat TEXT…", least: 1, most: anyNumber, passes: true, pure: true, apply: func(_ *scope, args []string) (string, error) { return strings.Join(args, ""), nil }},
 
@@ -141,7 +143,7 @@ func decoding(usage string, f func(string) (string, error)) *function {
 
 func requestPart(name string, of func(*requestParts) string) *function {
 	return &function{
-		usage: name, part: name,
+		usage: name, part: name, public: name != partBody && name != partQuery,
 		apply: func(s *scope, _ []string) (string, error) { return of(&s.made), nil },
 	}
 }
@@ -242,6 +244,9 @@ func escapeURL(v string) string {
 	}
 	return out.String()
 }
+
+// asJSONString returns a text as JSON has it, quotes included.
+func asJSONString(v string) string { return `"` + asJSONText(v) + `"` }
 
 // param is a parameter of a request.
 type param struct{ name, value string }

@@ -53,7 +53,7 @@ func bareToken(value string) string {
 }
 
 func (r *Response) fromCookie(a *answer) (string, error) {
-	c := a.cookie(r.TokenCookie)
+	c := a.session(r.TokenCookie)
 	if c == nil || c.Value == "" || c.MaxAge < 0 {
 		return "", errMissing
 	}
@@ -87,7 +87,7 @@ func (r *Response) bound(v *values, a *answer, res *Result) {
 			return headerTime(header(r.ExpiresAtHeader))
 		}))
 	}
-	if c := a.cookie(r.TokenCookie); r.TokenCookie != "" && c != nil {
+	if c := a.session(r.TokenCookie); r.TokenCookie != "" && c != nil {
 		life, at := cookieLife(c)
 		res.Lifetime, res.ExpiresAt = earlier(res.Lifetime, life), sooner(res.ExpiresAt, at)
 	}

@@ -27,7 +27,7 @@ type Response struct {
 	Rejected     *Predicate // refused credentials, whatever the status; nil: it does not hold
 
 	TokenHeader     string // header that holds the token, after Bearer or alone
-	TokenCookie     string // cookie that holds the token, which lives no longer than the cookie
+	TokenCookie     string // cookie, also of a step to the same origin, that holds the token, which lives no longer than the cookie
 	TokenText       bool   // the body is the token
 	ExpiresInHeader string // header that holds a lifetime in seconds
 	ExpiresAtHeader string // header that holds a time, as at ExpiresAt or as HTTP writes it (RFC 9110, section 5.6.7)

@@ -59,6 +59,7 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	a.before = r.answers[:len(r.answers)-1]
 	return a.loginResult(&r.login.Response, r.hidden)
 }
 
@@ -189,6 +190,21 @@ func (a *answer) cookie(name string) *http.Cookie {
 		}
 	}
 	return last
+}
+
+// session returns the cookie of that name which the answer sets, or else the one of
+// the last answer before it from the same origin that does: a session may begin
+// before anybody logs into it. It is nil if there is none.
+func (a *answer) session(name string) *http.Cookie {
+	if c := a.cookie(name); c != nil {
+		return c
+	}
+	for _, earlier := range slices.Backward(a.before) {
+		if c := earlier.cookie(name); c != nil && originOf(earlier.url) == originOf(a.url) {
+			return c
+		}
+	}
+	return nil
 }
 
 // cookies returns the cookies that the answer sets.

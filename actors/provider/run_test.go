@@ -306,3 +306,36 @@ func TestAcquisitionsOfALoginKnowNothingOfEachOther(t *testing.T) {
 		t.Errorf("sent %s", two.body)
 	}
 }
+
+func TestASessionThatBeganBeforeTheLogin(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, last []string
+		want        string
+	}{
+		"is the token":          {[]string{"Set-Cookie", "sid=old; Max-Age=60"}, nil, "old"},
+		"unless there is a new": {[]string{"Set-Cookie", "sid=old"}, []string{"Set-Cookie", "sid=new"}, "new"},
+		"or it has ended":       {[]string{"Set-Cookie", "sid=old"}, []string{"Set-Cookie", "sid=; Max-Age=0"}, ""},
+		"or there was none":     {nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := answering(t, says(200, "", c.first...), says(200, "", c.last...))
+			l := stepped(t, url, Step{}, HTTPRequest{})
+			l.Response = Response{TokenCookie: "sid"}
+			if c.want == "" {
+				wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassMalformed, "step 2 of 2: response.token_cookie is missing")
+				return
+			}
+			if got := acquire(t, mustLogin(t, l)); got.AccessToken.Reveal() != c.want || c.want == "old" && got.Lifetime != time.Minute {
+				t.Errorf("lives for %s", got.Lifetime)
+			}
+		})
+	}
+}
+
+func TestASessionElsewhereIsNoToken(t *testing.T) {
+	first, _ := answering(t, says(200, "", "Set-Cookie", "sid=old; Path=/"))
+	last, _ := answering(t, says(200, ""))
+	l := stepped(t, last, Step{Request: requesting(HTTPRequest{URL: first})}, HTTPRequest{})
+	l.Response = Response{TokenCookie: "sid"}
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassMalformed, "step 2 of 2: response.token_cookie is missing")
+}

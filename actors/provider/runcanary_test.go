@@ -45,13 +45,13 @@ func TestP7StepsShowNoSecret(t *testing.T) {
 
 func TestP7SignaturesDoNotShow(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		says(400, asJSON(map[string]any{"msg": "not " + r.Header.Get("X-Sign")[7:] + " of open sesame, " + r.Header.Get("X-Nonce")}))(w, r)
+		says(400, asJSON(map[string]any{"msg": "not " + r.Header.Get("X-Sign")[11:] + " of open sesame, " + r.Header.Get("X-Nonce") + ", POST"}))(w, r)
 	}).URL
 	l := loginTo(t, url, Response{Token: "t", Error: "msg"})
 	l.Request = requesting(HTTPRequest{URL: url, Template: refs, Headers: map[string]string{
-		"X-Sign": `v1=abc,{{ hmac_sha256 "${key}" "a" | hex }}`, "X-Nonce": "{{ nonce }}",
+		"X-Sign": `v1=abc,{{ concat method (hmac_sha256 "${key}" "a" | hex) path }}`, "X-Nonce": "{{ nonce }}",
 	}})
-	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "400 bad request: not [redacted] of [redacted], [redacted]")
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "400 bad request: not [redacted] of [redacted], [redacted], POST")
 }
 
 func TestP7WhatAFailedStepBringsDoesNotShow(t *testing.T) {

@@ -48,14 +48,17 @@ type (
 	}
 )
 
-func (l literal) eval(s *scope) (string, error)  { return s.literal(string(l)) }
-func (literal) constant() bool                   { return true }
-func (l literal) walk(visit func(expression))    { visit(l) }
-func (c captured) eval(s *scope) (string, error) { return s.captured[string(c)], nil }
-func (captured) constant() bool                  { return false }
-func (c captured) walk(visit func(expression))   { visit(c) }
-func (c *call) constant() bool                   { return c.pure && !slices.ContainsFunc(c.args, changing) }
-func changing(e expression) bool                 { return !e.constant() }
+func (l literal) eval(s *scope) (string, error) { return s.literal(string(l)) }
+func (literal) constant() bool                  { return true }
+func (l literal) walk(visit func(expression))   { visit(l) }
+func (c captured) eval(s *scope) (string, error) {
+	s.learn(s.captured[string(c)])
+	return s.captured[string(c)], nil
+}
+func (captured) constant() bool                { return false }
+func (c captured) walk(visit func(expression)) { visit(c) }
+func (c *call) constant() bool                 { return c.pure && !slices.ContainsFunc(c.args, changing) }
+func changing(e expression) bool               { return !e.constant() }
 
 func (c *call) walk(visit func(expression)) {
 	visit(c)
@@ -76,6 +79,9 @@ func (c *call) eval(s *scope) (string, error) {
 	made, err := c.apply(s, args)
 	if err != nil {
 		return "", err
+	}
+	if !c.public {
+		s.learn(made)
 	}
 	return made, s.account(c, made, args)
 }
@@ -223,9 +229,6 @@ func (t template) render(s *scope) (string, error) {
 		text, err := e.eval(s)
 		if err != nil {
 			return "", err
-		}
-		if _, ok := e.(literal); !ok {
-			s.learn(text)
 		}
 		out.WriteString(text)
 		if out.Len() > maxMade {

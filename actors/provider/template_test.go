@@ -102,6 +102,7 @@ func TestTemplates(t *testing.T) {
 		`{{ base64_decode "-_8" | hex }}`:                   "fbff",
 		`{{ base64_decode "+/8=" | hex }}`:                  "fbff",
 		`{{ hex_decode "6a" | base64 }}`:                    "ag==",
+		`{{ json "a\"b\n" }}`:                               `"a\"b\n"`,
 		`{{ url_escape "a b/ü~" }}`:                         "a%20b%2F%C3%BC~",
 		`{{ upper "aü" }}{{ lower "AÜ" }}`:                  "AÜaü",
 		`{{ concat "a" (upper "b") .challenge }}`:           "aBc-1",

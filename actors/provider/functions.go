@@ -207,10 +207,7 @@ func signRSA(_ *scope, args []string) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(args[1]))
 	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
-	if err != nil {
-		return "", errNoRSA
-	}
-	return string(signature), nil
+	return string(signature), err
 }
 
 func hexDecode(v string) (string, error) {

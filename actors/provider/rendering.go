@@ -28,13 +28,12 @@ func (t *templated) render(s *scope) (HTTPRequest, error) {
 type rendering struct {
 	scope   *scope
 	req     HTTPRequest
+	url     *url.URL
 	partial any // the JSON, where templates that need parts still stand
 }
 
 // spoilt says which part of a request a template spoils.
 func spoilt(key string, err error) error { return unreadyf("request.%s: %s", key, err) }
-
-var errNoURL = errors.New("not a URL")
 
 func (r *rendering) address(t *templated) error {
 	if err := t.checkHost(r.scope); err != nil {
@@ -44,12 +43,11 @@ func (r *rendering) address(t *templated) error {
 	if err != nil {
 		return spoilt("url", err)
 	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return spoilt("url", errNoURL)
+	if r.url, err = url.Parse(text); err != nil {
+		return spoilt("url", errors.New("not a URL"))
 	}
 	made := &r.scope.made
-	r.req.URL, made.method, made.host, made.path = text, r.req.method(), u.Host, u.EscapedPath()
+	r.req.URL, made.method, made.host, made.path = text, r.req.method(), r.url.Host, r.url.EscapedPath()
 	return nil
 }
 
@@ -124,12 +122,9 @@ func (r *rendering) query(t *templated) (err error) {
 	if r.req.Query, err = renderAll("query", t.query, r.req.Query, r.scope, needing); err != nil {
 		return err
 	}
-	u, err := url.Parse(r.req.URL)
-	if err != nil {
-		return spoilt("url", errNoURL)
-	}
-	r.req.addQuery(u)
-	r.scope.made.query = u.RawQuery
+	sent := *r.url
+	r.req.addQuery(&sent)
+	r.scope.made.query = sent.RawQuery
 	return nil
 }
 

@@ -266,6 +266,15 @@ func TestRequestsThatTemplatesSpoil(t *testing.T) {
 		"a URL with a fragment":    {"a#b", HTTPRequest{URL: "/{{ .c }}"}, "step 2 of 2: request.url: has a fragment"},
 		"a URL that is none":       {"%zz", HTTPRequest{URL: "/{{ .c }}"}, "step 2 of 2: request.url: not a URL"},
 		"a key that is none":       {"x", HTTPRequest{Headers: map[string]string{"X": "{{ rsa_sha256 .c nonce | hex }}"}}, "step 2 of 2: request.headers.X: {{ }} signs with a key that is neither a private key in PEM form nor a JWK"},
+		"an empty key":             {"=", HTTPRequest{Headers: map[string]string{"X": "{{ hmac_sha256 (base64_decode .c) nonce | hex }}"}}, "step 2 of 2: request.headers.X: {{ }} signs with an empty key"},
+		"an offset that is none":   {"x", HTTPRequest{Headers: map[string]string{"X": `{{ time "date" .c }}`}}, "step 2 of 2: request.headers.X: " + errOffset.Error()},
+		"a form":                   {"?", HTTPRequest{Form: map[string]string{"a": "{{ hex_decode .c | hex }}"}}, "step 2 of 2: request.form.a: {{ }} decodes what is no hex"},
+		"a form that is signed":    {"?", HTTPRequest{Form: map[string]string{"a": "{{ concat params (hex_decode .c | hex) }}"}}, "step 2 of 2: request.form.a: {{ }} decodes what is no hex"},
+		"a query that is signed":   {"?", HTTPRequest{Query: map[string]string{"a": "{{ concat params (hex_decode .c | hex) }}"}}, "step 2 of 2: request.query.a: {{ }} decodes what is no hex"},
+		"a body":                   {"?", HTTPRequest{Body: new("{{ hex_decode .c | hex }}")}, "step 2 of 2: request.body: {{ }} decodes what is no hex"},
+		"a path":                   {"?", HTTPRequest{URL: "/{{ hex_decode .c | hex }}"}, "step 2 of 2: request.url: {{ }} decodes what is no hex"},
+		"a key with a fixed text":  {"x", HTTPRequest{Headers: map[string]string{"X": `{{ rsa_sha256 .c "a" | hex }}`}}, "step 2 of 2: request.headers.X: {{ }} signs with a key that is neither a private key in PEM form nor a JWK"},
+		"two bodies":               {"x", HTTPRequest{Body: new("a"), JSON: "{{ .c }}"}, "step 2 of 2: request: more than one of json, form and body"},
 		"what is no base64":        {"?", HTTPRequest{JSON: []any{map[string]any{"a": "{{ base64_decode .c | hex }}"}}}, "step 2 of 2: request.json[0].a: {{ }} decodes what is no base64"},
 		"what is no hex":           {"?", HTTPRequest{JSON: []any{"{{ concat path (hex_decode .c | hex) }}"}}, "step 2 of 2: request.json[0]: {{ }} decodes what is no hex"},
 		"too much":                 {strings.Repeat("a", maxToken), HTTPRequest{Query: map[string]string{"a": strings.Repeat("{{ .c }}", 17)}}, "step 2 of 2: request.query.a: {{ }} comes to too much"},
@@ -292,6 +301,26 @@ func TestAReferenceThatIsGoneLater(t *testing.T) {
 	p := mustLogin(t, l)
 	first = false
 	wantFailure(t, failure(t, p), messages.ClassTransient, "request.body: file is gone")
+}
+
+func TestARequestThatIsNoTemplateLater(t *testing.T) {
+	for name, c := range map[string]struct{ later, want string }{
+		"a call that is none": {"https://erp.example/{{ canary }}", "request.url: " + errNoFunction.Error()},
+		"nothing":             {"", "request.url: " + errFreeHost.Error()},
+		"a host that is free": {"https://erp.example{{ nonce }}", "request.url: " + errFreeHost.Error()},
+		"http":                {"http://erp.example/{{ nonce }}", "request.url: http:// would send secrets in the clear: use https://, or set allow_http"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := loginTo(t, "https://erp.example", Response{Token: "t"})
+			r := HTTPRequest{URL: "https://erp.example/", Template: refs}
+			l.Request = func() (HTTPRequest, error) { return r, nil }
+			p := mustLogin(t, l)
+			r.URL = c.later
+			if got := failure(t, p); got.Class != messages.ClassTransient || got.Text != printable(c.want, maxText) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
 }
 
 func TestAcquisitionsOfALoginKnowNothingOfEachOther(t *testing.T) {

@@ -46,15 +46,15 @@ func TestTransportPutsTheTokenWhereItIsToGo(t *testing.T) {
 		inject *config.Inject
 		want   string // with TOKEN in place of it
 	}{
-		"nothing said":           {nil, `/x?b=%20&access_token=mine&a authorization["Bearer TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"authorization":          {&config.Inject{Header: "authorization"}, `/x?b=%20&access_token=mine&a authorization["Bearer TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"authorization, alone":   {&config.Inject{Header: "Authorization", Prefix: new("")}, `/x?b=%20&access_token=mine&a authorization["TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"another header":         {&config.Inject{Header: "X-Auth-Token"}, `/x?b=%20&access_token=mine&a authorization["mine"] x-auth-token["TOKEN"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"after a prefix":         {&config.Inject{Header: "x-auth-token", Prefix: new("Token ")}, `/x?b=%20&access_token=mine&a authorization["mine"] x-auth-token["Token TOKEN"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"a parameter":            {&config.Inject{Query: "access_token"}, `/x?b=%20&a&access_token=TOKEN authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"a parameter of its own": {&config.Inject{Query: "key"}, `/x?b=%20&access_token=mine&a&key=TOKEN authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
-		"a cookie":               {&config.Inject{Cookie: "sid"}, `/x?b=%20&access_token=mine&a authorization["mine"] x-auth-token["mine" "too"] cookie["lang=en; sid=TOKEN"]`},
-		"a cookie of its own":    {&config.Inject{Cookie: "SID"}, `/x?b=%20&access_token=mine&a authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en; sid=too; SID=TOKEN"]`},
+		"nothing said":           {nil, `/x?b=%20&access_token=mine&a%zz authorization["Bearer TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"authorization":          {&config.Inject{Header: "authorization"}, `/x?b=%20&access_token=mine&a%zz authorization["Bearer TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"authorization, alone":   {&config.Inject{Header: "Authorization", Prefix: new("")}, `/x?b=%20&access_token=mine&a%zz authorization["TOKEN"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"another header":         {&config.Inject{Header: "X-Auth-Token"}, `/x?b=%20&access_token=mine&a%zz authorization["mine"] x-auth-token["TOKEN"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"after a prefix":         {&config.Inject{Header: "x-auth-token", Prefix: new("Token ")}, `/x?b=%20&access_token=mine&a%zz authorization["mine"] x-auth-token["Token TOKEN"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"a parameter":            {&config.Inject{Query: "access_token"}, `/x?b=%20&a%zz&access_token=TOKEN authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"a parameter of its own": {&config.Inject{Query: "key"}, `/x?b=%20&access_token=mine&a%zz&key=TOKEN authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en" "sid=too"]`},
+		"a cookie":               {&config.Inject{Cookie: "sid"}, `/x?b=%20&access_token=mine&a%zz authorization["mine"] x-auth-token["mine" "too"] cookie["lang=en; sid=TOKEN"]`},
+		"a cookie of its own":    {&config.Inject{Cookie: "SID"}, `/x?b=%20&access_token=mine&a%zz authorization["mine"] x-auth-token["mine" "too"] cookie["sid=mine; lang=en; sid=too; SID=TOKEN"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -82,11 +82,29 @@ func TestTransportPutsTheTokenWhereItIsToGo(t *testing.T) {
 	}
 }
 
+func TestARequestWithoutHeadersGetsThem(t *testing.T) {
+	for name, inject := range map[string]*config.Inject{"header": nil, "cookie": {Cookie: "sid"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := begin(t, idptest.New(), injecting(inject))
+				n := &network{}
+				req := crowded(t)
+				req.Header = nil
+				res, err := w.sys.Transport(billing, n).RoundTrip(req)
+				if err != nil || len(n.requests) != 1 || req.Header != nil {
+					t.Fatalf("%d requests, %v", len(n.requests), err)
+				}
+				_ = res.Body.Close()
+			})
+		})
+	}
+}
+
 // crowded returns a request that has something in every place already, under names
 // that are not always spelt as net/http would.
 func crowded(t *testing.T) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test/x?b=%20&access_token=mine&a", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test/x?b=%20&access_token=mine&a%zz", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

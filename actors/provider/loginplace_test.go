@@ -117,6 +117,7 @@ func TestStepsThatCannotWork(t *testing.T) {
 		"a host of a template":           {nil, template(HTTPRequest{URL: "https://{{ nonce }}.example/"}), "request.url: may hold {{ }} after the host's / or ? only"},
 		"a port of a template":           {nil, template(HTTPRequest{URL: "https://erp.example:{{ timestamp }}"}), "request.url: may hold {{ }} after the host's / or ? only"},
 		"a URL with a call that is none": {nil, template(HTTPRequest{URL: "https://erp.example/{{ x }}"}), "request.url: " + errNoFunction.Error()},
+		"a Host of a template":           {nil, template(HTTPRequest{Headers: map[string]string{"host": "{{ nonce }}.example"}}), "request.headers.host: " + errHost.Error()},
 		"a URL of a template":            {nil, template(HTTPRequest{URL: "{{ nonce }}"}), "request.url: may hold {{ }} after the host's / or ? only"},
 		"a reference that is gone":       {nil, template(HTTPRequest{URL: "${gone}"}), "request.url: ${gone}: not set\nrequest.url: may hold {{ }} after the host's / or ? only"},
 		"body in the body":               {nil, template(HTTPRequest{Body: new("{{ body }}")}), "request.body: {{ }} calls body, which is not known there: it may stand in query and headers"},

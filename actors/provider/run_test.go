@@ -303,6 +303,20 @@ func TestAReferenceThatIsGoneLater(t *testing.T) {
 	wantFailure(t, failure(t, p), messages.ClassTransient, "request.body: file is gone")
 }
 
+func TestAHostIsSentAsItIsWritten(t *testing.T) {
+	got := make(chan string, 1)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Host
+		says(200, `{"t":"at"}`)(w, r)
+	})
+	l := loginTo(t, server.URL, Response{Token: "t"})
+	l.Request = requesting(HTTPRequest{URL: server.URL, Template: refs, Headers: map[string]string{"Host": `{{ lower "ERP" }}.example`}})
+	acquire(t, mustLogin(t, l))
+	if host := <-got; host != "erp.example" {
+		t.Errorf("sent to %s", host)
+	}
+}
+
 func TestARequestThatIsNoTemplateLater(t *testing.T) {
 	for name, c := range map[string]struct{ later, want string }{
 		"a call that is none": {"https://erp.example/{{ canary }}", "request.url: " + errNoFunction.Error()},

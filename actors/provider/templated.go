@@ -53,6 +53,11 @@ func readTemplates(key string, r *HTTPRequest) (*templated, []error) {
 	if r.Body != nil {
 		t.body = read.text("body", *r.Body, inContent)
 	}
+	for name, one := range t.headers {
+		if strings.EqualFold(name, "Host") && slices.ContainsFunc(one, changing) {
+			read.fail(below("headers", name), errHost)
+		}
+	}
 	return t, read.errs
 }
 
@@ -151,7 +156,10 @@ func leaves(v any, visit func(template)) {
 	}
 }
 
-var errFreeHost = errors.New("may hold {{ }} after the host's / or ? only")
+var (
+	errFreeHost = errors.New("may hold {{ }} after the host's / or ? only")
+	errHost     = errors.New("may hold no {{ }} that comes to something else each time")
+)
 
 // check says what can be known to be wrong before any request, and returns the URL
 // as far as it is known.

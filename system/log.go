@@ -103,6 +103,9 @@ func describe(e messages.Event, fields logrus.Fields) (logrus.Level, string) {
 			return logrus.ErrorLevel, "credentials rejected, the old token serves until it expires"
 		}
 		return logrus.WarnLevel, "refresh failed, the old token serves until it expires"
+	case *messages.LoginLost:
+		addFailure(fields, &e.Failure)
+		return logrus.ErrorLevel, "login lost, somebody must log in anew"
 	case *messages.TokenInvalidated:
 		return logrus.InfoLevel, "token reported as refused and given up"
 	case *messages.ActorRestarted:

@@ -64,6 +64,9 @@ func (s *secrets) conceal(e Error) *Error {
 		clean = "text " + why
 	}
 	e.Text, e.Code = clean, s.showCode(e.Code)
+	if e.Lost, why = s.clean(e.Lost); why != "" {
+		e.Lost = "text " + why
+	}
 	e.Stack = s.redact(e.Stack[:min(len(e.Stack), maxStack)])
 	return &e
 }

@@ -13,7 +13,8 @@ type Login struct {
 }
 
 // NewLogin returns a Provider for l, which is [Hosted]; its host is the one that
-// the request's URL has now. It reads the request, but
+// the request's URL has now, and which is [Scoped] if the answer says what was
+// granted and the request holds a scope in the clear. It reads the request, but
 // does not send it. Whether http:// is permitted is checked here and again at
 // every acquisition, as the URL may have changed. A request with a safe method,
 // such as GET, is sent again by net/http when a kept connection turns out to be
@@ -40,7 +41,11 @@ func NewLogin(l Login) (Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHosted("login", hostPort(u), (&login{l}).acquire), nil
+	made := newHosted("login", hostPort(u), (&login{l}).acquire)
+	if asked := req.scope(); len(asked) > 0 && l.Response.Scope != "" {
+		return &scoped{*made, asked}, nil
+	}
+	return made, nil
 }
 
 type login struct{ Login }

@@ -121,5 +121,8 @@ func addFailure(fields logrus.Fields, f *messages.Failure) {
 		return
 	}
 	fields[fieldClass], fields[fieldCause], fields[fieldAttempt] = f.Class, f.Text, f.Attempts
+	if f.NextTry.IsZero() {
+		return
+	}
 	fields[fieldNextTry] = f.NextTry.UTC().Format(time.RFC3339)
 }

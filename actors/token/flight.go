@@ -165,6 +165,7 @@ type landing struct {
 	scopes      []string
 	life        time.Duration // 0: no expiry
 	previous    vault.Sealed  // zero: as before
+	lost        string        // what to do about a login that was found to be lost; empty: none was
 	tries       int           // how often the actor has begun to take it; the actor's
 }
 
@@ -227,9 +228,11 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	var l *landing
 	if err != nil {
 		l = t.failed(provider.Classify(err))
+		res.Lost = l.err.Lost
 	} else {
 		l = t.judge(res)
 	}
+	l.lost = res.Lost
 	if !res.State.IsZero() {
 		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
 		t.keep(ctx, l.previous)
@@ -277,14 +280,17 @@ func (t *trip) judge(res provider.Result) *landing {
 // keep makes what the provider wants to have again durable before its token is
 // handed out: a refresh token that was rotated and then lost is lost for good.
 func (t *trip) keep(ctx context.Context, state vault.Sealed) {
-	store := t.slot.store()
-	if store == nil || t.slot.Removed() { // forgotten already, it must not come back
+	store := t.env.Store
+	if store == nil || t.options.Unkept || t.slot.Removed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
 	defer cancel()
 	err := store.SaveState(ctx, recordKey(t.slot.name), state)
-	if err != nil {
+	switch {
+	case t.slot.Removed(): // meanwhile: forgotten already, it must not come back
+		t.slot.Forget()
+	case err != nil:
 		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
 }

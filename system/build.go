@@ -7,6 +7,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"tokend/actors/provider"
 	"tokend/actors/schedule"
@@ -31,6 +32,7 @@ type service struct {
 	waiters    int
 	credential uint64 // differs between configurations of the provider; see System.credential
 	hosts      hosts
+	keepAlive  time.Duration
 	made       *token.Options
 }
 
@@ -116,7 +118,7 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
-		hosts: newHosts(configured.Hosts),
+		hosts: newHosts(configured.Hosts), keepAlive: keepAliveOf(&configured),
 	}
 	next.credential = s.credential(name, next)
 	if before == nil {
@@ -128,7 +130,7 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 		}
 		return next.withProvider(s, name)
 	}
-	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) {
+	if before.policy == next.policy && before.waiters == next.waiters && before.keepAlive == next.keepAlive && slices.Equal(before.hosts, next.hosts) {
 		return before, nil
 	}
 	next.provider, next.credential = before.provider, before.credential
@@ -137,10 +139,33 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 
 // sameProvider reports whether two services get their tokens the same way.
 func sameProvider(a, b *service) bool {
-	x, y := a.configured, b.configured
-	x.Settings, y.Settings = config.Settings{}, config.Settings{}
-	x.Hosts, y.Hosts = nil, nil
+	x, y := acquiring(&a.configured), acquiring(&b.configured)
 	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
+}
+
+// acquiring returns the part of s that says how the token is acquired. It shares
+// what it can with s.
+func acquiring(s *config.Service) config.Service {
+	part := *s
+	part.Settings, part.Hosts = config.Settings{}, nil
+	if r := s.RefreshToken; r != nil && r.KeepAlive != nil {
+		refresh := *r
+		refresh.KeepAlive = nil
+		part.RefreshToken = &refresh
+	}
+	return part
+}
+
+// keepAliveOf returns how often a service's login must be used, at least.
+func keepAliveOf(s *config.Service) time.Duration {
+	switch r := s.RefreshToken; {
+	case r == nil:
+		return 0
+	case r.KeepAlive == nil:
+		return config.DefaultKeepAlive
+	default:
+		return *r.KeepAlive
+	}
 }
 
 func (v *service) withProvider(s *System, name string) (*service, error) {
@@ -170,7 +195,7 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, Unkept: v.configured.Provider == config.KindStatic,
+		Waiters: v.waiters, Credential: v.credential, KeepAlive: v.keepAlive, Unkept: v.configured.Provider == config.KindStatic,
 	}
 }
 
@@ -199,7 +224,7 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	case config.KindClientCredentials:
 		return clientCredentials(endpoint, svc.ClientCredentials, s.options)
 	case config.KindRefreshToken:
-		return refreshToken(endpoint, svc.RefreshToken, s.options)
+		return s.refreshToken(endpoint, svc, name, policy)
 	case config.KindPassword:
 		return password(endpoint, svc.Password, s.options)
 	case config.KindJWTBearer:

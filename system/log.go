@@ -26,6 +26,7 @@ const (
 	fieldTook        = "took"
 	fieldRestarts    = "restarts"
 	fieldDropped     = "dropped"
+	fieldServices    = "services"
 )
 
 // newActorSystem returns an actor system of our own that logs to log. What

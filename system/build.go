@@ -32,7 +32,6 @@ type service struct {
 	waiters    int
 	credential uint64 // differs between configurations of the provider; see System.credential
 	hosts      hosts
-	keepAlive  time.Duration
 	made       *token.Options
 }
 
@@ -118,7 +117,7 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
-		hosts: newHosts(configured.Hosts), keepAlive: keepAliveOf(&configured),
+		hosts: newHosts(configured.Hosts),
 	}
 	next.credential = s.credential(name, next)
 	if before == nil {
@@ -130,7 +129,8 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 		}
 		return next.withProvider(s, name)
 	}
-	if before.policy == next.policy && before.waiters == next.waiters && before.keepAlive == next.keepAlive && slices.Equal(before.hosts, next.hosts) {
+	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) &&
+		keepAliveOf(&before.configured) == keepAliveOf(&next.configured) {
 		return before, nil
 	}
 	next.provider, next.credential = before.provider, before.credential
@@ -195,7 +195,7 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, KeepAlive: v.keepAlive, Unkept: v.configured.Provider == config.KindStatic,
+		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.configured.Provider == config.KindStatic,
 	}
 }
 

@@ -81,7 +81,7 @@ type TokenInfo struct {
 	TokenType        string
 	Scopes           []string
 	ScopesMissing    []string // asked for, but not granted; nil: none
-	Generation       uint64 // counts the service's tokens; 0: none yet
+	Generation       uint64   // counts the service's tokens; 0: none yet
 	Fingerprint      string
 	Required         bool     // an invalid token of this service makes the node unready
 	Eager            bool     // acquired at start, not at first need

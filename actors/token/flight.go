@@ -23,9 +23,6 @@ const (
 	// gatePatience is after how long a flight in the queue asks for its place again,
 	// should the gate have lost it.
 	gatePatience = 30 * time.Second
-	// keepPatience is how long a token waits for the disk that is to have its provider
-	// state. One that hangs costs that, and no more.
-	keepPatience = 2 * time.Second
 )
 
 // takeOff begins an acquisition: with a place at the gate, if there is one.
@@ -274,24 +271,6 @@ func (t *trip) judge(res provider.Result) *landing {
 		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
 		fingerprint: messages.Fingerprint(text),
 		box:         t.seal(vault.AccessToken, t.generation, res.AccessToken),
-	}
-}
-
-// keep makes what the provider wants to have again durable before its token is
-// handed out: a refresh token that was rotated and then lost is lost for good.
-func (t *trip) keep(ctx context.Context, state vault.Sealed) {
-	store := t.env.Store
-	if store == nil || t.options.Unkept || t.slot.Removed() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
-	defer cancel()
-	err := store.SaveState(ctx, recordKey(t.slot.name), state)
-	switch {
-	case t.slot.Removed(): // meanwhile: forgotten already, it must not come back
-		t.slot.Forget()
-	case err != nil:
-		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
 }
 

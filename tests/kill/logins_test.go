@@ -263,7 +263,7 @@ func serveLogins(path, url string) {
 		Vault:    config.Vault{Path: path, Keys: []config.Secret{config.NewSecret(key)}},
 		Services: map[string]config.Service{},
 	}
-	for _, name := range strings.Fields(os.Getenv(onlyEnv)) {
+	for name := range strings.FieldsSeq(os.Getenv(onlyEnv)) {
 		cfg.Services[name] = config.Service{
 			Provider: config.KindRefreshToken, Settings: config.Settings{Timeout: new(time.Minute), ConnectTimeout: new(time.Minute)},
 			RefreshToken: &config.RefreshToken{

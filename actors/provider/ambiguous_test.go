@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,36 +26,39 @@ func noBody(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// silence answers nothing until the client gives up.
-func silence(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// silence answers nothing until the client gives up, when the time of c is up.
+func silence(c *expiring) http.HandlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) {
+		c.expire()
+		<-r.Context().Done()
+	}
+}
 
 // After each way in which an answer may get lost, the server has its say at the
 // next acquisition: the refresh token is good still, or the login is lost.
 func TestWhatBecomesOfARefreshTokenWhoseAnswerGotLost(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer http.HandlerFunc
-		times  int // requests in the acquisition
+		answer http.HandlerFunc // nil: silence
+		times  int              // requests in the acquisition
 		class  string
 	}{
 		"no answer":           {hangUp, 2, messages.ClassAmbiguous},
 		"reset after headers": {afterHeadersReset, 2, messages.ClassAmbiguous},
-		"timeout":             {silence, 2, messages.ClassAmbiguous},
+		"timeout":             {nil, 1, messages.ClassAmbiguous},
 		"a header alone":      {noBody, 1, messages.ClassMalformed},
 	} {
 		for end, fallback := range map[string]func() (Result, error){"rejected": nil, "the fallback": helps("")} {
 			t.Run(name+", then "+end, func(t *testing.T) {
-				var script []http.HandlerFunc
-				for range c.times {
-					script = append(script, c.answer)
+				ctx, answer := newExpiring(t), c.answer
+				if answer == nil {
+					answer = silence(ctx)
 				}
-				l := newLogins(t, append(script, spent("invalid_grant"))...)
+				l := newLogins(t, append(slices.Repeat([]http.HandlerFunc{answer}, c.times), spent("invalid_grant"))...)
 				s := &spare{answer: fallback}
 				if fallback != nil {
 					s = l.withFallback(fallback)
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-				defer cancel()
-				if err := l.refresh(ctx); err == nil || err.Class != c.class || err.Lost != "" || s.asked > 0 {
+				if err := l.refresh(ctx); err == nil || err.Class != c.class || err.TimedOut != (c.answer == nil) || err.Lost != "" || s.asked > 0 {
 					t.Fatalf("first %v, %d requests to the fallback", err, s.asked)
 				}
 				res, err := l.acquire()

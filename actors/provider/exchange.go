@@ -116,7 +116,7 @@ func (x *exchange) close() {
 func (x *exchange) lost(err error) error {
 	if cause := context.Cause(x.ctx); cause != nil {
 		err = x.ctx.Err()
-		if cause == errConnectTimeout {
+		if cause == errConnectTimeout || cause == context.DeadlineExceeded {
 			err = cause
 		}
 	}

@@ -29,13 +29,13 @@ func apart(ctx context.Context) (context.Context, func()) {
 	return own, func() {}
 }
 
-// watch ends a patient exchange some time after ctx, and at once when nothing was
-// sent yet.
+// watch ends a patient exchange some time after ctx was called off, and at once
+// when nothing was sent yet or when time is up.
 func (x *exchange) watch(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		if x.phase == connecting {
+		if x.phase == connecting || ctx.Err() == context.DeadlineExceeded {
 			x.cancel(context.Cause(ctx))
 			return
 		}

@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,6 +32,8 @@ const (
 	idpEnv = "TOKEND_KILL_IDP"
 	// onlyEnv names the logins that such a process keeps, with spaces between.
 	onlyEnv = "TOKEND_KILL_ONLY"
+	// timesEnv says how often it refreshes each of them; without it, without end.
+	timesEnv = "TOKEND_KILL_TIMES"
 	// loginKillsEnv says how many of them are killed.
 	loginKillsEnv = "TOKEND_LOGIN_KILLS"
 
@@ -150,12 +154,14 @@ func (w *keeper) killOne(s step, service string) {
 		limit, service = rand.N(400*time.Millisecond), strings.Join(loginNames(), " ")
 	}
 	r := &round{step: s, path: w.vault()}
-	r.after.Store(1)
-	if rand.N(4) == 0 {
-		r.after.Store(2)
+	after := 1 + rand.N(4)/3
+	r.after.Store(int64(after))
+	env := []string{helperEnv + "=" + w.vault(), idpEnv + "=" + w.idp.url, onlyEnv + "=" + service}
+	if s == published { // nothing must come after it, however late the kill
+		env = append(env, timesEnv+"="+strconv.Itoa(after))
 	}
 	w.idp.begin(func() *round {
-		r.victim = start(w.T, helperEnv+"="+w.vault(), idpEnv+"="+w.idp.url, onlyEnv+"="+service)
+		r.victim = start(w.T, env...)
 		return r
 	})
 	bullet := time.AfterFunc(limit, r.kill)
@@ -280,9 +286,13 @@ func serveLogins(path, url string) {
 		n.tell("cannot start: %v", err)
 		os.Exit(1)
 	}
+	times, err := strconv.Atoi(os.Getenv(timesEnv))
+	if err != nil {
+		times = math.MaxInt
+	}
 	for name := range cfg.Services {
 		go func() {
-			for {
+			for range times {
 				if err := sys.Refresh(context.Background(), name); err != nil {
 					n.tell("no refresh: %v", err)
 				}

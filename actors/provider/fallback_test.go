@@ -224,3 +224,22 @@ func TestAFamilyIsNotLostWhileNobodyKnows(t *testing.T) {
 		})
 	}
 }
+
+// A host's own provider may say that its login is lost, and in which words.
+func TestP7ALossShowsNoSecret(t *testing.T) {
+	for name, token := range map[string]string{"beside a token": "at", "beside one of no use": "a t"} {
+		t.Run(name, func(t *testing.T) {
+			p := Func(func(context.Context, Request) (Result, error) {
+				return Result{AccessToken: messages.NewSecret(token), Lost: "log in anew\n, " + canary0 + " is spent"}, nil
+			})
+			res, err := Acquire(t.Context(), p, Request{Hidden: []messages.Secret{messages.NewSecret(canary0)}})
+			lost := res.Lost
+			if err != nil {
+				lost = asError(t, err).Lost
+			}
+			if strings.Contains(lost, canary0) || strings.Contains(lost, "\n") || !strings.HasPrefix(lost, "log in anew") {
+				t.Errorf("says %q", lost)
+			}
+		})
+	}
+}

@@ -135,7 +135,31 @@ type ClientCredentials OAuth
 // RefreshToken is the grant of RFC 6749, section 6.
 type RefreshToken struct {
 	OAuth
-	RefreshToken Secret `key:"refresh_token"` // that of the login; required
+	RefreshToken Secret         `key:"refresh_token"`            // that of the login; required
+	KeepAlive    *time.Duration `key:"keep_alive" default:"24h"` // an acquisition comes at least that often, lest the refresh token die of disuse; nil: 24 h, 0: not for that reason
+	Fallback     *Fallback      `key:"fallback"`                 // asked when the login is lost; nil: nobody is
+}
+
+// DefaultKeepAlive is the keep-alive of a [RefreshToken] that sets none.
+const DefaultKeepAlive = 24 * time.Hour
+
+// Fallback is a grant that can start anew. It has the keys of its kind; how its
+// endpoint is reached is for the service's TLS and AllowHTTP to say.
+type Fallback struct {
+	Provider string `key:"provider"` // one of the four kinds below; required
+
+	ClientCredentials *ClientCredentials `kind:"client_credentials"`
+	Password          *Password          `kind:"password"`
+	JWTBearer         *JWTBearer         `kind:"jwt_bearer"`
+	Login             *Login             `kind:"login"`
+}
+
+// Service returns f as the service that it would be by itself, beside s.
+func (f *Fallback) Service(s *Service) *Service {
+	return &Service{
+		Provider: f.Provider, TLS: s.TLS, AllowHTTP: s.AllowHTTP,
+		ClientCredentials: f.ClientCredentials, Password: f.Password, JWTBearer: f.JWTBearer, Login: f.Login,
+	}
 }
 
 // Password is the grant of RFC 6749, section 4.3.

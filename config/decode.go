@@ -128,6 +128,8 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 	switch p := dst.Addr().Interface().(type) {
 	case *Service:
 		d.service(path, m, p)
+	case *Fallback:
+		d.fallback(path, m, p)
 	case *TLS:
 		d.object(path, m, dst, "")
 		p.CAFile, p.CertFile, p.KeyFile = d.source.path(p.CAFile), d.source.path(p.CertFile), d.source.path(p.KeyFile)
@@ -139,11 +141,33 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 	}
 }
 
-func (d *decoder) service(path string, m map[string]any, svc *Service) {
+// kindIn returns the kind of provider that m is of, empty if it does not say or if
+// what it says is wrong, which is reported with the other keys.
+func (d *decoder) kindIn(m map[string]any) string {
 	kind, err := d.text(m["provider"])
 	if err != nil {
-		kind = "" // reported with the other keys
+		return ""
 	}
+	return kind
+}
+
+func (d *decoder) fallback(path string, m map[string]any, f *Fallback) {
+	kind := d.kindIn(m)
+	d.object(path, m, reflect.ValueOf(f).Elem(), kind)
+	switch kind {
+	case KindClientCredentials:
+		f.ClientCredentials = orNew(f.ClientCredentials)
+	case KindPassword:
+		f.Password = orNew(f.Password)
+	case KindJWTBearer:
+		f.JWTBearer = orNew(f.JWTBearer)
+	case KindLogin:
+		f.Login = orNew(f.Login)
+	}
+}
+
+func (d *decoder) service(path string, m map[string]any, svc *Service) {
+	kind := d.kindIn(m)
 	d.object(path, m, reflect.ValueOf(svc).Elem(), kind)
 	switch kind { // a service without a key of its kind still is of that kind
 	case KindClientCredentials:

@@ -44,6 +44,9 @@ func digested() map[string]Service {
 		"a permission":          {AllowHTTP: true},
 		"a file for TLS":        {TLS: &TLS{CAFile: "a"}},
 		"another one for TLS":   {TLS: &TLS{CertFile: "a"}},
+		"a fallback":            {RefreshToken: &RefreshToken{Fallback: &Fallback{Provider: "a"}}},
+		"another fallback":      {RefreshToken: &RefreshToken{Fallback: &Fallback{Password: &Password{Password: NewSecret("a")}}}},
+		"its other password":    {RefreshToken: &RefreshToken{Fallback: &Fallback{Password: &Password{Password: NewSecret("b")}}}},
 	}
 }
 

@@ -27,11 +27,11 @@ type documented struct{ typ, preset string }
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
 	"listen[].address", "services.NAME.provider",
-	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
+	"services.NAME.refresh_token", "services.NAME.fallback.provider", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 
 // keysOf adds the keys below t to out, as the document writes them. Settings are
-// documented once, under defaults.
+// documented once, under defaults, and so are the keys of each kind.
 func keysOf(out map[string]documented, path string, t reflect.Type) {
 	settings := schema[reflect.TypeFor[Settings]()]
 	for _, f := range schema[t] {
@@ -39,6 +39,10 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 		isSetting := slices.ContainsFunc(settings, func(s field) bool { return s.key == f.key })
 		switch {
 		case isSetting && t == reflect.TypeFor[Service]():
+		case f.kind != "" && t == reflect.TypeFor[Fallback]():
+		case f.typ == reflect.TypeFor[*Fallback]():
+			out[at] = documented{"map", preset(at, f)}
+			keysOf(out, at, f.typ.Elem())
 		case f.typ == reflect.TypeFor[map[string]Service]():
 			keysOf(out, at+".NAME", f.typ.Elem())
 		case f.typ == reflect.TypeFor[[]Listener]():

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 var (
@@ -22,6 +23,26 @@ var algorithms = map[string][]string{
 func (v *checker) refreshToken(path string, r *RefreshToken, s *Service) {
 	v.oauth(path, &r.OAuth, s)
 	v.need(join(path, "refresh_token"), r.RefreshToken)
+	if k := r.KeepAlive; k != nil && *k != 0 && (*k < shortestKeepAlive || *k > longestSpan) {
+		v.add(join(path, "keep_alive"), "must be 0s, or between 1m and 87600h")
+	}
+	if r.Fallback != nil {
+		v.fallback(join(path, "fallback"), r.Fallback, s)
+	}
+}
+
+// shortestKeepAlive keeps servers from being asked all the time for nothing.
+const shortestKeepAlive = time.Minute
+
+// fallbacks are the kinds that can start anew.
+var fallbacks = []string{KindClientCredentials, KindPassword, KindJWTBearer, KindLogin}
+
+func (v *checker) fallback(path string, f *Fallback, s *Service) {
+	if !slices.Contains(fallbacks, f.Provider) {
+		v.add(join(path, "provider"), "must be one of %s", strings.Join(fallbacks, ", "))
+		return
+	}
+	v.kind(path, f.Service(s))
 }
 
 func (v *checker) password(path string, p *Password, s *Service) {

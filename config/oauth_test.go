@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tokend/config"
 )
@@ -116,6 +117,10 @@ func TestValidateOtherGrants(t *testing.T) {
 	refresh := func(r config.RefreshToken) func(c *config.Config) {
 		return service(config.Service{Provider: config.KindRefreshToken, RefreshToken: &r})
 	}
+	const oneOf = "must be one of client_credentials, password, jwt_bearer, login"
+	fallback := func(f config.Fallback) func(c *config.Config) {
+		return refresh(config.RefreshToken{OAuth: base, RefreshToken: secret, Fallback: &f})
+	}
 	password := func(p config.Password) func(c *config.Config) {
 		return service(config.Service{Provider: config.KindPassword, Password: &p})
 	}
@@ -130,6 +135,15 @@ func TestValidateOtherGrants(t *testing.T) {
 		"no refresh token":         {refresh(config.RefreshToken{OAuth: base}), "services.g.refresh_token: required"},
 		"an unset refresh token":   {refresh(config.RefreshToken{OAuth: base, RefreshToken: config.NewSecret("${env:TOKEND_UNSET}")}), "services.g.refresh_token: ${env:TOKEND_UNSET}: not set"},
 		"a refresh token and kind": {service(config.Service{Provider: config.KindPassword, RefreshToken: &config.RefreshToken{}, Password: &config.Password{OAuth: base, Username: "u", Password: secret}}), "services.g: has keys that belong to provider refresh_token"},
+		"kept alive":               {refresh(config.RefreshToken{OAuth: base, RefreshToken: secret, KeepAlive: new(time.Minute)}), ""},
+		"not kept alive":           {refresh(config.RefreshToken{OAuth: base, RefreshToken: secret, KeepAlive: new(time.Duration(0))}), ""},
+		"kept alive all the time":  {refresh(config.RefreshToken{OAuth: base, RefreshToken: secret, KeepAlive: new(time.Minute - 1)}), "services.g.keep_alive: must be 0s, or between 1m and 87600h"},
+		"kept alive for ever":      {refresh(config.RefreshToken{OAuth: base, RefreshToken: secret, KeepAlive: new(87600*time.Hour + 1)}), "services.g.keep_alive: must be 0s, or between 1m and 87600h"},
+		"a fallback":               {fallback(config.Fallback{Provider: config.KindClientCredentials, ClientCredentials: (*config.ClientCredentials)(&base)}), ""},
+		"a fallback of no kind":    {fallback(config.Fallback{}), "services.g.fallback.provider: " + oneOf},
+		"a fallback that cannot":   {fallback(config.Fallback{Provider: config.KindStatic}), "services.g.fallback.provider: " + oneOf},
+		"a fallback of two kinds":  {fallback(config.Fallback{Provider: config.KindPassword, Password: &config.Password{OAuth: base, Username: "u", Password: secret}, Login: &config.Login{}}), "services.g.fallback: has keys that belong to provider login"},
+		"a fallback with less":     {fallback(config.Fallback{Provider: config.KindPassword, Password: &config.Password{OAuth: base, Username: "u"}}), "services.g.fallback.password: required"},
 		"a password":               {password(config.Password{OAuth: base, Username: "u", Password: secret}), ""},
 		"no name":                  {password(config.Password{OAuth: base, Password: secret}), "services.g.username: required"},
 		"no password":              {password(config.Password{OAuth: base, Username: "u"}), "services.g.password: required"},

@@ -91,6 +91,12 @@ func (r RefreshToken) MarshalJSON() ([]byte, error) { return json.Marshal(r.plai
 // MarshalYAML returns everything but secrets.
 func (r RefreshToken) MarshalYAML() (any, error) { return r.plain(), nil }
 
+// Format prints everything but secrets, for every verb.
+func (f Fallback) Format(s fmt.State, _ rune) {
+	type plain Fallback
+	_, _ = fmt.Fprintf(s, "%+v", plain(f))
+}
+
 // plainPassword is a [Password] without methods.
 type plainPassword Password
 

@@ -47,6 +47,7 @@ services:
     client_id: probe
     client_secret: canary-${env:CANARY}
     refresh_token: canary-${env:CANARY}
+    fallback: {provider: password, token_url: "https://idp.example/?canary", client_id: probe, client_auth: none, username: probe, password: canary}
   password: {provider: password, token_url: "https://idp.example/?canary", client_id: probe, client_auth: none, username: probe, password: canary}
   bearer: {provider: jwt_bearer, issuer: https://idp.example/, assertion: {key: "canary-${env:CANARY}", issuer: probe}}
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
@@ -84,6 +85,8 @@ func TestNoDumpShowsASecret(t *testing.T) {
 			values[name+" headers"], values[name+" inside"] = svc.Login.Request.Headers, holder{secret: svc.Login.Request.URL, tree: svc.Login.Request.JSON}
 		}
 	}
+	fallback := c.Services["refresh"].RefreshToken.Fallback
+	values["fallback"], values["fallback as it is"] = fallback, *fallback
 	cc := c.Services["billing"].ClientCredentials
 	values["credentials"], values["hidden"] = *cc, holder{secret: cc.ClientSecret, service: c.Services["own"]}
 	for name, v := range values {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"tokend/messages"
 )
@@ -58,6 +59,21 @@ func (s Secret) Expand() (text messages.Secret, references []messages.Secret, er
 		return messages.Secret{}, nil, err
 	}
 	return messages.NewSecret(resolved), found, nil
+}
+
+// File returns the path of the file that the Secret is the text of, empty if it is
+// anything else. The path is no secret.
+func (s Secret) File() string {
+	if s.IsZero() {
+		return ""
+	}
+	ref := s.ref.get()
+	body, begins := strings.CutPrefix(ref.template, "${file:")
+	path, ends := strings.CutSuffix(body, "}")
+	if !begins || !ends || strings.ContainsAny(path, "{}") {
+		return ""
+	}
+	return ref.source.path(path)
 }
 
 // IsZero reports whether the Secret is not set.

@@ -3,7 +3,7 @@ package messages
 import "time"
 
 // Event is something that happened to a service: one of [TokenAcquired],
-// [TokenRefreshed], [TokenExpiring], [TokenExpired], [RefreshFailed],
+// [TokenRefreshed], [TokenExpiring], [TokenExpired], [RefreshFailed], [LoginLost],
 // [TokenInvalidated], [ActorRestarted] and [ServiceRemoved], always as a
 // pointer. Events are immutable and hold no secret.
 type Event interface {
@@ -63,6 +63,16 @@ type RefreshFailed struct {
 	Took    time.Duration // how long the attempt took
 }
 
+// LoginLost: what came of the login that the service lives on is refused for good,
+// and a person must log in anew. Failure says why and what to do; its class is
+// [ClassRejected]. It comes once in a loss, however often that is tried again, and
+// beside what the attempt itself comes to: where a fallback is configured, the
+// service may well have got a token.
+type LoginLost struct {
+	Occurrence
+	Failure Failure
+}
+
 // TokenInvalidated: a caller reported the token as refused; it is no longer
 // handed out.
 type TokenInvalidated struct{ Occurrence }
@@ -93,6 +103,9 @@ func (*TokenExpired) Name() string { return "token_expired" }
 
 // Name returns "refresh_failed".
 func (*RefreshFailed) Name() string { return "refresh_failed" }
+
+// Name returns "login_lost".
+func (*LoginLost) Name() string { return "login_lost" }
 
 // Name returns "token_invalidated".
 func (*TokenInvalidated) Name() string { return "token_invalidated" }

@@ -196,6 +196,7 @@ func TestEventsHaveTheirNames(t *testing.T) {
 		"token_expiring":    &TokenExpiring{Occurrence: o},
 		"token_expired":     &TokenExpired{Occurrence: o},
 		"refresh_failed":    &RefreshFailed{Occurrence: o},
+		"login_lost":        &LoginLost{Occurrence: o},
 		"token_invalidated": &TokenInvalidated{Occurrence: o},
 		"actor_restarted":   &ActorRestarted{Occurrence: o},
 		"service_removed":   &ServiceRemoved{Occurrence: o},

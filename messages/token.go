@@ -80,7 +80,8 @@ type TokenInfo struct {
 	RefreshThreshold time.Duration // how long before expiry refresh is due, jitter not included
 	TokenType        string
 	Scopes           []string
-	Generation       uint64 // counts the service's tokens; 0: none yet
+	ScopesMissing    []string // asked for, but not granted; nil: none
+	Generation       uint64   // counts the service's tokens; 0: none yet
 	Fingerprint      string
 	Required         bool     // an invalid token of this service makes the node unready
 	Eager            bool     // acquired at start, not at first need

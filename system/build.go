@@ -7,6 +7,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"tokend/actors/provider"
 	"tokend/actors/schedule"
@@ -135,7 +136,8 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 		}
 		return next.withProvider(s, name)
 	}
-	if before.policy == next.policy && before.waiters == next.waiters && sameTransport(before, next) {
+	if before.policy == next.policy && before.waiters == next.waiters && sameTransport(before, next) &&
+		keepAliveOf(&before.configured) == keepAliveOf(&next.configured) {
 		return before, nil
 	}
 	next.provider, next.credential = before.provider, before.credential
@@ -144,11 +146,33 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 
 // sameProvider reports whether two services get their tokens the same way.
 func sameProvider(a, b *service) bool {
-	x, y := a.configured, b.configured
-	x.Settings, y.Settings = config.Settings{}, config.Settings{}
-	x.Hosts, y.Hosts = nil, nil
-	x.Inject, y.Inject = nil, nil
+	x, y := acquiring(&a.configured), acquiring(&b.configured)
 	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
+}
+
+// acquiring returns the part of s that says how the token is acquired. It shares
+// what it can with s.
+func acquiring(s *config.Service) config.Service {
+	part := *s
+	part.Settings, part.Hosts, part.Inject = config.Settings{}, nil, nil
+	if r := s.RefreshToken; r != nil && r.KeepAlive != nil {
+		refresh := *r
+		refresh.KeepAlive = nil
+		part.RefreshToken = &refresh
+	}
+	return part
+}
+
+// keepAliveOf returns how often a service's login must be used, at least.
+func keepAliveOf(s *config.Service) time.Duration {
+	switch r := s.RefreshToken; {
+	case r == nil:
+		return 0
+	case r.KeepAlive == nil:
+		return config.DefaultKeepAlive
+	default:
+		return *r.KeepAlive
+	}
 }
 
 // sameTransport reports whether Transport treats the tokens of two services alike.
@@ -184,7 +208,7 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, Unkept: v.configured.Provider == config.KindStatic,
+		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.configured.Provider == config.KindStatic,
 	}
 }
 
@@ -213,7 +237,7 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	case config.KindClientCredentials:
 		return clientCredentials(endpoint, svc.ClientCredentials, s.options)
 	case config.KindRefreshToken:
-		return refreshToken(endpoint, svc.RefreshToken, s.options)
+		return s.refreshToken(endpoint, svc, name, policy)
 	case config.KindPassword:
 		return password(endpoint, svc.Password, s.options)
 	case config.KindJWTBearer:

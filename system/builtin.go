@@ -9,10 +9,18 @@ func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *opti
 	return provider.NewClientCredentials(provider.ClientCredentials(grant(e, (*config.OAuth)(c), o)))
 }
 
-func refreshToken(e provider.Endpoint, r *config.RefreshToken, o *options) (provider.Provider, error) {
-	return provider.NewRefreshToken(provider.RefreshToken{
-		Grant: grant(e, &r.OAuth, o), RefreshToken: secret(r.RefreshToken),
-	})
+func (s *System) refreshToken(e provider.Endpoint, svc *config.Service, name string, policy config.Policy) (provider.Provider, error) {
+	c := svc.RefreshToken
+	r := provider.RefreshToken{
+		Grant: grant(e, &c.OAuth, s.options), RefreshToken: secret(c.RefreshToken), Where: c.RefreshToken.File(),
+	}
+	if c.Fallback != nil {
+		var err error
+		if r.Fallback, err = s.provider(name, c.Fallback.Service(svc), policy); err != nil {
+			return nil, under("fallback", err)
+		}
+	}
+	return provider.NewRefreshToken(r)
 }
 
 func password(e provider.Endpoint, p *config.Password, o *options) (provider.Provider, error) {
@@ -32,14 +40,20 @@ func jwtBearer(e provider.Endpoint, j *config.JWTBearer, o *options) (provider.P
 	})
 }
 
-// grant returns what the grants of OAuth have in common.
+// grant returns what the grants of OAuth have in common. Scopes that stand in
+// params take the place of the others, and nobody compares them with what is
+// granted: all of params is secret.
 func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
+	scopes := c.Scopes
+	if _, other := c.Params["scope"]; other {
+		scopes = nil
+	}
 	return provider.Grant{
 		Endpoint: e, TokenURL: c.TokenURL, Issuer: c.Issuer,
 		ClientID: c.ClientID, ClientSecret: secret(c.ClientSecret), Auth: c.ClientAuth,
 		Key: secret(c.ClientKey), KeyID: c.ClientKeyID, Certificate: secret(c.ClientCertificate),
 		Algorithm: c.AssertionAlgorithm, AssertionAudience: c.AssertionAudience,
-		Scopes: c.Scopes, Audience: c.Audience, Resource: c.Resource,
+		Scopes: scopes, Audience: c.Audience, Resource: c.Resource,
 		Details: func() (provider.Document, error) {
 			value, parts, err := c.Details.Expand()
 			return provider.Document{Value: value, Parts: parts}, err

@@ -26,6 +26,7 @@ const (
 	fieldTook        = "took"
 	fieldRestarts    = "restarts"
 	fieldDropped     = "dropped"
+	fieldServices    = "services"
 )
 
 // newActorSystem returns an actor system of our own that logs to log. What
@@ -103,6 +104,9 @@ func describe(e messages.Event, fields logrus.Fields) (logrus.Level, string) {
 			return logrus.ErrorLevel, "credentials rejected, the old token serves until it expires"
 		}
 		return logrus.WarnLevel, "refresh failed, the old token serves until it expires"
+	case *messages.LoginLost:
+		addFailure(fields, &e.Failure)
+		return logrus.ErrorLevel, "login lost, somebody must log in anew"
 	case *messages.TokenInvalidated:
 		return logrus.InfoLevel, "token reported as refused and given up"
 	case *messages.ActorRestarted:
@@ -118,5 +122,8 @@ func addFailure(fields logrus.Fields, f *messages.Failure) {
 		return
 	}
 	fields[fieldClass], fields[fieldCause], fields[fieldAttempt] = f.Class, f.Text, f.Attempts
+	if f.NextTry.IsZero() {
+		return
+	}
 	fields[fieldNextTry] = f.NextTry.UTC().Format(time.RFC3339)
 }

@@ -125,9 +125,11 @@ func (s *System) Start(ctx context.Context) error {
 		return s.abandonStart(err)
 	}
 	defer s.unlock()
-	if err := s.tell(ctx, s.services.Load()); err != nil {
+	b := s.services.Load()
+	if err := s.tell(ctx, b); err != nil {
 		return s.abandonStart(err)
 	}
+	s.warnOfLogins(b)
 	return nil
 }
 

@@ -438,6 +438,7 @@ func TestEventsAreLoggedAtTheLevelOfTheirAudience(t *testing.T) {
 		"failed, token lives":   {&messages.RefreshFailed{Occurrence: about("degraded"), Failure: transient}, logrus.WarnLevel, fieldAttempt, 1},
 		"rejected, token lives": {&messages.RefreshFailed{Occurrence: about("degraded"), Failure: rejected}, logrus.ErrorLevel, fieldAttempt, 3},
 		"failed without token":  {&messages.RefreshFailed{Occurrence: about("empty"), Failure: transient}, logrus.ErrorLevel, fieldNextTry, "1970-01-01T00:02:10Z"},
+		"login lost":            {&messages.LoginLost{Occurrence: about("degraded"), Failure: rejected}, logrus.ErrorLevel, fieldCause, "401"},
 		"invalidated":           {&messages.TokenInvalidated{Occurrence: about("expired")}, logrus.InfoLevel, fieldFingerprint, "f"},
 		"restarted":             {&messages.ActorRestarted{Occurrence: about("fresh"), Restarts: 4, Reason: "r"}, logrus.ErrorLevel, fieldRestarts, 4},
 		"removed":               {&messages.ServiceRemoved{Occurrence: about("fresh")}, logrus.InfoLevel, fieldEvent, "service_removed"},

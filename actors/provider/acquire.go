@@ -28,9 +28,20 @@ func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
 		res.Type = bearer
 	}
 	if problem := unusableText(&res); problem != "" {
-		return Result{State: res.State}, malformed(problem)
+		e := malformed(problem)
+		e.Lost = loss(p, &req, res.Lost)
+		return Result{State: res.State}, e
 	}
+	res.Lost = loss(p, &req, res.Lost)
 	return res, nil
+}
+
+// loss returns what a result says about a lost login, as it may be shown.
+func loss(p Provider, req *Request, text string) string {
+	if text == "" {
+		return ""
+	}
+	return conceal(p, req, &Error{Lost: text}).Lost
 }
 
 // guarded is p.Acquire with a panic as an error.
@@ -64,6 +75,9 @@ func (s *secrets) conceal(e Error) *Error {
 		clean = "text " + why
 	}
 	e.Text, e.Code = clean, s.showCode(e.Code)
+	if e.Lost, why = s.clean(e.Lost); why != "" {
+		e.Lost = "text " + why
+	}
 	e.Stack = s.redact(e.Stack[:min(len(e.Stack), maxStack)])
 	return &e
 }

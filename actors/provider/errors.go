@@ -28,6 +28,10 @@ type Error struct {
 	RetryAfter time.Duration // how long the endpoint asked to be left alone; 0: it did not
 	TimedOut   bool          // time ran out before the answer was there
 	Stack      string        // stack of a panic; for the log, not for callers
+	// Lost says that the login which the provider lives on was found to be lost, and
+	// what people are to do; empty: it was not, or they have been told. The State that
+	// comes with it tells the provider so.
+	Lost string
 }
 
 // KeyError says what is wrong with one setting of a provider. Neither text holds
@@ -58,6 +62,7 @@ func (e *Error) normal() *Error {
 	}
 	n.Code = printable(n.Code, maxCode)
 	n.Text = printable(n.Text, maxText)
+	n.Lost = printable(n.Lost, maxText)
 	if n.Text == "" {
 		n.Text = "provider gave no reason"
 	}

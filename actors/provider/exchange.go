@@ -39,10 +39,12 @@ type exchange struct {
 	cancel context.CancelCauseFunc
 	host   string
 	timer  *time.Timer // ends connecting
+	unbind func()      // ends what binds it to the acquisition
 
-	mu     sync.Mutex
-	phase  phase
-	guards []func() bool // one a connection that is being made
+	mu       sync.Mutex
+	phase    phase
+	guards   []func() bool // one a connection that is being made
+	reprieve *time.Timer   // ends waiting for an answer that must not get lost, see patient
 }
 
 type exchangeKey struct{}
@@ -54,12 +56,19 @@ func exchangeOf(ctx context.Context) *exchange {
 
 // newExchange starts the time for connecting. The caller calls close.
 func newExchange(ctx context.Context, host string, connect time.Duration) *exchange {
-	ctx, cancel := context.WithCancelCause(ctx)
-	x := &exchange{cancel: cancel, host: host}
-	x.ctx = httptrace.WithClientTrace(context.WithValue(ctx, exchangeKey{}, x), &httptrace.ClientTrace{
+	own, unbind := ctx, func() {}
+	if isPatient(ctx) {
+		own, unbind = apart(ctx)
+	}
+	inner, cancel := context.WithCancelCause(own)
+	x := &exchange{cancel: cancel, host: host, unbind: unbind}
+	x.ctx = httptrace.WithClientTrace(context.WithValue(inner, exchangeKey{}, x), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { x.connected() },
 	})
 	x.timer = time.AfterFunc(connect, func() { cancel(errConnectTimeout) })
+	if own != ctx {
+		x.watch(ctx)
+	}
 	return x
 }
 
@@ -94,6 +103,12 @@ func (x *exchange) advance(p phase) {
 // close releases what the exchange holds.
 func (x *exchange) close() {
 	x.timer.Stop()
+	x.unbind()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.reprieve != nil {
+		x.reprieve.Stop()
+	}
 	x.cancel(nil)
 }
 
@@ -102,7 +117,7 @@ func (x *exchange) close() {
 func (x *exchange) lost(err error) error {
 	if cause := context.Cause(x.ctx); cause != nil {
 		err = x.ctx.Err()
-		if cause == errConnectTimeout {
+		if cause == errConnectTimeout || cause == context.DeadlineExceeded {
 			err = cause
 		}
 	}

@@ -155,3 +155,26 @@ func (r *HTTPRequest) addHeaders(req *http.Request) error {
 	}
 	return nil
 }
+
+// scope returns the scopes that the request asks for: those in a field or member
+// of that name. What holds a secret is left out.
+func (r *HTTPRequest) scope() []string {
+	texts := []string{r.Form["scope"], r.Query["scope"]}
+	body, _ := r.JSON.(map[string]any)
+	switch v := body["scope"].(type) {
+	case string:
+		texts = append(texts, v)
+	case []any:
+		for _, item := range v {
+			text, _ := item.(string)
+			texts = append(texts, text)
+		}
+	}
+	all := strings.Join(texts, " ")
+	for _, secret := range r.Secrets {
+		if strings.Contains(all, secret.Reveal()) {
+			return nil
+		}
+	}
+	return strings.Fields(all)
+}

@@ -41,7 +41,9 @@ type Capture struct {
 }
 
 // NewLogin returns a Provider for l, which is [Hosted]; its host is the one that
-// the last request's URL has now. It reads the requests, but does not send them.
+// the last request's URL has now, and which is [Scoped] if the answer says what was
+// granted and the request holds a scope in the clear. It reads the requests, but
+// does not send them.
 // Whether http:// is permitted is checked here and again at every acquisition, as
 // the URL may have changed; so are the keys that templates sign with. A request
 // with a safe method, such as GET, is sent again by net/http when a kept connection
@@ -64,7 +66,11 @@ func NewLogin(l Login) (Provider, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return newHosted("login", host, (&login{l}).acquire), nil
+	made := newHosted("login", host, (&login{l}).acquire)
+	if asked := l.asked(); len(asked) > 0 {
+		return &scoped{*made, asked}, nil
+	}
+	return made, nil
 }
 
 // check says what is wrong with the steps and the last request, whose host it
@@ -154,6 +160,16 @@ func (c Capture) valid() bool {
 		}
 	}
 	return n == 1
+}
+
+// asked returns the scopes that the last request asks for, if the answer says which
+// were granted and they can be seen.
+func (l *Login) asked() []string {
+	r, err := l.Request()
+	if err != nil || r.Template != nil || l.Response.Scope == "" {
+		return nil
+	}
+	return r.scope()
 }
 
 type login struct{ Login }

@@ -42,5 +42,15 @@ func newHosted(kind, host string, acquire func(context.Context, Request) (Result
 	return &hosted{opaque{kind + " at " + host, acquire}, host}
 }
 
+// scoped is a hosted provider that asks for scopes.
+type scoped struct {
+	hosted
+
+	asked []string
+}
+
+// Asked returns the scopes that are asked for.
+func (p *scoped) Asked() []string { return p.asked }
+
 // Host returns the endpoint's host and port.
 func (p *hosted) Host() string { return p.host }

@@ -99,4 +99,15 @@ type Result struct {
 	NoExpiry    bool      // the token has no expiry, unless one of the others says so
 	Scopes      []string  // nil: as asked
 	State       State     // zero: keep the previous one
+	Lost        string    // as in [Error], of a token that another way was found to
+	// RefreshToken came with the token and is in no State: nobody keeps it but a
+	// provider that has this one as its fallback.
+	RefreshToken messages.Secret
+}
+
+// Scoped is what a Provider implements that asks for scopes: what is granted may
+// be less (RFC 6749, section 5.1).
+type Scoped interface {
+	// Asked returns the scopes that are asked for; read only.
+	Asked() []string
 }

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"tokend/messages"
 )
 
@@ -23,6 +21,13 @@ type RefreshToken struct {
 	// RefreshToken returns the refresh token of the login. It is called at every
 	// acquisition: another one than before means that somebody has logged in anew.
 	RefreshToken func() (Text, error)
+	// Where tells people what to replace to log in anew, such as the name of a file.
+	// It holds no secret; empty: unknown.
+	Where string
+	// Fallback is asked when the login is lost, once in an acquisition. A refresh
+	// token that it brings takes the place of the login's; without one the fallback
+	// goes on being asked until RefreshToken returns another. Nil: there is none.
+	Fallback Provider
 }
 
 // NewRefreshToken returns a Provider for r, which is [Hosted]; see
@@ -31,7 +36,10 @@ type RefreshToken struct {
 // It is the one provider that may send two token requests in one acquisition:
 // when a refresh token was sent and no answer came, it is sent once more, at
 // once, for only now do many servers still take it; and when a new refresh token
-// is refused that has never worked, the one before it is.
+// is refused that has never worked, the one before it is. One request to the
+// fallback may follow. It does not give up a request that is on its way as soon as
+// its context is cancelled: the answer may be all that there is of the next refresh
+// token.
 func NewRefreshToken(r RefreshToken) (Provider, error) {
 	g, err := newGrant(r.Grant)
 	if err != nil {
@@ -40,13 +48,15 @@ func NewRefreshToken(r RefreshToken) (Provider, error) {
 	if r.RefreshToken == nil {
 		return nil, &KeyError{"refresh_token", "missing"}
 	}
-	p := &refreshToken{g, r.RefreshToken}
+	p := &refreshToken{g, r.RefreshToken, r.Where, r.Fallback}
 	return g.provider("refresh_token", p.acquire), nil
 }
 
 type refreshToken struct {
-	grant *grant
-	first func() (Text, error)
+	grant    *grant
+	first    func() (Text, error)
+	where    string
+	fallback Provider
 }
 
 // family is the refresh tokens that came of one login, as a State holds them.
@@ -57,6 +67,8 @@ type family struct {
 	// Previous was exchanged for Current. It is kept until Current has worked: the
 	// server may have lost what it answered.
 	Previous string `json:"previous,omitempty"`
+	// Lost: both were refused for good, and people were told.
+	Lost bool `json:"lost,omitempty"`
 }
 
 const familyVersion = 1
@@ -70,16 +82,62 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	res, next, err := p.use(ctx, &req, &now, first, now.Current)
-	if now.Previous != "" && isSpent(err) {
-		if again, earlier, retried := p.use(ctx, &req, &now, first, now.Previous); retried == nil || earlier != now {
-			res, next, err = again, earlier, retried
-		}
-	}
+	res, next, err := p.renew(ctx, &req, now, first)
+	res.State, res.RefreshToken = State{}, messages.Secret{}
 	if next != now {
 		res.State = next.state()
 	}
-	return res, said(err)
+	return res, err
+}
+
+// renew returns what comes of the family now, and the family after it. When that
+// is found to be lost, it says so once.
+func (p *refreshToken) renew(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
+	if now.Lost && p.fallback != nil {
+		return p.startAnew(ctx, req, now, now.own(first))
+	}
+	res, next, err := p.follow(ctx, req, now, first)
+	if !isDead(err) {
+		return res, next, err
+	}
+	e := *Classify(err)
+	e.Text = printable(e.Text+": "+p.remedy(), maxText)
+	if next.Lost, next.Previous = true, ""; !now.Lost {
+		e.Lost = e.Text
+	}
+	if p.fallback == nil {
+		return res, next, &e
+	}
+	res, anew, err := p.startAnew(ctx, req, next, now.own(first))
+	switch failed, _ := errors.AsType[*Error](err); {
+	case failed != nil:
+		failed.Lost = e.Lost
+	case anew.Lost:
+		res.Lost = e.Lost
+	}
+	return res, anew, err
+}
+
+// remedy says what to do about a lost login.
+func (p *refreshToken) remedy() string {
+	text := "log in anew and replace refresh_token"
+	if p.where != "" {
+		text += " in " + p.where
+	}
+	return text
+}
+
+// follow uses the refresh token at hand, or the one before it.
+func (p *refreshToken) follow(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
+	res, next, err := p.use(ctx, req, &now, first, now.Current)
+	if now.Previous == "" || !isSpent(err) {
+		return res, next, err
+	}
+	again, earlier, retried := p.use(ctx, req, &now, first, now.Previous)
+	if retried == nil || earlier != now || Classify(retried).Class != messages.ClassRejected {
+		return again, earlier, retried // without an answer nobody knows yet whether all is lost
+	}
+	return res, next, err
 }
 
 // familyOf returns the family at hand: that of the state, unless it is of another
@@ -109,21 +167,26 @@ func (f family) state() State {
 // after returns the family after token has worked and m was answered. Without a
 // new refresh token the old one stays good.
 func (f family) after(token string, m members) family {
-	f.Current, f.Previous = token, ""
-	if next := m.get("refresh_token"); next.Type == gjson.String && next.Str != "" && next.Str != token {
-		f.Current, f.Previous = next.Str, token
+	f.Current, f.Previous, f.Lost = token, "", false
+	if next := m.refreshToken(); next != "" && next != token {
+		f.Current, f.Previous = next, token
 	}
 	return f
+}
+
+// own returns the secrets of the family.
+func (f family) own(first Text) []Text {
+	own := []Text{first}
+	for _, text := range []string{f.Current, f.Previous} {
+		own = append(own, Text{Secret: messages.NewSecret(text)})
+	}
+	return own
 }
 
 // use exchanges token. The family it returns counts beside an error, too: an
 // answer may be of no use but for its refresh token.
 func (p *refreshToken) use(ctx context.Context, req *Request, now *family, first Text, token string) (Result, family, error) {
-	own := []Text{first}
-	for _, text := range []string{now.Current, now.Previous} {
-		own = append(own, Text{Secret: messages.NewSecret(text)})
-	}
-	res, m, err := p.send(ctx, req, token, own)
+	res, m, err := p.send(ctx, req, token, now.own(first))
 	if err != nil && m.get == nil {
 		return Result{}, *now, err
 	}
@@ -137,6 +200,7 @@ func (p *refreshToken) send(ctx context.Context, req *Request, token string, own
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
 		return p.grant.ask(ctx, req, with(form, own...))
 	}
+	ctx = patient(ctx)
 	brief, cancel := leaving(ctx, 4)
 	res, m, err := ask(brief)
 	cancel()
@@ -175,14 +239,4 @@ func isUnanswered(err error) bool {
 func isSpent(err error) bool {
 	r, ok := errors.AsType[*refusal](err)
 	return ok && r.status == http.StatusBadRequest && (r.code == "invalid_grant" || r.code == "invalid_request")
-}
-
-// said says what helps when a login has come to its end.
-func said(err error) error {
-	if r, ok := errors.AsType[*refusal](err); ok && r.code == "invalid_grant" {
-		e := Classify(err)
-		e.Text = printable(e.Text+": log in anew and replace refresh_token", maxText)
-		return e
-	}
-	return err
 }

@@ -133,6 +133,14 @@ func (m members) hide(hidden *secrets) {
 	})
 }
 
+// refreshToken returns the refresh token, empty without one that is a text.
+func (m members) refreshToken() string {
+	if v := m.get("refresh_token"); v.Type == gjson.String {
+		return v.Str
+	}
+	return ""
+}
+
 // result takes out what a success holds. Lifetimes of the other tokens
 // (refresh_expires_in and the like) do not concern the access token.
 func (m members) result(date time.Time) (Result, error) {
@@ -152,7 +160,11 @@ func (m members) result(date time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, unusablef("scope %s", err)
 	}
-	return Result{
+	res := Result{
 		AccessToken: messages.NewSecret(token), Type: kind, Lifetime: life, Date: date, Scopes: granted,
-	}, nil
+	}
+	if refresh := m.refreshToken(); refresh != "" {
+		res.RefreshToken = messages.NewSecret(refresh)
+	}
+	return res, nil
 }

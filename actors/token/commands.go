@@ -13,6 +13,7 @@ func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
 	now := k.env.Clock.Now()
 	switch k.state().decide(now, m.MinTTL) {
 	case answer:
+		k.needNow(c)
 		w.answer(k.env.Root, k.tokenReply(now, &k.slot.hits))
 		return
 	case refuse:
@@ -98,6 +99,15 @@ func (k *keeper) press(now schedule.Instant) {
 			e.pressure.suspicious = false
 		})
 	})
+}
+
+// needNow notes that somebody needs the token. The first may find one that was
+// acquired to keep a login alive: from now on it is replaced in time.
+func (k *keeper) needNow(c actor.Context) {
+	if !k.state().needed {
+		k.change(func(s *State) { s.needed = true })
+		k.settle(c)
+	}
 }
 
 // demand plans an attempt as soon as one may start, on a caller's behalf.

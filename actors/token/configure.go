@@ -32,6 +32,7 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 			})
 		}
 	}
+	k.takeUpKeepAlive(now, o)
 	if o.Eager && !k.state().needed {
 		k.change(func(s *State) { s.needed, s.since = true, now })
 	}
@@ -58,6 +59,7 @@ func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
 		CredentialVersion: s.credential, State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
+		Unasked: !s.needed,
 	}
 	h := s.held
 	if h == nil {

@@ -74,17 +74,18 @@ const minSpacing = schedule.MinGap / 4
 
 // scheduled returns when the schedule demands the next attempt.
 func (s *State) scheduled(now schedule.Instant) schedule.Instant {
+	alive := s.keepAlive(now)
 	switch {
-	case !s.needed:
-		return schedule.Instant{}
+	case !s.needed && s.failure == nil: // nobody wants the token that keeping alive brought
+		return alive
 	case !s.nextTry.IsZero():
-		return s.nextTry
+		return schedule.Earliest(now, s.nextTry, alive)
 	case !s.living(now):
 		return s.mayStart(now)
 	case s.held.at.Refresh.IsZero():
-		return schedule.Instant{}
+		return alive
 	default:
-		return s.spaced(now, s.held.at.Refresh, minSpacing)
+		return schedule.Earliest(now, s.spaced(now, s.held.at.Refresh, minSpacing), alive)
 	}
 }
 

@@ -32,6 +32,11 @@
 //
 // # Gotchas
 //
+// A service that lives on a login is used now and then though nobody asks, see
+// [Options].KeepAlive. It does not count as needed for that: its token is not
+// published, may die in silence, and is replaced for the login's sake alone, until
+// somebody asks the actor.
+//
 // The timer is only a hint: [actor.wake] looks at both clocks and does what is
 // due, so a wake-up too many or too late is harmless. Nothing in Receive waits.
 package token

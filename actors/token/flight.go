@@ -23,9 +23,6 @@ const (
 	// gatePatience is after how long a flight in the queue asks for its place again,
 	// should the gate have lost it.
 	gatePatience = 30 * time.Second
-	// keepPatience is how long a token waits for the disk that is to have its provider
-	// state. One that hangs costs that, and no more.
-	keepPatience = 2 * time.Second
 )
 
 // takeOff begins an acquisition: with a place at the gate, if there is one.
@@ -165,6 +162,7 @@ type landing struct {
 	scopes      []string
 	life        time.Duration // 0: no expiry
 	previous    vault.Sealed  // zero: as before
+	lost        string        // what to do about a login that was found to be lost; empty: none was
 	tries       int           // how often the actor has begun to take it; the actor's
 }
 
@@ -227,9 +225,11 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	var l *landing
 	if err != nil {
 		l = t.failed(provider.Classify(err))
+		res.Lost = l.err.Lost
 	} else {
 		l = t.judge(res)
 	}
+	l.lost = res.Lost
 	if !res.State.IsZero() {
 		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
 		t.keep(ctx, l.previous)
@@ -271,21 +271,6 @@ func (t *trip) judge(res provider.Result) *landing {
 		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
 		fingerprint: messages.Fingerprint(text),
 		box:         t.seal(vault.AccessToken, t.generation, res.AccessToken),
-	}
-}
-
-// keep makes what the provider wants to have again durable before its token is
-// handed out: a refresh token that was rotated and then lost is lost for good.
-func (t *trip) keep(ctx context.Context, state vault.Sealed) {
-	store := t.slot.store()
-	if store == nil || t.slot.Removed() { // forgotten already, it must not come back
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
-	defer cancel()
-	err := store.SaveState(ctx, recordKey(t.slot.name), state)
-	if err != nil {
-		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
 }
 

@@ -161,11 +161,11 @@ func (k *keeper) announce(now schedule.Instant) {
 	if h := st.held; h != nil && !st.invalidated {
 		if !st.warned && h.at.Warn.Reached(now) && st.living(now) {
 			st = k.change(func(s *State) { s.warned = true })
-			k.publish(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
+			k.publishNeeded(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 		if !st.expired && h.at.Expiry.Reached(now) {
 			st = k.change(func(s *State) { s.expired, s.since = true, now })
-			k.publish(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
+			k.publishNeeded(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 	}
 	k.announceOverdue(now)
@@ -193,6 +193,14 @@ func (k *keeper) state() *State     { return k.slot.state.Load() }
 func (k *keeper) options() *Options { return k.slot.options.Load() }
 
 func (k *keeper) publish(e messages.Event) { k.env.Publish(e) }
+
+// publishNeeded publishes what matters only if somebody needs the token: one that
+// was acquired to keep a login alive may die.
+func (k *keeper) publishNeeded(e messages.Event) {
+	if k.state().needed {
+		k.publish(e)
+	}
+}
 
 // change replaces the state by a changed copy, keeps that, and returns it.
 func (k *keeper) change(edit func(*State)) *State {

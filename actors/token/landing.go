@@ -29,7 +29,7 @@ func (k *keeper) takeOver(l *landing) {
 		k.land(l)
 		return
 	}
-	k.land(&landing{flight: l.flight, took: l.took, previous: l.previous, err: &provider.Error{
+	k.land(&landing{flight: l.flight, took: l.took, previous: l.previous, lost: l.lost, err: &provider.Error{
 		Class: messages.ClassPanic, Text: "what the provider brought made the actor crash",
 	}})
 }
@@ -48,6 +48,7 @@ func (k *keeper) land(l *landing) {
 	default:
 		k.adopt(now, l)
 	}
+	k.tellLoss(now, l)
 }
 
 // maxLandings is how often an actor may crash over one outcome.
@@ -63,6 +64,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 	h := k.newHeld(before, o, l)
 	st := k.change(func(s *State) {
 		s.touchDown(l)
+		s.used(l.asked, o)
 		s.held = h
 		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
 		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
@@ -80,6 +82,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		}
 	})
 	k.slot.refreshes.Add(1)
+	k.tellScopes(before, h)
 	about := st.occurrence(k.slot.name, now, h)
 	if before.living(now) {
 		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: l.took})
@@ -128,6 +131,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 	}
 	k.change(func(s *State) {
 		s.touchDown(l)
+		s.used(l.asked, k.options())
 		s.streak = before.inRow("")
 		s.failure, s.slow, s.forced = nil, false, false
 		if s.invalidated || s.expired {
@@ -220,7 +224,7 @@ func (s *State) postpone(now schedule.Instant, class string, retryAfter time.Dur
 	pause := schedule.Pause(schedule.Outcome{
 		Class: class, Streak: s.streak, RetryAfter: retryAfter, Life: s.life(), Living: s.living(now),
 	}, roll)
-	s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced)
+	s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced || s.mustUse(now))
 }
 
 // pace tells classes of outcome apart by how the next attempt is chosen.

@@ -24,9 +24,10 @@ type Options struct {
 	WarnAlways bool
 	Eager      bool
 	Required   bool
-	Waiters    int    // bound on waiting callers
-	Credential uint64 // differs between configurations of the provider
-	Unkept     bool   // the store has no part in it: the token is configured, and may change while nobody looks
+	Unkept     bool          // the store has no part in it: the token is configured, and may change while nobody looks
+	Waiters    int           // bound on waiting callers
+	Credential uint64        // differs between configurations of the provider
+	KeepAlive  time.Duration // an acquisition comes at least that often, asked for or not; 0: not for that reason
 }
 
 // Env is what all services of a system share. It is immutable.

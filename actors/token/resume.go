@@ -16,13 +16,15 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		return st
 	}
 	st.revision = rec.Revision // also of a record that is of no use: what comes must replace it
+	if !rec.State.IsZero() {
+		// Whatever else was configured anew: a refresh token that was rotated is nowhere
+		// else, and the provider knows whether it is of the login that is configured.
+		st.extra = &extra{previous: rec.State}
+	}
 	if rec.CredentialVersion != o.Credential {
 		return st
 	}
-	st.needed, st.since = true, now
-	if !rec.State.IsZero() {
-		st.extra = &extra{previous: rec.State}
-	}
+	st.needed, st.since = !rec.Unasked, now
 	if f := rec.Failure; f != nil {
 		st.failure, st.streak = f, f.Attempts
 		st.nextTry = onBothClocks(now, f.NextTry)

@@ -57,6 +57,9 @@ func NewSlot(name string, pid *actor.PID, env *Env, o *Options, before <-chan st
 	s.resumed = rec != nil
 	now := env.Clock.Now()
 	st := resume(rec, now, o)
+	if o.KeepAlive > 0 {
+		st.beAlive(lastUse(rec, now), o, env.Roll())
+	}
 	if o.Eager && !st.needed {
 		st.needed, st.since = true, now
 	}
@@ -81,7 +84,7 @@ func (s *Slot) become(st *State) {
 			again.mark(st.failure != nil)
 			st.held, ready = &again, &again
 		}
-		if st.invalidated || st.expired {
+		if st.invalidated || st.expired || !st.needed { // the actor is to know the first who needs it
 			ready = nil
 		}
 	}
@@ -147,6 +150,7 @@ func (s *Slot) Unready() bool {
 func (s *Slot) Info() messages.TokenInfo {
 	o := s.options.Load()
 	info := s.state.Load().info(s.clock.Now())
+	info.ScopesMissing = o.missing(info.Scopes)
 	info.Service, info.Provider, info.Required, info.Eager = s.name, o.Kind, o.Required, o.Eager
 	info.Counters = messages.Counters{
 		Hits: s.hits.Load(), Misses: s.misses.Load(),

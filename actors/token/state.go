@@ -40,6 +40,7 @@ type extra struct {
 	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
+	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
 }
 
 // more returns what few services have, to be read.

@@ -33,6 +33,7 @@ type Record struct {
 	Fingerprint       string
 	Failure           *messages.Failure
 	Flight            uint64 // number of the last acquisition
+	Unasked           bool   // nobody has needed the service yet: it was used to keep a login alive
 }
 
 // Store keeps records. Its methods may be called concurrently.

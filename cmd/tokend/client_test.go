@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,11 @@ func TestInfoLeavesOutWhatIsNotThere(t *testing.T) {
 		default:
 			t.Errorf("row %q", row)
 		}
+	}
+	if rows := infoRows(httpapi.TokenInfo{ScopesMissing: []string{"a", "b"}}, noon); !slices.ContainsFunc(rows, func(row []string) bool {
+		return row[0] == "scopes missing" && row[1] == "a b"
+	}) {
+		t.Errorf("missing scopes are left out of %q", rows)
 	}
 	failure := &httpapi.Failure{Class: "transient", Text: "refused", At: noon, Attempts: 2, NextTry: noon.Add(time.Minute)}
 	if got := lastError(failure, noon); got != "transient: refused (attempt 2, just now, next try in 1m0s)" {

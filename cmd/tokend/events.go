@@ -28,6 +28,8 @@ func cause(e messages.Event) string {
 		return "took " + short(m.Took)
 	case *messages.RefreshFailed:
 		return describe(&m.Failure, m.At)
+	case *messages.LoginLost:
+		return describe(&m.Failure, m.At)
 	case *messages.TokenExpiring:
 		return describe(m.LastError, m.At)
 	case *messages.TokenExpired:

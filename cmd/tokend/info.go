@@ -58,6 +58,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"refresh threshold", info.RefreshThreshold},
 		{"type", info.TokenType},
 		{"scopes", strings.Join(info.Scopes, " ")},
+		{"scopes missing", strings.Join(info.ScopesMissing, " ")},
 		{"generation", strconv.FormatUint(info.Generation, 10)},
 		{"fingerprint", info.Fingerprint},
 		{"settings", settings(info)},

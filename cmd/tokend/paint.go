@@ -59,7 +59,7 @@ func colourOf(word string) string {
 		return cyan
 	case messages.StateDegraded, "token_expiring", "refresh_failed", "token_invalidated":
 		return yellow
-	case messages.StateExpired, "token_expired", "actor_restarted":
+	case messages.StateExpired, "token_expired", "actor_restarted", "login_lost":
 		return red
 	case messages.StateEmpty, "service_removed":
 		return faint

@@ -81,6 +81,7 @@ func TestEventLines(t *testing.T) {
 		"refreshed": {&messages.TokenRefreshed{Occurrence: about, Took: 12345 * time.Microsecond}, "token_refreshed    degraded  0123456789ab  in 20s    took 12ms"},
 		"acquired":  {&messages.TokenAcquired{Occurrence: about, Took: 2 * time.Second}, "token_acquired     degraded  0123456789ab  in 20s    took 2s"},
 		"failed":    {&messages.RefreshFailed{Occurrence: about, Failure: failure}, "refresh_failed     degraded  0123456789ab  in 20s    transient: connection refused?, next try in 1.2s"},
+		"lost":      {&messages.LoginLost{Occurrence: about, Failure: messages.Failure{Class: "rejected", Text: "log in anew"}}, "login_lost         degraded  0123456789ab  in 20s    rejected: log in anew"},
 		"warned":    {&messages.TokenExpiring{Occurrence: about}, "token_expiring     degraded  0123456789ab  in 20s    "},
 		"expired":   {&messages.TokenExpired{Occurrence: about, LastError: &failure}, "token_expired      degraded  0123456789ab  in 20s    transient: connection refused?, next try in 1.2s"},
 		"restarted": {&messages.ActorRestarted{Occurrence: about, Reason: "string"}, "actor_restarted    degraded  0123456789ab  in 20s    string"},

@@ -100,7 +100,7 @@ func (k *fakeKeeper) Info(_ context.Context, service string) (messages.TokenInfo
 	return messages.TokenInfo{
 		Service: service, Provider: "login", State: messages.StateDegraded,
 		CreatedAt: noon, ExpiresAt: noon.Add(time.Hour), RefreshAt: noon.Add(45 * time.Minute), WarnAt: noon.Add(55 * time.Minute),
-		RefreshThreshold: 15 * time.Minute, TokenType: "Bearer", Scopes: []string{"read"}, Generation: 2, Fingerprint: "0123456789ab",
+		RefreshThreshold: 15 * time.Minute, TokenType: "Bearer", Scopes: []string{"read"}, ScopesMissing: []string{"write"}, Generation: 2, Fingerprint: "0123456789ab",
 		Required: true, Eager: true,
 		LastError: &messages.Failure{Class: messages.ClassTransient, Text: "refused", At: noon, Attempts: 3, NextTry: noon.Add(time.Minute)},
 		Counters:  messages.Counters{Hits: 1, Misses: 2, Refreshes: 3, Failures: 4},

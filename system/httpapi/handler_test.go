@@ -29,7 +29,7 @@ func TestAnswersAreToTheLetter(t *testing.T) {
 		},
 		"the info of a service": {
 			target: "/v1/services/billing", status: 200,
-			want: `{"service":"billing","provider":"login","state":"degraded","created_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-01T13:00:00Z","refresh_at":"2026-03-01T12:45:00Z","warn_at":"2026-03-01T12:55:00Z","refresh_threshold":"15m0s","token_type":"Bearer","scopes":["read"],"generation":2,"fingerprint":"0123456789ab","required":true,"eager":true,"last_error":{"class":"transient","text":"refused","at":"2026-03-01T12:00:00Z","attempts":3,"next_try":"2026-03-01T12:01:00Z"},"counters":{"hits":1,"misses":2,"refreshes":3,"failures":4}}`,
+			want: `{"service":"billing","provider":"login","state":"degraded","created_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-01T13:00:00Z","refresh_at":"2026-03-01T12:45:00Z","warn_at":"2026-03-01T12:55:00Z","refresh_threshold":"15m0s","token_type":"Bearer","scopes":["read"],"scopes_missing":["write"],"generation":2,"fingerprint":"0123456789ab","required":true,"eager":true,"last_error":{"class":"transient","text":"refused","at":"2026-03-01T12:00:00Z","attempts":3,"next_try":"2026-03-01T12:01:00Z"},"counters":{"hits":1,"misses":2,"refreshes":3,"failures":4}}`,
 		},
 		"all services, one without a token": {
 			target: "/v1/services", status: 200,

@@ -18,6 +18,7 @@ type TokenInfo struct {
 	RefreshThreshold string    `json:"refresh_threshold,omitempty"`
 	TokenType        string    `json:"token_type,omitempty"`
 	Scopes           []string  `json:"scopes,omitempty"`
+	ScopesMissing    []string  `json:"scopes_missing,omitempty"` // asked for, but not granted
 	Generation       uint64    `json:"generation"`
 	Fingerprint      string    `json:"fingerprint,omitempty"`
 	Required         bool      `json:"required"`
@@ -69,7 +70,7 @@ func TokenInfoOf(i messages.TokenInfo) TokenInfo {
 		Service: i.Service, Provider: i.Provider, State: i.State,
 		CreatedAt: instant(i.CreatedAt), ExpiresAt: instant(i.ExpiresAt),
 		RefreshAt: instant(i.RefreshAt), WarnAt: instant(i.WarnAt),
-		TokenType: i.TokenType, Scopes: i.Scopes,
+		TokenType: i.TokenType, Scopes: i.Scopes, ScopesMissing: i.ScopesMissing,
 		Generation: i.Generation, Fingerprint: i.Fingerprint,
 		Required: i.Required, Eager: i.Eager,
 		LastError: failureOf(i.LastError), Counters: Counters(i.Counters),

@@ -3,20 +3,15 @@
 package kill
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"tokend/actors/vault/disk"
-	"tokend/messages"
 )
 
 const (
@@ -26,11 +21,15 @@ const (
 	killsEnv = "TOKEND_KILLS"
 
 	fewKills = 50
-	key      = "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"
+
+	key = "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(helperEnv); path != "" {
+	switch path, url := os.Getenv(helperEnv), os.Getenv(idpEnv); {
+	case path != "" && url != "":
+		serveLogins(path, url)
+	case path != "":
 		serve(path)
 	}
 	os.Exit(m.Run())
@@ -39,13 +38,7 @@ func TestMain(m *testing.M) {
 // TestAKilledNodeLeavesNothingBroken kills one node after the other. Each goes on
 // with what the one before had kept, and tells what it is given and what it serves.
 func TestAKilledNodeLeavesNothingBroken(t *testing.T) {
-	kills := fewKills
-	if text := os.Getenv(killsEnv); text != "" {
-		var err error
-		if kills, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s: %v", killsEnv, err)
-		}
-	}
+	kills := countOf(t, killsEnv, fewKills)
 	w := &witness{T: t, path: filepath.Join(t.TempDir(), "vault", "tokens"), acked: map[string]int{}}
 	for range kills {
 		w.killOne()
@@ -70,29 +63,11 @@ type witness struct {
 
 // killOne starts a node, kills it and checks what it said and what it left.
 func (w *witness) killOne() {
-	cmd := exec.CommandContext(w.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"="+w.path)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		w.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		w.Fatal(err)
-	}
+	v := start(w.T, helperEnv+"="+w.path)
 	// The moment is random from before the vault is open to long after.
-	bullet := time.AfterFunc(rand.N(400*time.Millisecond), func() { _ = cmd.Process.Kill() })
+	bullet := time.AfterFunc(rand.N(400*time.Millisecond), v.kill)
 	defer bullet.Stop()
-	for lines := bufio.NewScanner(said); lines.Scan(); {
-		w.hear(lines.Text())
-	}
-	if err := cmd.Wait(); err == nil {
-		w.Errorf("the node ended by itself\n%s", &log)
-	}
-	if strings.Contains(log.String(), canary) {
-		w.Errorf("a secret in the log:\n%s", &log)
-	}
+	v.listen(w.hear)
 	w.inspect()
 }
 
@@ -124,21 +99,11 @@ func (w *witness) hear(line string) {
 
 // inspect looks at the file.
 func (w *witness) inspect() {
-	text, err := os.ReadFile(w.path)
-	if os.IsNotExist(err) {
-		return // killed before it was made
-	}
-	if err != nil || bytes.Contains(text, []byte(canary)) {
-		w.Errorf("a secret in the file, or %v", err)
-	}
+	text := fileOf(w.T, w.path)
 	if len(text) == 0 {
 		return
 	}
-	k, err := disk.ParseKey(messages.NewSecret(key))
-	if err != nil {
-		w.Fatal(err)
-	}
-	entries, err := disk.Inspect(w.path, []disk.Key{k})
+	entries, err := disk.Inspect(w.path, []disk.Key{keyOf(w.T)})
 	if err != nil && len(w.acked) > 0 {
 		w.Error(err)
 	}

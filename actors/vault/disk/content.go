@@ -14,7 +14,7 @@ type content struct {
 	AccessToken []byte    `json:"access_token,omitempty"`
 	State       []byte    `json:"state,omitempty"`
 	Type        string    `json:"type,omitempty"`
-	Scopes      []string  `json:"scopes,omitempty"`
+	Scopes      []string  `json:"scopes,omitzero"` // none is not the same as unknown
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	RefreshAt   time.Time `json:"refresh_at,omitzero"`
@@ -22,6 +22,7 @@ type content struct {
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Failure     *failure  `json:"failure,omitempty"`
 	Flight      uint64    `json:"flight,omitempty"`
+	Unasked     bool      `json:"unasked,omitempty"`
 }
 
 type failure struct {
@@ -75,6 +76,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 	c := content{
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
+		Unasked: rec.Unasked,
 	}
 	if f := rec.Failure; f != nil {
 		c.Failure = (*failure)(f)
@@ -109,6 +111,6 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		State:       seal(vault.ProviderState, c.Flight, c.State),
 		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
-		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight,
+		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
 	}
 }

@@ -1,0 +1,57 @@
+package token
+
+import (
+	"slices"
+	"strings"
+
+	"tokend/actors/provider"
+	"tokend/actors/schedule"
+	"tokend/messages"
+)
+
+// missing returns which of the scopes that are asked for were not granted, each
+// once; nil if all were, or if nobody knows what was granted. Their order does not
+// matter, nor that more was granted (RFC 6749, sections 3.3 and 5.1).
+func (o *Options) missing(granted []string) []string {
+	p, ok := o.Provider.(provider.Scoped)
+	if !ok || granted == nil {
+		return nil
+	}
+	var missing []string
+	for _, scope := range p.Asked() {
+		if !slices.Contains(granted, scope) && !slices.Contains(missing, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
+}
+
+// tellScopes warns when less was granted than was asked for, and not already with
+// the token before.
+func (k *keeper) tellScopes(before *State, h *held) {
+	o := k.options()
+	missing := o.missing(h.token.Scopes)
+	if len(missing) == 0 {
+		return
+	}
+	if before.held != nil && !before.forced && slices.Equal(missing, o.missing(before.held.token.Scopes)) {
+		return
+	}
+	k.env.Log.WithField("service", k.slot.name).WithField("scopes_missing", strings.Join(missing, " ")).
+		Warn("fewer scopes were granted than asked for")
+}
+
+// tellLoss publishes that a login was lost, whatever else the attempt came to.
+func (k *keeper) tellLoss(now schedule.Instant, l *landing) {
+	if l.lost == "" {
+		return
+	}
+	st := k.state()
+	f := messages.Failure{
+		Class: messages.ClassRejected, Text: l.lost, At: now.Time(), Attempts: 1, NextTry: st.attempt(now).Shown(now),
+	}
+	if last := st.failure; last != nil {
+		f.Attempts = last.Attempts
+	}
+	k.publish(&messages.LoginLost{Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: f})
+}

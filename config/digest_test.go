@@ -44,6 +44,10 @@ func digested() map[string]Service {
 		"a permission":          {AllowHTTP: true},
 		"a file for TLS":        {TLS: &TLS{CAFile: "a"}},
 		"another one for TLS":   {TLS: &TLS{CertFile: "a"}},
+		"a command":             {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}}},
+		"another command":       {Exec: &Exec{Command: []Secret{NewSecret("ab")}}},
+		"a command elsewhere":   {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}, Dir: "/a"}},
+		"a file of a token":     {File: &File{Path: "a"}},
 	}
 }
 

@@ -52,6 +52,7 @@ services:
   form: {provider: login, request: {url: "https://erp.example/canary", form: {canary: canary}}, response: {token: t}}
   body: {provider: login, request: {url: "https://erp.example/canary", body: canary}, response: {token: t}}
   fixed: {provider: static, token: canary}
+  command: {provider: exec, command: [/canary, canary, "${env:CANARY}"], env: {CANARY: canary, PIN: "canary-${env:CANARY}"}}
   own: {provider: own, options: {canary: [canary]}}
 `
 
@@ -75,6 +76,7 @@ func TestNoDumpShowsASecret(t *testing.T) {
 			values[name+" headers"], values[name+" inside"] = svc.Login.Request.Headers, holder{secret: svc.Login.Request.URL, tree: svc.Login.Request.JSON}
 		}
 	}
+	values["exec"], values["arguments"] = *c.Services["command"].Exec, c.Services["command"].Exec.Command
 	cc := c.Services["billing"].ClientCredentials
 	values["credentials"], values["hidden"] = *cc, holder{secret: cc.ClientSecret, service: c.Services["own"]}
 	for name, v := range values {

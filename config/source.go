@@ -21,10 +21,14 @@ var process = &source{}
 
 // value returns what a reference stands for.
 func (s *source) value(scheme, name string) (string, error) {
-	if scheme == "env" {
+	switch scheme {
+	case "env":
 		return s.variable(name)
+	case "file":
+		return s.file(name)
+	default:
+		return "", errExecHere
 	}
-	return s.file(name)
 }
 
 func (s *source) variable(name string) (string, error) {
@@ -45,10 +49,7 @@ func (s *source) file(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if line, ok := strings.CutSuffix(string(text), "\n"); ok {
-		return strings.TrimSuffix(line, "\r"), nil
-	}
-	return string(text), nil
+	return newline(string(text)), nil
 }
 
 // path returns path as seen from the source's directory.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package local
 
 import (
@@ -24,6 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == helper {
 		os.Exit(help(os.Args[2], os.Args[3:]))
 	}
+	adoptOrphans()
 	goleak.VerifyTestMain(m)
 }
 

@@ -18,6 +18,9 @@ import (
 // TestMain fails the package if anything outlives its tests: a dial that nobody
 // waits for, a connection that no pool owns.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == helper {
+		os.Exit(help(os.Args[2], os.Args[3:]))
+	}
 	if target := os.Getenv(proxyTarget); target != "" {
 		os.Exit(throughProxy(target))
 	}

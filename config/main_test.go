@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "helper" {
-		os.Exit(help(os.Args[2], os.Args[3:]))
+		// At once: a test with the race detector would wait for a second.
+		syscall.Exit(help(os.Args[2], os.Args[3:]))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // help does what a test wants of a command that prints a key.

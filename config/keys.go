@@ -91,12 +91,17 @@ const commandTime = 10 * time.Second
 
 // run returns what a command prints.
 func (s *source) run(argv []string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	return s.printed(ctx, argv)
+}
+
+// printed is run within ctx.
+func (s *source) printed(ctx context.Context, argv []string) (string, error) {
 	program, err := local.Program(argv[0])
 	if err != nil {
 		return "", fmt.Errorf("the command %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
-	defer cancel()
 	c := local.Command{Program: program, Args: argv[1:], Dir: s.dir}
 	out, err := c.Run(ctx)
 	text := newline(string(out.Stdout))

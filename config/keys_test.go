@@ -1,10 +1,12 @@
 package config
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tokend/actors/local"
 )
@@ -66,7 +68,7 @@ func TestAKeyThatACommandPrints(t *testing.T) {
 		"that shows in a message":  {helper(t, "tell", "3"), "", "the command exited with code 3: its message is withheld"},
 		"after too many messages":  {helper(t, "chatter", "3"), "", "the command exited with code 3: its message is withheld"},
 		"that is too long":         {helper(t, "flood"), "", "the command printed more than 1 MiB"},
-		"in a message of its own":  {helper(t, "other", "q2w3e4"), "", "the command exited with code 3: bad [redacted] for [redacted] of kms"},
+		"in a message of its own":  {helper(t, "other", "q2w3e4"), "", "the command exited with code 3: bad [redacted] for [redacted] of kms in /usr/local/share/secrets"},
 		"after a long message":     {helper(t, "long"), "", "the command exited with code 3: …" + strings.Repeat("no ", 65) + "more"},
 		"of no program":            {"${exec:/none/such}", "", "the command cannot be run: no such file or directory: is it installed, and its path right?"},
 		"of a program not in PATH": {"${exec:tokend-test-none}", "", "the command is not in PATH: install it, or give its absolute path"},
@@ -84,6 +86,15 @@ func TestAKeyThatACommandPrints(t *testing.T) {
 				t.Errorf("%q, %s", got, text)
 			}
 		})
+	}
+}
+
+func TestAKeysCommandThatTakesTooLong(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	text, err := process.printed(ctx, []string{os.Args[0], "helper", "exit"})
+	if err == nil || err.Error() != "the command had not ended after 10s" || text != "" {
+		t.Errorf("%q, %v", text, err)
 	}
 }
 

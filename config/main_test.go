@@ -35,7 +35,7 @@ func help(what string, args []string) int {
 		fmt.Print(key)
 		return say("not " + strings.ToUpper(key[4:]))
 	case "other":
-		return say("bad " + key + "\tfor " + args[0] + " of kms")
+		return say("bad " + key + "\tfor " + args[0] + " of kms in /usr/local/share/secrets")
 	case "chatter":
 		return say(strings.Repeat("no ", 10_000))
 	case "long":

@@ -48,6 +48,23 @@ func TestFilesThatAreNotRead(t *testing.T) {
 			}
 		})
 	}
+	closed, write := filepath.Join(dir, "closed"), filepath.Join(dir, "write")
+	for path, then := range map[string]func(f *os.File) error{
+		closed: (*os.File).Close,
+		write:  func(*os.File) error { return nil },
+	} {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := then(f); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readAll(f, 10); err == nil || got.Text != nil {
+			t.Errorf("%s: %q, %v", filepath.Base(path), got.Text, err)
+		}
+		_ = f.Close()
+	}
 	if _, err := ReadFile(filepath.Join(dir, "none"), 10); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v cannot be told from others", err)
 	}

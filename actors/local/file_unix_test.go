@@ -27,3 +27,16 @@ func TestPipesAreNotRead(t *testing.T) {
 		t.Errorf("a pipe that took a file's place: %q, %v", text, err)
 	}
 }
+
+func TestAFileThatMayNotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(path, 10); err != syscall.EACCES {
+		t.Errorf("%v", err)
+	}
+}

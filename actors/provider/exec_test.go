@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -353,7 +354,12 @@ func TestAProgramThatIsGone(t *testing.T) {
 	got := failure(t, p)
 	wantFailure(t, got, messages.ClassTransient, "command: cannot be run: no such file or directory: is it installed, and its path right?")
 	wantNoCanary(t, "error", got)
-	wantNoCanaryAlone(t, "execution", Execution{Args: []string{canary}, Env: map[string]string{canary: canary}})
+	x := Execution{Args: []string{canary}, Env: map[string]string{canary: canary}}
+	wantNoCanaryAlone(t, "execution", x)
+	var out bytes.Buffer
+	logged(&out, x)
+	_, _ = out.WriteString(x.String())
+	searched(t, "logged execution", out.String())
 }
 
 func FuzzPrinted(f *testing.F) {

@@ -114,7 +114,11 @@ func (p *file) result(f local.File) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return p.Response.result(doc, f.Modified)
+	written := f.Modified
+	if now := p.Now(); written.After(now) { // by another clock: no token gets longer by that
+		written = now
+	}
+	return p.Response.result(doc, written)
 }
 
 // result takes out what a document holds that was written at the given time.

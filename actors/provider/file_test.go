@@ -50,6 +50,8 @@ func TestAFilesToken(t *testing.T) {
 	jwt := signed(fmt.Sprintf(`{"exp":%d}`, later.Unix()))
 	other := jsonFile(t, `{"data":{"t":"at","k":"dpop","i":3600,"s":["a","b"]}}`)
 	other.Response = FileResponse{Token: "data.t", TokenType: "data.k", ExpiresIn: "data.i", ExpiresAt: "data.a", Scope: "data.s"}
+	ahead := jsonFile(t, `{"access_token":"at","expires_in":3600}`)
+	ahead.Now = func() time.Time { return noon.Add(-time.Hour) }
 	plain := fileOf(t, "at")
 	plain.Type, plain.Scopes = "token", []string{"x"}
 	named := jsonFile(t, `{"access_token":"at","token_type":"bearer","scope":"a"}`)
@@ -69,6 +71,7 @@ func TestAFilesToken(t *testing.T) {
 		"that ends after a time":    {jsonFile(t, `{"access_token":"at","expires_in":"3600"}`), "at", Result{Type: "Bearer", ExpiresAt: later}},
 		"that ends by both":         {jsonFile(t, `{"access_token":"at","expires_in":7200,"expires_at":1772370000}`), "at", Result{Type: "Bearer", ExpiresAt: later}},
 		"that ends by both, sooner": {jsonFile(t, `{"access_token":"at","expires_in":3600,"expires_at":1772380000}`), "at", Result{Type: "Bearer", ExpiresAt: later}},
+		"from the future":           {ahead, "at", Result{Type: "Bearer", ExpiresAt: noon}},
 		"by other names":            {other, "at", Result{Type: "DPoP", ExpiresAt: later, Scopes: []string{"a", "b"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

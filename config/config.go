@@ -42,7 +42,7 @@ type Log struct {
 type Vault struct {
 	Memory string   `key:"memory" default:"sealed"` // sealed or plain; empty: sealed
 	Path   string   `key:"path"`                    // file that keeps them over a restart; empty: nothing does. In YAML, a relative path starts at the directory of the configuration file
-	Keys   []Secret `key:"keys"`                    // 32 bytes in base64 or hex, required with Path: the first seals, all of them open
+	Keys   []Secret `key:"keys"`                    // 32 bytes in base64 or hex, required with Path: the first seals, all of them open. See [Vault.Key]
 }
 
 // Limits are bounds that hold for the whole system.
@@ -60,6 +60,8 @@ const (
 	KindJWTBearer         = "jwt_bearer"
 	KindLogin             = "login"
 	KindStatic            = "static"
+	KindFile              = "file"
+	KindExec              = "exec"
 )
 
 // Service says where one service's token comes from. Which fields a service may
@@ -81,6 +83,8 @@ type Service struct {
 	JWTBearer         *JWTBearer         `kind:"jwt_bearer"`         // set if and only if Provider is KindJWTBearer
 	Login             *Login             `kind:"login"`              // set if and only if Provider is KindLogin
 	Static            *Static            `kind:"static"`             // set if and only if Provider is KindStatic
+	File              *File              `kind:"file"`               // set if and only if Provider is KindFile
+	Exec              *Exec              `kind:"exec"`               // set if and only if Provider is KindExec
 	Options           Tree               `key:"options" kind:"*"`    // keys of a host's own kind: a map
 }
 

@@ -182,7 +182,12 @@ func (d *decoder) service(path string, m map[string]any, svc *Service) {
 		svc.Login = orNew(svc.Login)
 	case KindStatic:
 		svc.Static = orNew(svc.Static)
+	case KindFile:
+		svc.File = orNew(svc.File)
+	case KindExec:
+		svc.Exec = orNew(svc.Exec)
 	}
+	d.source.place(svc)
 }
 
 func orNew[T any](p *T) *T {

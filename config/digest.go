@@ -101,7 +101,7 @@ func (s *source) meaning(template string) string {
 		switch {
 		case scheme == "file":
 			meaning += "\x00" + s.path(name)
-		case s.lookup != nil:
+		case scheme == "env" && s.lookup != nil:
 			value, err := s.variable(name)
 			meaning += fmt.Sprintf("\x00%t%s", err == nil, value)
 		}

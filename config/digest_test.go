@@ -47,6 +47,10 @@ func digested() map[string]Service {
 		"a fallback":            {RefreshToken: &RefreshToken{Fallback: &Fallback{Provider: "a"}}},
 		"another fallback":      {RefreshToken: &RefreshToken{Fallback: &Fallback{Password: &Password{Password: NewSecret("a")}}}},
 		"its other password":    {RefreshToken: &RefreshToken{Fallback: &Fallback{Password: &Password{Password: NewSecret("b")}}}},
+		"a command":             {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}}},
+		"another command":       {Exec: &Exec{Command: []Secret{NewSecret("ab")}}},
+		"a command elsewhere":   {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}, Dir: "/a"}},
+		"a file of a token":     {File: &File{Path: "a"}},
 	}
 }
 

@@ -28,6 +28,7 @@ type documented struct{ typ, preset string }
 var requiredKeys = []string{
 	"listen[].address", "services.NAME.provider",
 	"services.NAME.refresh_token", "services.NAME.fallback.provider", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
+	"services.NAME.path", "services.NAME.command",
 }
 
 // keysOf adds the keys below t to out, as the document writes them. Settings are

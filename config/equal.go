@@ -117,7 +117,7 @@ func (s *source) refersAs(o *source, template string) bool {
 		switch {
 		case scheme == "file":
 			same = same && s.path(name) == o.path(name)
-		case s.lookup != nil || o.lookup != nil:
+		case scheme == "env" && (s.lookup != nil || o.lookup != nil):
 			x, errX := s.variable(name)
 			y, errY := o.variable(name)
 			same = same && x == y && (errX == nil) == (errY == nil)

@@ -12,6 +12,8 @@ func sample(t reflect.Type) any {
 	switch t {
 	case reflect.TypeFor[Secret]():
 		return NewSecret("x${env:A}")
+	case reflect.TypeFor[[]Secret]():
+		return []Secret{NewSecret("x"), NewSecret("y")}
 	case reflect.TypeFor[Secrets]():
 		return Secrets{"a": NewSecret("x")}
 	case reflect.TypeFor[Tree]():

@@ -101,14 +101,14 @@ func TestKindsThatNobodyHasAreMistakes(t *testing.T) {
 		"none of a host": {
 			[]config.Option{config.WithKinds()},
 			[]config.FieldError{
-				{Path: "services.a.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static" + alone},
-				{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static; did you mean login?" + alone},
-				{Path: "services.c.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static" + alone},
+				{Path: "services.a.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, file, exec" + alone},
+				{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, file, exec; did you mean login?" + alone},
+				{Path: "services.c.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, file, exec" + alone},
 			},
 		},
 		"some of a host": {
 			[]config.Option{config.WithKinds("own", "pigeon")},
-			[]config.FieldError{{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, own, pigeon; did you mean login?"}},
+			[]config.FieldError{{Path: "services.b.provider", Message: "must be one of client_credentials, refresh_token, password, jwt_bearer, login, static, file, exec, own, pigeon; did you mean login?"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

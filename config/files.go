@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"strings"
+
+	"tokend/actors/local"
 )
 
 // checkTLS reads the files of a TLS setting. Services may change them later;
@@ -57,7 +59,7 @@ func (p *problems) read(path, file string) []byte {
 	if file == "" {
 		return nil
 	}
-	text, err := readFile(file, maxText)
+	text, err := local.ReadFile(file, maxText)
 	if err != nil {
 		p.add(path, "%v", err)
 		return nil

@@ -72,10 +72,14 @@ func (v *checker) static(path string, s *Static) {
 	if token, ok := v.need(at, s.Token); ok && !isVisible(token) {
 		v.add(at, "holds a space, a line break or another character that is not visible ASCII")
 	}
-	if s.TokenType != "" && (!httpToken.MatchString(s.TokenType) || len(s.TokenType) > longestType) {
-		v.add(join(path, "token_type"), "must be a single word of at most %d characters", longestType)
-	}
+	v.tokenType(join(path, "token_type"), s.TokenType)
 	v.scopes(join(path, "scopes"), s.Scopes)
+}
+
+func (v *checker) tokenType(path, name string) {
+	if name != "" && (!httpToken.MatchString(name) || len(name) > longestType) {
+		v.add(path, "must be a single word of at most %d characters", longestType)
+	}
 }
 
 func (v *checker) login(path string, l *Login, allowHTTP bool) {

@@ -9,6 +9,8 @@ import (
 	kmaps "github.com/knadh/koanf/maps"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
+
+	"tokend/actors/local"
 )
 
 // maxFile bounds a configuration: 100,000 services take about 50 MiB.
@@ -20,7 +22,7 @@ const maxFile = 256 << 20
 //
 // Relative paths in the file start at its directory.
 func Load(path string, opts ...Option) (*Config, error) {
-	text, err := readFile(path, maxFile)
+	text, err := local.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, &FieldError{Path: path, Message: err.Error()}
 	}

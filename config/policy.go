@@ -23,9 +23,9 @@ type Policy struct {
 	ConnectTimeout   time.Duration
 	RefreshThreshold time.Duration
 	WarnBefore       time.Duration
-	WarnAlways       bool
 	MinTTL           time.Duration
 	DefaultTTL       time.Duration
+	WarnAlways       bool // beside the other two: every service has a Policy, and space between them costs
 	Eager            bool
 	Required         bool
 }

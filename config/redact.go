@@ -142,3 +142,9 @@ func (s Static) Format(f fmt.State, _ rune) {
 	type plain Static
 	_, _ = fmt.Fprintf(f, "%+v", plain(s))
 }
+
+// Format prints everything, for every verb: nothing in it is secret.
+func (f File) Format(w fmt.State, _ rune) {
+	type plain File
+	_, _ = fmt.Fprintf(w, "%+v", plain(f))
+}

@@ -61,6 +61,7 @@ services:
     response: {token_header: X-Token}
     inject: {header: X-Token, prefix: ""}
   fixed: {provider: static, token: canary}
+  command: {provider: exec, command: [/canary, canary, "${env:CANARY}"], env: {CANARY: canary, PIN: "canary-${env:CANARY}"}}
   own: {provider: own, options: {canary: [canary]}}
 `
 
@@ -87,6 +88,7 @@ func TestNoDumpShowsASecret(t *testing.T) {
 	}
 	fallback := c.Services["refresh"].RefreshToken.Fallback
 	values["fallback"], values["fallback as it is"] = fallback, *fallback
+	values["exec"], values["arguments"] = *c.Services["command"].Exec, c.Services["command"].Exec.Command
 	cc := c.Services["billing"].ClientCredentials
 	values["credentials"], values["hidden"] = *cc, holder{secret: cc.ClientSecret, service: c.Services["own"]}
 	for name, v := range values {

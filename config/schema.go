@@ -94,7 +94,7 @@ func at(v reflect.Value, index []int) reflect.Value {
 }
 
 // builtIn lists the kinds of provider that have keys of their own.
-var builtIn = []string{KindClientCredentials, KindRefreshToken, KindPassword, KindJWTBearer, KindLogin, KindStatic}
+var builtIn = []string{KindClientCredentials, KindRefreshToken, KindPassword, KindJWTBearer, KindLogin, KindStatic, KindFile, KindExec}
 
 // BuiltIn returns the kinds of provider that come with tokend.
 func BuiltIn() []string { return slices.Clone(builtIn) }

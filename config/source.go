@@ -2,13 +2,11 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"tokend/actors/local"
 )
 
 // source is where references are resolved. It is immutable and shared by all
@@ -23,10 +21,14 @@ var process = &source{}
 
 // value returns what a reference stands for.
 func (s *source) value(scheme, name string) (string, error) {
-	if scheme == "env" {
+	switch scheme {
+	case "env":
 		return s.variable(name)
+	case "file":
+		return s.file(name)
+	default:
+		return "", errExecHere
 	}
-	return s.file(name)
 }
 
 func (s *source) variable(name string) (string, error) {
@@ -43,14 +45,11 @@ func (s *source) variable(name string) (string, error) {
 
 // file returns a file's text without the newline that most editors end it with.
 func (s *source) file(path string) (string, error) {
-	text, err := readFile(s.path(path), maxText)
+	text, err := local.ReadFile(s.path(path), maxText)
 	if err != nil {
 		return "", err
 	}
-	if line, ok := strings.CutSuffix(string(text), "\n"); ok {
-		return strings.TrimSuffix(line, "\r"), nil
-	}
-	return string(text), nil
+	return newline(string(text)), nil
 }
 
 // path returns path as seen from the source's directory.
@@ -59,52 +58,6 @@ func (s *source) path(path string) string {
 		return path
 	}
 	return filepath.Join(s.dir, path)
-}
-
-var errNoFile = errors.New("not a regular file")
-
-// readFile reads a regular file of at most limit bytes. It opens nothing else that
-// it can avoid to open, and without waiting: opening a pipe might never return.
-// Its errors do not name the file.
-func readFile(path string, limit int64) ([]byte, error) {
-	if info, err := os.Stat(path); err != nil {
-		return nil, reason(err)
-	} else if !info.Mode().IsRegular() {
-		return nil, errNoFile
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	return readAll(f, limit)
-}
-
-// readAll reads f if it is a regular file, whatever its path led to before.
-func readAll(f *os.File, limit int64) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNoFile
-	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, reason(err)
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("larger than %d MiB", limit>>20)
-	}
-	return text, nil
-}
-
-// reason strips operation and path, which whoever asked knows.
-func reason(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // environment returns a look-up in what environ lists.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -13,7 +14,8 @@ import (
 // resolves to.
 const maxText = 1 << 20
 
-// lookUp returns what a reference of the given scheme, env or file, stands for.
+// lookUp returns what a reference of the given scheme, env, file or exec, stands
+// for.
 type lookUp func(scheme, name string) (string, error)
 
 // expand returns template with its references resolved. Its errors name the
@@ -52,6 +54,9 @@ func bounded(text string) (string, error) {
 	return text, nil
 }
 
+// schemes are what a reference may begin with.
+var schemes = []string{"env", "file", "exec"}
+
 var errReference = errors.New("a reference is ${env:NAME} or ${file:PATH}; write $${ for a literal ${")
 
 // substitute resolves what stands between "${" and "}" at the start of text, and
@@ -60,7 +65,7 @@ var errReference = errors.New("a reference is ${env:NAME} or ${file:PATH}; write
 func substitute(text string, resolve lookUp) (value, rest string, err error) {
 	body, rest, closed := strings.Cut(text, "}")
 	scheme, name, _ := strings.Cut(body, ":")
-	if !closed || name == "" || strings.ContainsFunc(name, unicode.IsControl) || scheme != "env" && scheme != "file" {
+	if !closed || name == "" || strings.ContainsFunc(name, unicode.IsControl) || !slices.Contains(schemes, scheme) {
 		return "", "", errReference
 	}
 	value, err = resolve(scheme, name)
@@ -68,6 +73,9 @@ func substitute(text string, resolve lookUp) (value, rest string, err error) {
 		return "", "", errReference // its } is missing, and that of something behind it was found
 	}
 	if err != nil {
+		if scheme == "exec" { // an argument may be secret
+			body = "exec:…"
+		}
 		return "", "", fmt.Errorf("${%s}: %w", body, err)
 	}
 	return value, rest, nil
@@ -79,18 +87,24 @@ func (s *source) expand(template string) (string, error) { return expand(templat
 var errEmpty = errors.New("empty")
 
 // secret is expand for a text whose references must not come to nothing; it adds
-// what they come to, each by itself, to found. A secret file that is just being
-// rewritten is empty for a moment: better to fail and to try again than to send
-// that.
+// what they come to, each by itself, to found.
 func (s *source) secret(template string, found *[]messages.Secret) (string, error) {
 	return expand(template, func(scheme, name string) (string, error) {
-		value, err := s.value(scheme, name)
-		if err == nil && value == "" {
-			err = errEmpty
-		}
+		value, err := s.needed(scheme, name)
 		if err == nil {
 			*found = append(*found, messages.NewSecret(value))
 		}
 		return value, err
 	})
+}
+
+// needed is value for a reference that must not come to nothing. A secret file that
+// is just being rewritten is empty for a moment: better to fail and to try again
+// than to send that.
+func (s *source) needed(scheme, name string) (string, error) {
+	value, err := s.value(scheme, name)
+	if err == nil && value == "" {
+		err = errEmpty
+	}
+	return value, err
 }

@@ -79,6 +79,7 @@ func TestTemplateErrorsNameTheReferenceOnly(t *testing.T) {
 		"no name":             {"${env:}", usage},
 		"no end":              {"${env:canary", usage},
 		"a control character": {"${env:canary\n}", usage},
+		"a command":           {"${exec:canary canary}", "${exec:…}: may stand in vault.keys only; elsewhere write ${env:NAME} or ${file:PATH}, and for a command that prints a token take provider exec"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.expand(tc.template)
@@ -123,7 +124,7 @@ func TestSecretIsSmall(t *testing.T) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, seed := range []string{"", "${env:A}", "$${", "$$${env:A}", "${file:plain}", "${", "${env:}", "a${x:y}b", "$$"} {
+	for _, seed := range []string{"", "${env:A}", "$${", "$$${env:A}", "${file:plain}", "${", "${env:}", "a${x:y}b", "$$", "${exec:a b}"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, template string) {

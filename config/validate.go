@@ -66,7 +66,7 @@ func (v *checker) vault(c *Vault) {
 		v.add("vault.keys", "must be at most %d", mostKeys)
 	}
 	for i, k := range c.Keys {
-		v.need(item("vault.keys", i), k)
+		v.key(item("vault.keys", i), k)
 	}
 }
 
@@ -154,6 +154,10 @@ func (v *checker) kind(path string, s *Service) {
 		v.login(path, orNew(s.Login), s.AllowHTTP)
 	case KindStatic:
 		v.static(path, orNew(s.Static))
+	case KindFile:
+		v.file(path, orNew(s.File))
+	case KindExec:
+		v.exec(path, orNew(s.Exec))
 	}
 	v.foreign(path, KindClientCredentials, s.Provider, s.ClientCredentials != nil)
 	v.foreign(path, KindRefreshToken, s.Provider, s.RefreshToken != nil)
@@ -161,6 +165,8 @@ func (v *checker) kind(path string, s *Service) {
 	v.foreign(path, KindJWTBearer, s.Provider, s.JWTBearer != nil)
 	v.foreign(path, KindLogin, s.Provider, s.Login != nil)
 	v.foreign(path, KindStatic, s.Provider, s.Static != nil)
+	v.foreign(path, KindFile, s.Provider, s.File != nil)
+	v.foreign(path, KindExec, s.Provider, s.Exec != nil)
 	v.options(join(path, "options"), s)
 }
 

@@ -28,6 +28,8 @@ func valid() *config.Config {
 			},
 		},
 		"static": {Provider: config.KindStatic, Static: &config.Static{Token: config.NewSecret("x")}},
+		"file":   {Provider: config.KindFile, File: &config.File{Path: "/run/token"}},
+		"exec":   {Provider: config.KindExec, Exec: &config.Exec{Command: []config.Secret{config.NewSecret("tool"), {}}}},
 		"own":    {Provider: "my-kind", Options: config.NewTree(map[string]any{"a": "b"})},
 	}}
 }
@@ -198,7 +200,7 @@ func TestValidateServices(t *testing.T) {
 		}), "services.cc.params.p: ${file:/none}: no such file or directory"},
 		"hosts":                   {change("cc", func(s *config.Service) { s.Hosts = []string{"https://canary"} }), "services.cc." + hostForm},
 		"a setting":               {change("cc", func(s *config.Service) { s.MinTTL = new(-time.Second) }), "services.cc.min_ttl: must be between 0s and 87600h"},
-		"no kind":                 {change("own", func(s *config.Service) { s.Provider = "" }), "services.own.provider: required: one of client_credentials, refresh_token, password, jwt_bearer, login, static, or a host's own kind"},
+		"no kind":                 {change("own", func(s *config.Service) { s.Provider = "" }), "services.own.provider: required: one of client_credentials, refresh_token, password, jwt_bearer, login, static, file, exec, or a host's own kind"},
 		"a kind that is no name":  {change("own", func(s *config.Service) { s.Provider = "Canary kind" }), "services.own.provider: must have 1 to 63 characters of a-z, 0-9, dot, underscore and hyphen, the first a letter or digit"},
 		"options of another kind": {change("static", func(s *config.Service) { s.Options = config.NewTree(map[string]any{}) }), "services.static.options: is for kinds of provider that are not built in"},
 		"an unset option":         {change("own", func(s *config.Service) { s.Options = config.NewTree(map[string]any{"a": "${env:TOKEND_UNSET}"}) }), "services.own.options.a: ${env:TOKEND_UNSET}: not set"},

@@ -46,12 +46,11 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 	var err error
 	if b.storage, err = newStorage(full.Vault); err != nil {
 		errs = append(errs, err)
-	}
-	if previous != nil {
+	} else if previous != nil {
 		errs = append(errs, b.storage.changed(previous.storage))
-		if previous.memory != b.memory {
-			errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
-		}
+	}
+	if previous != nil && previous.memory != b.memory {
+		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
 	}
 	invalid := errs[0] != nil
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
@@ -79,12 +78,14 @@ func validAlone(name string, s config.Service) bool {
 	return alone.Validate() == nil
 }
 
-// sorted returns the errors of a configuration in the order of their paths.
+// sorted returns the errors of a configuration in the order of their paths, each
+// once: that a key of the vault cannot be resolved is found twice.
 func sorted(err error) error {
 	fields := config.Errors(err)
 	slices.SortFunc(fields, func(a, b config.FieldError) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
 	})
+	fields = slices.Compact(fields)
 	errs := make([]error, len(fields))
 	for i := range fields {
 		errs[i] = &fields[i]
@@ -208,18 +209,22 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.configured.Provider == config.KindStatic,
+		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: atHand(v.configured.Provider),
 	}
 }
 
-// gateOf returns whose gate a service's acquisitions pass: their endpoint's host,
-// that of all services of a host's own kind if they do not tell, and none where
-// nothing is asked.
+// atHand reports whether the tokens of a kind of provider lie on this machine:
+// nobody is asked for them, and what was kept of them might be older.
+func atHand(kind string) bool { return kind == config.KindStatic || kind == config.KindFile }
+
+// gateOf returns whose gate a service's acquisitions pass: their endpoint's host or
+// their program, that of all services of a host's own kind if they do not tell, and
+// none where nothing is asked.
 func gateOf(v *service) string {
 	if h, ok := v.provider.(provider.Hosted); ok {
 		return h.Host()
 	}
-	if v.configured.Provider == config.KindStatic {
+	if atHand(v.configured.Provider) {
 		return ""
 	}
 	return "kind:" + v.configured.Provider
@@ -246,6 +251,10 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 		return login(endpoint, svc.Login, s.options)
 	case config.KindStatic:
 		return static(svc.Static, s.options)
+	case config.KindFile:
+		return file(svc.File, s.options)
+	case config.KindExec:
+		return command(svc.Exec)
 	default:
 		return s.options.custom(name, svc)
 	}

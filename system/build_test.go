@@ -44,7 +44,7 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 		{Path: "services.B….client_secret", Message: "required"},
 		{Path: "services.B….token_url", Message: "required, unless there is an issuer"},
 		{Path: "services.a.b.token", Message: "required"},
-		{Path: "services.a.provider", Message: `unknown kind "pigeon", want one of ["client_credentials" "refresh_token" "password" "jwt_bearer" "login" "static" "picky" "strict"]`},
+		{Path: "services.a.provider", Message: `unknown kind "pigeon", want one of ["client_credentials" "refresh_token" "password" "jwt_bearer" "login" "static" "file" "exec" "picky" "strict"]`},
 		{Path: "services.broken.options", Message: "not today"},
 		{Path: "services.colon.client_auth", Message: "basic_raw cannot carry a client_id with a colon in it"},
 		{Path: "services.strict.options.tenant", Message: "missing"},

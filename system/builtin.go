@@ -1,6 +1,9 @@
 package system
 
 import (
+	"errors"
+	"fmt"
+
 	"tokend/actors/provider"
 	"tokend/config"
 )
@@ -75,6 +78,32 @@ func static(c *config.Static, o *options) (provider.Provider, error) {
 	return provider.NewStatic(provider.Static{
 		Token: c.Token.Resolve, Type: c.TokenType, Scopes: c.Scopes, ExpiresAt: c.ExpiresAt, Now: o.now,
 	})
+}
+
+func file(c *config.File, o *options) (provider.Provider, error) {
+	return provider.NewFile(provider.File{
+		Path: c.Path, Format: c.Form, Response: provider.FileResponse(c.Response),
+		Type: c.TokenType, Scopes: c.Scopes, Now: o.now,
+	})
+}
+
+func command(c *config.Exec) (provider.Provider, error) {
+	return provider.NewExec(provider.Exec{
+		Command: func() (provider.Execution, error) { return execution(c) },
+		Dir:     c.Dir, Format: c.Form, Type: c.TokenType, Scopes: c.Scopes,
+	})
+}
+
+// execution resolves what a command runs with. Its errors have paths below the
+// service.
+func execution(c *config.Exec) (provider.Execution, error) {
+	x := expansion{}
+	e := provider.Execution{Args: make([]string, len(c.Command)), Env: x.texts("env", c.Env)}
+	for i, arg := range c.Command {
+		e.Args[i] = x.text(fmt.Sprintf("command[%d]", i), arg)
+	}
+	e.Secrets = x.found
+	return e, errors.Join(x.errs...)
 }
 
 func predicate(text string) (*provider.Predicate, error) {

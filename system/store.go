@@ -16,17 +16,20 @@ type storage struct {
 	keys []disk.Key
 }
 
-// newStorage reads the keys of a configuration. What they come to is checked here;
-// that they come to something, config has checked.
+// newStorage reads the keys of a configuration, and runs their commands. What they
+// come to is checked here.
 func newStorage(v config.Vault) (storage, error) {
 	st := storage{path: v.Path}
 	var errs []error
 	for i, secret := range v.Keys {
-		text, err := secret.Resolve()
-		if err != nil || text.IsZero() {
-			continue
+		if secret.IsZero() {
+			continue // config says that it is required
 		}
-		key, err := disk.ParseKey(text)
+		var key disk.Key
+		text, err := v.Key(i)
+		if err == nil {
+			key, err = disk.ParseKey(text)
+		}
 		if err != nil {
 			errs = append(errs, &config.FieldError{Path: fmt.Sprintf("vault.keys[%d]", i), Message: err.Error()})
 		}

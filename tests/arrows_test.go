@@ -20,6 +20,7 @@ const root = ".."
 // Groups of packages that stand beside each other.
 var (
 	values = []string{"messages"}
+	local  = "actors/local" // below both of those that read files and run commands
 	pure   = append(slices.Clone(values), "actors/schedule")
 	parts  = append(slices.Clone(pure), "actors/provider", "actors/vault", "actors/gate", "actors/publisher")
 	actors = append(slices.Clone(parts), "actors/token", "actors/supervisor")
@@ -29,9 +30,10 @@ var (
 // a key is not part of the house.
 var arrows = map[string][]string{
 	"messages":               nil,
-	"config":                 values,
+	"actors/local":           nil,
+	"config":                 append(slices.Clone(values), local),
 	"actors/schedule":        values,
-	"actors/provider":        pure,
+	"actors/provider":        append(slices.Clone(pure), local),
 	"actors/vault":           pure,
 	"actors/vault/disk":      append(slices.Clone(pure), "actors/vault"),
 	"actors/vault/vaulttest": append(slices.Clone(pure), "actors/vault"),

@@ -20,6 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/go-cmp/cmp"
 
+	"tokend/actors/local"
 	"tokend/messages"
 )
 
@@ -211,7 +212,7 @@ func TestASecretSigns(t *testing.T) {
 func TestACertificateIsNamedByItsThumbprint(t *testing.T) {
 	ca := newAuthority(t)
 	pair, certFile, _ := ca.issue(t, hour())
-	certificate, err := readFile(certFile, maxPEM)
+	certificate, err := local.ReadFile(certFile, maxPEM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestACertificateIsNamedByItsThumbprint(t *testing.T) {
 func TestKeysThatCannotSign(t *testing.T) {
 	p224, p256 := ecKey(t, elliptic.P224()), ecKey(t, elliptic.P256())
 	_, certFile, _ := newAuthority(t).issue(t, hour())
-	certificate, err := readFile(certFile, maxPEM)
+	certificate, err := local.ReadFile(certFile, maxPEM)
 	if err != nil {
 		t.Fatal(err)
 	}

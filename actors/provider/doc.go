@@ -2,24 +2,26 @@
 // grant, and one place, [Classify], where failures get their class.
 //
 // Key types. [NewClientCredentials], [NewRefreshToken], [NewPassword] and
-// [NewJWTBearer], which have a [Grant] in common, [NewLogin] and [NewStatic]
-// return the providers that come with tokend; a host application writes its own
-// with [Func]. [Acquire] is how everybody calls a Provider: it survives a panic
-// and hands out nothing but a usable token or an [*Error]. [Lifetime] judges how
-// long that token lives. [Transports] are the HTTP connections that all services
-// share.
+// [NewJWTBearer], which have a [Grant] in common, [NewLogin], [NewStatic],
+// [NewFile] and [NewExec] return the providers that come with tokend; a host
+// application writes its own with [Func]. [Acquire] is how everybody calls a
+// Provider: it survives a panic and hands out nothing but a usable token or an
+// [*Error]. [Lifetime] judges how long that token lives. [Transports] are the HTTP
+// connections that all services share.
 //
 // Invariants.
 //   - Secrets come in as functions and are read anew at every acquisition.
 //   - One acquisition sends one token request: nothing is probed, repeated or
-//     redirected here. Trying again is the caller's decision. The metadata of an
-//     issuer, if they are needed, are read before it. [NewRefreshToken] says when
-//     there are two requests, and a [Login] may have steps before it.
+//     redirected here, and no command is run twice. Trying again is the caller's
+//     decision. The metadata of an issuer, if they are needed, are read before it.
+//     [NewRefreshToken] says when there are two requests, and a [Login] may have
+//     steps before it.
 //   - No error text, and no value of this package under any verb of fmt, holds a
-//     secret, a token, or an answer's body. Of a body only an OAuth error code,
-//     its description or the text at response.error come out, bounded, printable,
-//     and with every known secret replaced; not at all if one shows through an
-//     encoding, or if there is more to look for than a bounded search finds.
+//     secret, a token, an answer's body or what a command printed. Only an OAuth
+//     error code, its description, the text at response.error and the messages of
+//     a command that brought no token come out, bounded, printable, and with every
+//     known secret replaced; not at all if one shows through an encoding, or if
+//     there is more to look for than a bounded search finds.
 //   - Everything read is bounded: headers, bodies (after decompression), tokens,
 //     texts, lifetimes, waits, captured values, cookies, the work of redaction and
 //     of templates.

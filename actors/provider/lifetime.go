@@ -21,8 +21,8 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // The earliest of these wins: Lifetime itself, ExpiresAt, and the exp claim of an
 // access token that is a JWT (RFC 7519, section 4.1.4; its signature is the
 // resource server's business). Without any of them the token has no expiry if
-// res.NoExpiry, else it lives for fallback, and without that it is malformed. So
-// is one that was dead before it arrived.
+// res.NoExpiry, else it lives for fallback, and without that it has none if
+// res.Lasting, else it is malformed. So is one that was dead before it arrived.
 //
 // Absolute times become lifetimes so that a wrong clock on either side does no
 // harm. With a Date they are compared with it, as both come from the IdP. The
@@ -46,7 +46,7 @@ func Lifetime(res Result, asked, answered time.Time, fallback time.Duration) (li
 		life, expires = min(life, fallback), true
 	}
 	switch {
-	case !expires && res.NoExpiry:
+	case !expires && (res.NoExpiry || res.Lasting):
 		return 0, false, nil
 	case !expires:
 		return 0, false, malformed("token comes without a lifetime: set default_ttl")

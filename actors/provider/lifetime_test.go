@@ -113,7 +113,7 @@ func FuzzLifetime(f *testing.F) {
 	f.Add(signed(`{"exp":1772366400}`), int64(0), int64(1772366400), int64(1772366300), int64(60), int64(-5))
 	f.Add(signed(`{"exp":1e308}`), int64(-1)<<62, int64(1)<<62, int64(-1)<<62, int64(1)<<62, int64(1)<<40)
 	f.Fuzz(func(t *testing.T, token string, life, at, date, fallback, took int64) {
-		res := Result{AccessToken: messages.NewSecret(token), Lifetime: time.Duration(life), NoExpiry: fallback < 0}
+		res := Result{AccessToken: messages.NewSecret(token), Lifetime: time.Duration(life), NoExpiry: fallback < 0, Lasting: took&1 == 1}
 		if at != 0 {
 			res.ExpiresAt = time.Unix(at, 0)
 		}
@@ -124,7 +124,7 @@ func FuzzLifetime(f *testing.F) {
 		switch {
 		case err != nil && (got != 0 || expires || err.Class != messages.ClassMalformed):
 			t.Errorf("error with a result: %s, %v, %v", got, expires, err)
-		case err == nil && !expires && (got != 0 || !res.NoExpiry):
+		case err == nil && !expires && (got != 0 || !res.NoExpiry && (!res.Lasting || fallback > 0)):
 			t.Errorf("no expiry for %s, %+v", got, res)
 		case err == nil && expires && (got <= 0 || got > maxLifetime || life > 0 && got > res.Lifetime):
 			t.Errorf("got %s", got)

@@ -27,10 +27,11 @@ type Func func(ctx context.Context, req Request) (Result, error)
 // Acquire calls f.
 func (f Func) Acquire(ctx context.Context, req Request) (Result, error) { return f(ctx, req) }
 
-// Hosted is what a Provider implements that calls a token endpoint: services
-// with the same host share the bound on acquisitions in flight.
+// Hosted is what a Provider implements that calls a token endpoint or runs a
+// command: services with the same host share the bound on acquisitions in flight.
 type Hosted interface {
-	// Host returns the endpoint's host and port in lower case.
+	// Host returns the endpoint's host and port in lower case, or "exec:" and the
+	// path of the command.
 	Host() string
 }
 
@@ -88,8 +89,9 @@ func (State) LogValue() slog.Value { return slog.StringValue(messages.Redacted) 
 // Of Lifetime, ExpiresAt and a JWT's own exp claim the earliest counts. Lifetime
 // runs from the moment Acquire was called; absolute times are compared with Date
 // if that is set, else with the local clock. Without any of them the token lives
-// until it is replaced if NoExpiry says so, else for the service's default_ttl,
-// and without that the result is malformed. See [Lifetime].
+// until it is replaced if NoExpiry says so, else for the service's default_ttl;
+// without that too, until it is replaced if Lasting says so, else the result is
+// malformed. See [Lifetime].
 type Result struct {
 	AccessToken messages.Secret
 	Type        string // token type; empty: Bearer
@@ -97,6 +99,7 @@ type Result struct {
 	ExpiresAt   time.Time
 	Date        time.Time // the IdP's clock when it answered; zero: unknown
 	NoExpiry    bool      // the token has no expiry, unless one of the others says so
+	Lasting     bool      // the same, unless the service has a default_ttl
 	Scopes      []string  // nil: as asked
 	State       State     // zero: keep the previous one
 	Lost        string    // as in [Error], of a token that another way was found to

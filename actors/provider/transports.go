@@ -9,7 +9,12 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"tokend/actors/local"
 )
+
+// maxPEM bounds a file of certificates.
+const maxPEM = 1 << 20
 
 // Bounds that hold for every connection.
 const (
@@ -172,7 +177,7 @@ func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
 func (s TLS) config() (*tls.Config, *rotating, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
 	if s.CAFile != "" {
-		pem, err := readFile(s.CAFile, maxPEM)
+		pem, err := local.ReadFile(s.CAFile, maxPEM)
 		if err != nil {
 			return nil, nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
 		}
@@ -200,11 +205,11 @@ func (s TLS) pair() (tls.Certificate, error) {
 	case s.KeyFile == "":
 		return tls.Certificate{}, unreadyf("tls.key_file: missing")
 	}
-	cert, err := readFile(s.CertFile, maxPEM)
+	cert, err := local.ReadFile(s.CertFile, maxPEM)
 	if err != nil {
 		return tls.Certificate{}, unreadyf("tls.cert_file: %s: %s", s.CertFile, err)
 	}
-	key, err := readFile(s.KeyFile, maxPEM)
+	key, err := local.ReadFile(s.KeyFile, maxPEM)
 	if err != nil {
 		return tls.Certificate{}, unreadyf("tls.key_file: %s: %s", s.KeyFile, err)
 	}

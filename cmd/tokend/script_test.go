@@ -26,7 +26,26 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tokend": main})
+	testscript.Main(m, map[string]func(){"tokend": main, "unwrap": unwrap})
+}
+
+// unwrap prints the file that its first argument names, and keeps count in the file
+// runs of the directory where it runs.
+func unwrap() {
+	runs, err := os.OpenFile("runs", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = runs.WriteString("run\n")
+	}
+	if err == nil {
+		err = runs.Close()
+	}
+	text, e := os.ReadFile(os.Args[1])
+	if err = errors.Join(err, e); err != nil {
+		fmt.Fprintln(os.Stderr, "unwrap:", err)
+		os.Exit(3)
+	}
+	fmt.Print(string(text))
+	syscall.Exit(0) // at once: with the race detector, the usual way out takes a second
 }
 
 // TestScripts runs the stories in testdata. They have an IdP at $IDP, a place for
@@ -34,7 +53,8 @@ func TestMain(m *testing.M) {
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
-// runs in the background to write no core dumps.
+// runs in the background to write no core dumps. The program "unwrap FILE" prints a
+// file.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",

@@ -14,7 +14,9 @@
 //   - One acquisition sends one token request: nothing is probed, repeated or
 //     redirected here. Trying again is the caller's decision. The metadata of an
 //     issuer, if they are needed, are read before it. [NewRefreshToken] says when
-//     there are two requests.
+//     there are two requests. What net/http may send again is a request of HTTP/1.1
+//     of which nothing had been sent, or whose method (GET, say) or Idempotency-Key
+//     header says that twice does no harm, after a kept connection has broken.
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, or an answer's body. Of a body only an OAuth error code,
 //     its description or the text at response.error come out, bounded, printable,

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -41,6 +42,8 @@ type exchange struct {
 
 	mu     sync.Mutex
 	phase  phase
+	conn   net.Conn      // the last that the request got
+	sent   bool          // headers were written to a connection of HTTP/2
 	guards []func() bool // one a connection that is being made
 }
 
@@ -56,7 +59,8 @@ func newExchange(ctx context.Context, host string, connect time.Duration) *excha
 	ctx, cancel := context.WithCancelCause(ctx)
 	x := &exchange{cancel: cancel, host: host}
 	x.ctx = httptrace.WithClientTrace(context.WithValue(ctx, exchangeKey{}, x), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { x.connected() },
+		GotConn:      func(info httptrace.GotConnInfo) { x.connected(info.Conn) },
+		WroteHeaders: x.wrote,
 	})
 	x.timer = time.AfterFunc(connect, func() { cancel(errConnectTimeout) })
 	return x
@@ -73,15 +77,32 @@ func (x *exchange) guard(conn net.Conn) {
 
 // connected ends connecting: TLS and a proxy's CONNECT, too, lie behind. From
 // now on the connection belongs to net/http's pool.
-func (x *exchange) connected() {
+//
+// A request that a server of HTTP/2 has given back ends here: net/http would send
+// it again, up to seven times and also when it may have been carried out.
+func (x *exchange) connected(conn net.Conn) {
 	x.timer.Stop()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.phase = waiting
+	if x.sent {
+		x.cancel(errGivenBack)
+	}
+	x.phase, x.conn = waiting, conn
 	for _, stop := range x.guards {
 		stop()
 	}
 	x.guards = nil
+}
+
+// wrote notes that a request is on its way. What net/http does with one of
+// HTTP/1.1 is right: it sends it again if it had come to nothing before the first
+// byte, or if its method says that this does no harm.
+func (x *exchange) wrote() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if secure, ok := x.conn.(*tls.Conn); ok {
+		x.sent = secure.ConnectionState().NegotiatedProtocol == "h2"
+	}
 }
 
 func (x *exchange) advance(p phase) {
@@ -101,7 +122,7 @@ func (x *exchange) close() {
 func (x *exchange) lost(err error) error {
 	if cause := context.Cause(x.ctx); cause != nil {
 		err = x.ctx.Err()
-		if cause == errConnectTimeout {
+		if cause == errConnectTimeout || cause == errGivenBack {
 			err = cause
 		}
 	}

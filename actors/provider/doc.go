@@ -27,4 +27,8 @@
 //
 // Gotchas. A Provider must return soon after its context ends; nobody can make
 // it. Lifetimes count from the moment a request was sent, not from the answer.
+// What a server sends over HTTP/1.1 that nobody has asked for, such as the rest of
+// an answer that is longer than it says, is quoted by net/http in the log of package
+// log, whoever uses it: a program should have that log leave out what is quoted, as
+// the node does.
 package provider

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -12,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -133,6 +133,9 @@ func (x *exchange) lost(err error) error {
 
 // send sends req by client and reads the answer.
 func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error) {
+	if req.Header.Get("Accept-Encoding") == "" {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
 	resp, err := client.Do(req.WithContext(x.ctx))
 	if err != nil {
 		return nil, x.lost(err)
@@ -146,7 +149,7 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	x.advance(reading)
 	a := &answer{url: req.URL, status: resp.StatusCode, header: resp.Header}
 	if err := a.read(resp.Body); err != nil && success(a.status) {
-		if undecodable(err) {
+		if err == errUndecodable {
 			return nil, unusablef("answer cannot be decompressed")
 		}
 		return nil, x.lost(err)
@@ -155,10 +158,16 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	return a, nil
 }
 
+// errUndecodable is what a body comes to that is not compressed as it says.
+var errUndecodable = errors.New("cannot be decompressed")
+
 // read reads the body. Without success the status says enough, so what could not
 // be read is left out.
 func (a *answer) read(body io.Reader) error {
-	content, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	content, err := readBounded(body)
+	if err == nil && a.zipped() && len(content) <= maxBody {
+		content, err = unzip(content)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,8 +179,29 @@ func (a *answer) read(body io.Reader) error {
 	return nil
 }
 
-// undecodable reports whether err comes from decompressing, not from the network.
-func undecodable(err error) bool {
-	_, corrupt := errors.AsType[flate.CorruptInputError](err)
-	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+// readBounded reads one byte more than there may be at most.
+func readBounded(from io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(from, maxBody+1)) }
+
+// zipped reports whether the body is compressed by gzip, as was asked for; x-gzip
+// is the same (RFC 9110, section 8.4.1.3).
+func (a *answer) zipped() bool {
+	encoding := strings.TrimSpace(a.header.Get("Content-Encoding"))
+	return strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip")
+}
+
+// unzip works on what has been read, which is bounded: net/http would read on for
+// as long as nothing comes out.
+func unzip(content []byte) ([]byte, error) {
+	if len(content) == 0 {
+		return nil, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return nil, errUndecodable
+	}
+	plain, err := readBounded(z)
+	if err != nil {
+		return nil, errUndecodable
+	}
+	return plain, nil
 }

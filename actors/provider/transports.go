@@ -98,6 +98,7 @@ func (t *Transports) transport(config *tls.Config) *http.Transport {
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    lastDialTimeout,
 		OnProxyConnectResponse: checkProxy,
+		DisableCompression:     true, // an answer does that, and bounds it
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence},
 		MaxIdleConns:           idleAtAll,

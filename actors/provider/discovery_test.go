@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -202,4 +203,50 @@ func TestAClientWithACertificateTakesTheEndpointForIt(t *testing.T) {
 	settings.TokenURL, settings.Issuer = "", base
 	settings.TLS.CertFile, settings.TLS.KeyFile = cert, key
 	acquire(t, mustClient(t, settings))
+}
+
+// Whatever metadata say, a secret goes to nobody but the issuer's own endpoint, and
+// not in the clear.
+func FuzzMetadata(f *testing.F) {
+	f.Add(false, `{"issuer":"https://idp.example","token_endpoint":"https://idp.example/token"}`)
+	f.Add(true, `{"issuer":"https://idp.example","token_endpoint":"https://a/","mtls_endpoint_aliases":{"token_endpoint":"https://b/"}}`)
+	f.Add(true, `{"issuer":"https://idp.example","mtls_endpoint_aliases":{"token_endpoint":"http://127.0.0.1/"}}`)
+	f.Add(false, `{"issuer":"https://idp.example/","token_endpoint":"https://idp.example/token"}`)
+	f.Add(false, `{"issuer":"https://idp.example","token_endpoint":"https://u:p@idp.example/#x"}`)
+	f.Add(false, `{"issuer":"https://idp.example","issuer":"https://other.example","token_endpoint":"http://idp.example"}`)
+	f.Add(false, `[{"issuer":"https://idp.example"}]`)
+	f.Add(false, "<html>")
+	f.Fuzz(func(t *testing.T, mutual bool, body string) {
+		d := &discovery{issuer: "https://idp.example", mutual: mutual}
+		a := &answer{url: &url.URL{Scheme: "https", Host: "idp.example"}, status: 200, header: http.Header{}}
+		if err := a.read(strings.NewReader(body)); err != nil {
+			t.Fatal(err)
+		}
+		u, err := d.judge(a)
+		if err != nil {
+			if e := Classify(err); e.Class != messages.ClassMalformed || e.Text != printable(e.Text, maxText) {
+				t.Errorf("%#v", e)
+			}
+			return
+		}
+		if u.User != nil || u.Hostname() == "" || u.Scheme != "https" && (mutual || u.Scheme != "http" || !loopback(u.Hostname())) {
+			t.Errorf("the endpoint is %s", u)
+		}
+	})
+}
+
+func FuzzRedirect(f *testing.F) {
+	f.Add("https://user:hunter22@other.example/token?key=hunter22#hunter22")
+	f.Add("/hunter22")
+	f.Add("//other.example:1/%68unter22/%0d%0a")
+	f.Add("://")
+	f.Fuzz(func(t *testing.T, target string) {
+		var hidden secrets
+		hidden.add("hunter22")
+		a := &answer{url: &url.URL{Scheme: "https", Host: "idp.example"}, status: 302, header: http.Header{"Location": {target}}}
+		text := a.hint("token_url", &hidden)
+		if strings.Contains(text, "hunter22") || text != printable(text, maxText) {
+			t.Errorf("%q", text)
+		}
+	})
 }

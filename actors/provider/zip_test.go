@@ -75,3 +75,19 @@ func TestCompressionIsAskedFor(t *testing.T) {
 		t.Errorf("asked for %v", got)
 	}
 }
+
+func FuzzCompressedAnswer(f *testing.F) {
+	f.Add(gzipped(goodAnswer))
+	f.Add(append(gzipped(""), gzipped("x")...))
+	f.Add(gzipped(goodAnswer)[:20])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		a := &answer{status: 200, header: http.Header{"Content-Encoding": {"gzip"}}}
+		switch err := a.read(bytes.NewReader(body)); {
+		case err != nil && err != errUndecodable:
+			t.Error(err)
+		case len(a.body) > maxBody || a.tooLarge && a.body != nil:
+			t.Errorf("%d bytes", len(a.body))
+		}
+	})
+}

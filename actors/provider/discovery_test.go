@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -129,6 +130,69 @@ func TestMetadataCountForAnHourOrUntilAFailure(t *testing.T) {
 	s.says(oauthMetadata, 200, `{"issuer":"ISSUER","token_endpoint":"ISSUER/moved"}`)
 	acquire(t, p)
 	wantRead("after a failure", 3)
+}
+
+// The endpoint that metadata named counts on while nobody can be asked for them.
+func TestMetadataThatCannotBeReadAnew(t *testing.T) {
+	good := `{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}`
+	for name, c := range map[string]struct {
+		after time.Duration
+		then  func(*issuing)
+		want  string // empty: a token
+	}{
+		"in trouble":               {metadataLife, func(s *issuing) { s.says(oauthMetadata, 503, "") }, ""},
+		"gone":                     {metadataLife, func(s *issuing) { delete(s.answers, "GET "+oauthMetadata) }, ""},
+		"a page":                   {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, "<html>") }, ""},
+		"in trouble for a day":     {metadataTrust - 1, func(s *issuing) { s.says(oauthMetadata, 503, "") }, ""},
+		"in trouble for longer":    {metadataTrust, func(s *issuing) { s.says(oauthMetadata, 503, "") }, "no metadata of the issuer: 503 service unavailable"},
+		"of another issuer":        {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, `{"issuer":"x"}`) }, `the metadata is of issuer "x", which is not exactly the one that is set`},
+		"without a token endpoint": {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, `{"issuer":"ISSUER"}`) }, "metadata of the issuer: token_endpoint: not an https:// URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newIssuing(t)
+			s.says(oauthMetadata, 200, good)
+			now := time.Now()
+			settings := s.discovering(t, "")
+			settings.Now = func() time.Time { return now }
+			p := mustClient(t, settings)
+			acquire(t, p)
+			now = now.Add(c.after)
+			c.then(s)
+			if c.want == "" {
+				acquire(t, p)
+				return
+			}
+			if got := failure(t, p); got.Text != c.want {
+				t.Errorf("got %s", got.Text)
+			}
+		})
+	}
+}
+
+// hurried is a context that names a deadline and never ends by it.
+type hurried struct {
+	context.Context
+
+	at time.Time
+}
+
+func (h *hurried) Deadline() (time.Time, bool) { return h.at, true }
+
+// Whoever is not there to be asked must not take all the time.
+func TestMetadataThatDoNotComeLeaveTime(t *testing.T) {
+	s := newIssuing(t)
+	s.says(oauthMetadata, 200, `{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}`)
+	now := time.Now()
+	settings := s.discovering(t, "")
+	settings.Now = func() time.Time { return now }
+	p := mustClient(t, settings)
+	acquire(t, p)
+	now = now.Add(metadataLife)
+	s.answers["GET "+oauthMetadata] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	ctx := &hurried{t.Context(), time.Now().Add(200 * time.Millisecond)}
+	if _, err := Acquire(ctx, p, Request{Service: "billing"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestMetadataThatCannotBeUsed(t *testing.T) {

@@ -14,8 +14,8 @@ type withoutQuotes struct{ w io.Writer }
 // Write writes one line.
 func (l withoutQuotes) Write(line []byte) (int, error) {
 	said := line
-	if i := bytes.IndexByte(line, '"'); i >= 0 {
-		said = append(bytes.Clone(line[:i]), "[withheld]\n"...)
+	if before, _, ok := bytes.Cut(line, []byte{'"'}); ok {
+		said = append(bytes.Clone(before), "[withheld]\n"...)
 	}
 	if _, err := l.w.Write(said); err != nil {
 		return 0, err

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -94,9 +95,7 @@ func oidcProviderClients(w *world) []map[string]any {
 			"redirect_uris": []string{}, "response_types": []string{},
 			"grant_types": []string{"client_credentials"}, "scope": "read",
 		}
-		for key, value := range more {
-			made[key] = value
-		}
+		maps.Copy(made, more)
 		all = append(all, made)
 	}
 	client("basic", "client_secret_basic", map[string]any{"client_secret": secret})

@@ -58,6 +58,22 @@ test: ## Run all tests, with the race detector where a C compiler is found
 	set -ex; $(GO) test $$race -timeout $(TIMEOUT) $(TESTFLAGS) ./...; \
 	for module in tests/bench tests/servers; do (cd $$module; $(GO) test $$race -timeout $(TIMEOUT) ./...); done
 
+# SERVERS runs the tests that say what servers of other authors accept and refuse.
+# Without a package, go test prints what they print.
+SERVERS = cd tests/servers && $(GO) test -count=1 -timeout $(TIMEOUT) -run
+
+.PHONY: servers
+servers: ## Print what servers of other authors accept and refuse
+	$(SERVERS) '^(TestServersAcceptAndRefuse|TestEveryRow.*)$$'
+
+.PHONY: servers-node
+servers-node: ## The same of oidc-provider, which npm installs, and Node with it
+	@if node=$$(tests/servers/oidcprovider/install); then \
+		export TOKEND_NODE="$$node"; set -x; $(SERVERS) '^TestOIDCProvider'; \
+	else \
+		echo "SKIPPED: oidc-provider cannot be installed here, so nothing is known of it: see above"; \
+	fi
+
 .PHONY: race
 race: ## Run all tests with the race detector, or fail
 	@set -ex; $(call each,$(GO) test -race -timeout $(TIMEOUT) ./...)

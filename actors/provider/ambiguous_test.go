@@ -26,8 +26,8 @@ func noBody(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// silence answers nothing until the client gives up, when the time of c is up.
-func silence(c *expiring) http.HandlerFunc {
+// muteServer answers nothing until the client gives up, when the time of c is up.
+func muteServer(c *expiring) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) {
 		c.expire()
 		<-r.Context().Done()
@@ -51,7 +51,7 @@ func TestWhatBecomesOfARefreshTokenWhoseAnswerGotLost(t *testing.T) {
 			t.Run(name+", then "+end, func(t *testing.T) {
 				ctx, answer := newExpiring(t), c.answer
 				if answer == nil {
-					answer = silence(ctx)
+					answer = muteServer(ctx)
 				}
 				l := newLogins(t, append(slices.Repeat([]http.HandlerFunc{answer}, c.times), spent("invalid_grant"))...)
 				s := &spare{answer: fallback}

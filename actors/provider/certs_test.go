@@ -97,3 +97,7 @@ func (a *authority) serveTLS(t *testing.T, until time.Time, h http.HandlerFunc, 
 	t.Cleanup(server.Close)
 	return server
 }
+
+func serverTLS(pair tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{pair}}
+}

@@ -27,6 +27,10 @@ const (
 // time.
 var errConnectTimeout = errors.New("connect timeout")
 
+// errGivenBack ends the context of an exchange whose request net/http is about to
+// send a second time.
+var errGivenBack = errors.New("request given back")
+
 // lost is an exchange that broke off without an answer. Its text is made of the
 // kind of err alone, never of err's own text, which may hold a URL.
 type lost struct {
@@ -51,6 +55,8 @@ func (l *lost) text() string {
 		return l.timeoutText()
 	case errors.Is(l.err, context.Canceled):
 		return "acquisition was called off"
+	case errors.Is(l.err, errGivenBack):
+		return l.where() + " gave the request back without an answer"
 	}
 	for _, describe := range []func(error, string) string{proxyText, certificateText, tlsText, dnsText, socketText} {
 		if text := describe(l.err, l.where()); text != "" {

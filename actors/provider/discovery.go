@@ -12,8 +12,10 @@ import (
 	"tokend/messages"
 )
 
-// metadataLife is how long metadata counts before it is read again.
-const metadataLife = time.Hour
+const (
+	metadataLife  = time.Hour      // how long metadata count before they are read again
+	metadataTrust = 24 * time.Hour // and how long if they cannot be
+)
 
 // Where an authorization server keeps its metadata: RFC 8414, section 3, and
 // OpenID Connect Discovery 1.0, section 4.
@@ -32,8 +34,9 @@ type discovery struct {
 	mutual bool       // the endpoint for clients that show a certificate is preferred
 	now    func() time.Time
 
-	found *url.URL // nil: not known
-	until time.Time
+	found *url.URL  // nil: not known
+	at    time.Time // when it was
+	stale bool      // it is to be found again
 }
 
 // newDiscovery connects to nothing.
@@ -65,25 +68,37 @@ func wellKnown(issuer *url.URL, before, after string) *url.URL {
 }
 
 // endpoint returns the token endpoint. It reads the metadata if it has none that
-// counts.
+// count. What they said last counts on while they cannot be read: an issuer that is
+// in trouble with them may well give out tokens.
 func (d *discovery) endpoint(ctx context.Context) (*url.URL, error) {
-	if d.found != nil && d.now().Before(d.until) {
+	age := d.now().Sub(d.at)
+	if d.found != nil && !d.stale && age < metadataLife {
 		return d.found, nil
 	}
-	a, err := d.read(ctx)
+	trusted := d.found != nil && age < metadataTrust
+	brief, cancel := ctx, context.CancelFunc(func() {})
+	if trusted {
+		brief, cancel = leaving(ctx, 2)
+	}
+	defer cancel()
+	a, err := d.read(brief)
 	if err != nil {
+		if trusted && ctx.Err() == nil {
+			return d.found, nil
+		}
 		return nil, err
 	}
 	found, err := d.judge(a)
 	if err != nil {
+		d.found = nil
 		return nil, err
 	}
-	d.found, d.until = found, d.now().Add(metadataLife)
+	d.found, d.at, d.stale = found, d.now(), false
 	return found, nil
 }
 
-// forget has the metadata read again: what it said may be why a request failed.
-func (d *discovery) forget() { d.found = nil }
+// forget has the metadata read again: what they said may be why a request failed.
+func (d *discovery) forget() { d.stale = true }
 
 // read asks one place after the other until one has something that may be
 // metadata, or the server is in trouble: some answer with a page instead of 404.
@@ -105,7 +120,8 @@ func (d *discovery) read(ctx context.Context) (a *answer, err error) {
 	if !success(a.status) {
 		return nil, noMetadata(a)
 	}
-	return a, nil
+	_, err = a.json("issuer")
+	return a, err
 }
 
 // noMetadata says that there is none. Whatever the status, no credentials were

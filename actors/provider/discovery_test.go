@@ -1,8 +1,10 @@
 package provider
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -130,6 +132,69 @@ func TestMetadataCountForAnHourOrUntilAFailure(t *testing.T) {
 	wantRead("after a failure", 3)
 }
 
+// The endpoint that metadata named counts on while nobody can be asked for them.
+func TestMetadataThatCannotBeReadAnew(t *testing.T) {
+	good := `{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}`
+	for name, c := range map[string]struct {
+		after time.Duration
+		then  func(*issuing)
+		want  string // empty: a token
+	}{
+		"in trouble":               {metadataLife, func(s *issuing) { s.says(oauthMetadata, 503, "") }, ""},
+		"gone":                     {metadataLife, func(s *issuing) { delete(s.answers, "GET "+oauthMetadata) }, ""},
+		"a page":                   {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, "<html>") }, ""},
+		"in trouble for a day":     {metadataTrust - 1, func(s *issuing) { s.says(oauthMetadata, 503, "") }, ""},
+		"in trouble for longer":    {metadataTrust, func(s *issuing) { s.says(oauthMetadata, 503, "") }, "no metadata of the issuer: 503 service unavailable"},
+		"of another issuer":        {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, `{"issuer":"x"}`) }, `the metadata is of issuer "x", which is not exactly the one that is set`},
+		"without a token endpoint": {metadataLife, func(s *issuing) { s.says(oauthMetadata, 200, `{"issuer":"ISSUER"}`) }, "metadata of the issuer: token_endpoint: not an https:// URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newIssuing(t)
+			s.says(oauthMetadata, 200, good)
+			now := time.Now()
+			settings := s.discovering(t, "")
+			settings.Now = func() time.Time { return now }
+			p := mustClient(t, settings)
+			acquire(t, p)
+			now = now.Add(c.after)
+			c.then(s)
+			if c.want == "" {
+				acquire(t, p)
+				return
+			}
+			if got := failure(t, p); got.Text != c.want {
+				t.Errorf("got %s", got.Text)
+			}
+		})
+	}
+}
+
+// hurried is a context that names a deadline and never ends by it.
+type hurried struct {
+	context.Context
+
+	at time.Time
+}
+
+func (h *hurried) Deadline() (time.Time, bool) { return h.at, true }
+
+// Whoever is not there to be asked must not take all the time.
+func TestMetadataThatDoNotComeLeaveTime(t *testing.T) {
+	s := newIssuing(t)
+	s.says(oauthMetadata, 200, `{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}`)
+	now := time.Now()
+	settings := s.discovering(t, "")
+	settings.Now = func() time.Time { return now }
+	p := mustClient(t, settings)
+	acquire(t, p)
+	now = now.Add(metadataLife)
+	s.answers["GET "+oauthMetadata] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	ctx := &hurried{t.Context(), time.Now().Add(200 * time.Millisecond)}
+	if _, err := Acquire(ctx, p, Request{Service: "billing"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMetadataThatCannotBeUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		status            int
@@ -202,4 +267,50 @@ func TestAClientWithACertificateTakesTheEndpointForIt(t *testing.T) {
 	settings.TokenURL, settings.Issuer = "", base
 	settings.TLS.CertFile, settings.TLS.KeyFile = cert, key
 	acquire(t, mustClient(t, settings))
+}
+
+// Whatever metadata say, a secret goes to nobody but the issuer's own endpoint, and
+// not in the clear.
+func FuzzMetadata(f *testing.F) {
+	f.Add(false, `{"issuer":"https://idp.example","token_endpoint":"https://idp.example/token"}`)
+	f.Add(true, `{"issuer":"https://idp.example","token_endpoint":"https://a/","mtls_endpoint_aliases":{"token_endpoint":"https://b/"}}`)
+	f.Add(true, `{"issuer":"https://idp.example","mtls_endpoint_aliases":{"token_endpoint":"http://127.0.0.1/"}}`)
+	f.Add(false, `{"issuer":"https://idp.example/","token_endpoint":"https://idp.example/token"}`)
+	f.Add(false, `{"issuer":"https://idp.example","token_endpoint":"https://u:p@idp.example/#x"}`)
+	f.Add(false, `{"issuer":"https://idp.example","issuer":"https://other.example","token_endpoint":"http://idp.example"}`)
+	f.Add(false, `[{"issuer":"https://idp.example"}]`)
+	f.Add(false, "<html>")
+	f.Fuzz(func(t *testing.T, mutual bool, body string) {
+		d := &discovery{issuer: "https://idp.example", mutual: mutual}
+		a := &answer{url: &url.URL{Scheme: "https", Host: "idp.example"}, status: 200, header: http.Header{}}
+		if err := a.read(strings.NewReader(body)); err != nil {
+			t.Fatal(err)
+		}
+		u, err := d.judge(a)
+		if err != nil {
+			if e := Classify(err); e.Class != messages.ClassMalformed || e.Text != printable(e.Text, maxText) {
+				t.Errorf("%#v", e)
+			}
+			return
+		}
+		if u.User != nil || u.Hostname() == "" || u.Scheme != "https" && (mutual || u.Scheme != "http" || !loopback(u.Hostname())) {
+			t.Errorf("the endpoint is %s", u)
+		}
+	})
+}
+
+func FuzzRedirect(f *testing.F) {
+	f.Add("https://user:hunter22@other.example/token?key=hunter22#hunter22")
+	f.Add("/hunter22")
+	f.Add("//other.example:1/%68unter22/%0d%0a")
+	f.Add("://")
+	f.Fuzz(func(t *testing.T, target string) {
+		var hidden secrets
+		hidden.add("hunter22")
+		a := &answer{url: &url.URL{Scheme: "https", Host: "idp.example"}, status: 302, header: http.Header{"Location": {target}}}
+		text := a.hint("token_url", &hidden)
+		if strings.Contains(text, "hunter22") || text != printable(text, maxText) {
+			t.Errorf("%q", text)
+		}
+	})
 }

@@ -15,7 +15,9 @@
 //     redirected here, and no command is run twice. Trying again is the caller's
 //     decision. The metadata of an issuer, if they are needed, are read before it.
 //     [NewRefreshToken] says when there are two requests, and a [Login] may have
-//     steps before it.
+//     steps before it. What net/http may send again is a request of HTTP/1.1 of
+//     which nothing had been sent, or whose method (GET, say) or Idempotency-Key
+//     header says that twice does no harm, after a kept connection has broken.
 //   - No error text, and no value of this package under any verb of fmt, holds a
 //     secret, a token, an answer's body or what a command printed. Only an OAuth
 //     error code, its description, the text at response.error and the messages of
@@ -28,4 +30,8 @@
 //
 // Gotchas. A Provider must return soon after its context ends; nobody can make
 // it. Lifetimes count from the moment a request was sent, not from the answer.
+// What a server sends over HTTP/1.1 that nobody has asked for, such as the rest of
+// an answer that is longer than it says, is quoted by net/http in the log of package
+// log, whoever uses it: a program should have that log leave out what is quoted, as
+// the node does.
 package provider

@@ -2,15 +2,16 @@ package provider
 
 import (
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -43,6 +44,8 @@ type exchange struct {
 
 	mu       sync.Mutex
 	phase    phase
+	conn     net.Conn      // the last that the request got
+	sent     bool          // headers were written to a connection of HTTP/2
 	guards   []func() bool // one a connection that is being made
 	reprieve *time.Timer   // ends waiting for an answer that must not get lost, see patient
 }
@@ -63,7 +66,8 @@ func newExchange(ctx context.Context, host string, connect time.Duration) *excha
 	inner, cancel := context.WithCancelCause(own)
 	x := &exchange{cancel: cancel, host: host, unbind: unbind}
 	x.ctx = httptrace.WithClientTrace(context.WithValue(inner, exchangeKey{}, x), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { x.connected() },
+		GotConn:      func(info httptrace.GotConnInfo) { x.connected(info.Conn) },
+		WroteHeaders: x.wrote,
 	})
 	x.timer = time.AfterFunc(connect, func() { cancel(errConnectTimeout) })
 	if own != ctx {
@@ -83,15 +87,32 @@ func (x *exchange) guard(conn net.Conn) {
 
 // connected ends connecting: TLS and a proxy's CONNECT, too, lie behind. From
 // now on the connection belongs to net/http's pool.
-func (x *exchange) connected() {
+//
+// A request that a server of HTTP/2 has given back ends here: net/http would send
+// it again, up to seven times and also when it may have been carried out.
+func (x *exchange) connected(conn net.Conn) {
 	x.timer.Stop()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.phase = waiting
+	if x.sent {
+		x.cancel(errGivenBack)
+	}
+	x.phase, x.conn = waiting, conn
 	for _, stop := range x.guards {
 		stop()
 	}
 	x.guards = nil
+}
+
+// wrote notes that a request is on its way. What net/http does with one of
+// HTTP/1.1 is right: it sends it again if it had come to nothing before the first
+// byte, or if its method says that this does no harm.
+func (x *exchange) wrote() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if secure, ok := x.conn.(*tls.Conn); ok {
+		x.sent = secure.ConnectionState().NegotiatedProtocol == "h2"
+	}
 }
 
 func (x *exchange) advance(p phase) {
@@ -117,7 +138,7 @@ func (x *exchange) close() {
 func (x *exchange) lost(err error) error {
 	if cause := context.Cause(x.ctx); cause != nil {
 		err = x.ctx.Err()
-		if cause == errConnectTimeout || cause == context.DeadlineExceeded {
+		if cause == errConnectTimeout || cause == errGivenBack || cause == context.DeadlineExceeded {
 			err = cause
 		}
 	}
@@ -128,6 +149,9 @@ func (x *exchange) lost(err error) error {
 
 // send sends req by client and reads the answer.
 func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error) {
+	if req.Header.Get("Accept-Encoding") == "" {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
 	resp, err := client.Do(req.WithContext(x.ctx))
 	if err != nil {
 		return nil, x.lost(err)
@@ -141,7 +165,7 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	x.advance(reading)
 	a := &answer{url: req.URL, status: resp.StatusCode, header: resp.Header}
 	if err := a.read(resp.Body); err != nil && success(a.status) {
-		if undecodable(err) {
+		if err == errUndecodable {
 			return nil, unusablef("answer cannot be decompressed")
 		}
 		return nil, x.lost(err)
@@ -150,10 +174,16 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	return a, nil
 }
 
+// errUndecodable is what a body comes to that is not compressed as it says.
+var errUndecodable = errors.New("cannot be decompressed")
+
 // read reads the body. Without success the status says enough, so what could not
 // be read is left out.
 func (a *answer) read(body io.Reader) error {
-	content, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	content, err := readBounded(body)
+	if err == nil && a.zipped() && len(content) <= maxBody {
+		content, err = unzip(content)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,8 +195,29 @@ func (a *answer) read(body io.Reader) error {
 	return nil
 }
 
-// undecodable reports whether err comes from decompressing, not from the network.
-func undecodable(err error) bool {
-	_, corrupt := errors.AsType[flate.CorruptInputError](err)
-	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+// readBounded reads one byte more than there may be at most.
+func readBounded(from io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(from, maxBody+1)) }
+
+// zipped reports whether the body is compressed by gzip, as was asked for; x-gzip
+// is the same (RFC 9110, section 8.4.1.3).
+func (a *answer) zipped() bool {
+	encoding := strings.TrimSpace(a.header.Get("Content-Encoding"))
+	return strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip")
+}
+
+// unzip works on what has been read, which is bounded: net/http would read on for
+// as long as nothing comes out.
+func unzip(content []byte) ([]byte, error) {
+	if len(content) == 0 {
+		return nil, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return nil, errUndecodable
+	}
+	plain, err := readBounded(z)
+	if err != nil {
+		return nil, errUndecodable
+	}
+	return plain, nil
 }

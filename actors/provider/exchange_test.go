@@ -228,7 +228,7 @@ func swallow(listener net.Listener) error {
 func TestTheTimeForConnectingEndsWithConnecting(t *testing.T) {
 	x := newExchange(t.Context(), "idp.example:443", time.Hour)
 	defer x.close()
-	x.connected()
+	x.connected(nil)
 	if x.timer.Stop() {
 		t.Error("it runs on, and would end the wait for the answer")
 	}
@@ -238,7 +238,7 @@ func TestAConnectionMadeForNobodyIsLeftToThePool(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer func() { _ = ours.Close(); _ = theirs.Close() }()
 	x := newExchange(t.Context(), "idp.example:443", time.Hour)
-	x.connected()
+	x.connected(nil)
 	x.guard(ours)
 	x.close()
 	go func() { _, _ = fmt.Fprint(ours, "x") }()

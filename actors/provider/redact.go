@@ -21,6 +21,7 @@ const (
 	maxSecrets     = 512         // secrets of one exchange
 	maxSecretBytes = 128 << 10   // all of them together
 	maxTokens      = 64          // of these, taken from the answer
+	maxBlurs       = 64          // secrets that are looked for in other charsets
 )
 
 // Why a text is not shown.
@@ -36,25 +37,52 @@ type secrets struct {
 	seen     map[string]bool
 	bytes    int
 	tokens   int
-	overflow bool     // there were more than can be hidden
-	known    []string // forms that are replaced where they stand
-	traces   []string // what is left of them in a text without its encodings
-	shorts   []string // secrets that are too short to be replaced
-	words    []string // the same, where they stand alone
+	overflow bool             // there were more than can be hidden
+	known    []string         // forms that are replaced where they stand
+	traces   []string         // what is left of them in a text without its encodings
+	blurs    []*regexp.Regexp // what finds those that are not ASCII through other charsets
+	shorts   []string         // secrets that are too short to be replaced
+	words    []string         // the same, where they stand alone
 }
 
 // add makes values known, with the ways in which they are commonly encoded.
 func (s *secrets) add(values ...string) {
 	for _, v := range values {
-		if !s.fresh(v) {
-			continue
+		if s.learn(v) {
+			s.blur(v)
 		}
-		if short := packed(v); len(strings.TrimSpace(v)) < minSecret {
-			s.shorts = appendLong(s.shorts, 1, short)
-			continue
-		}
-		s.known = appendLong(s.known, minSecret, forms(v)...)
-		s.traces = appendLong(s.traces, minSecret, traces(v)...)
+	}
+}
+
+// learn makes v known in its own characters. It reports false if it was known, or
+// cannot be.
+func (s *secrets) learn(v string) bool {
+	if !s.fresh(v) {
+		return false
+	}
+	if short := packed(v); len(strings.TrimSpace(v)) < minSecret {
+		s.shorts = appendLong(s.shorts, 1, short)
+		return true
+	}
+	s.known = appendLong(s.known, minSecret, forms(v)...)
+	s.traces = appendLong(s.traces, minSecret, traces(v)...)
+	return true
+}
+
+// blur makes known what v may become in another charset.
+func (s *secrets) blur(v string) {
+	if isASCII(v) {
+		return
+	}
+	s.known = appendLong(s.known, minSecret, inLatin1(v))
+	s.traces = appendLong(s.traces, minSecret, packed(inLatin1(v)))
+	blur := blurred(v)
+	switch {
+	case blur == nil:
+	case len(s.blurs) == maxBlurs:
+		s.overflow = true
+	default:
+		s.blurs = append(s.blurs, blur)
 	}
 }
 
@@ -63,14 +91,22 @@ func (s *secrets) add(values ...string) {
 // they stand alone, and what every protocol says not at all.
 func (s *secrets) addLiteral(values ...string) {
 	for _, v := range values {
-		switch {
-		case slices.Contains(public, v):
-		case len(strings.TrimSpace(v)) >= minSecret:
-			s.add(v)
-		case s.fresh(v):
-			s.words = appendLong(s.words, 1, strings.ToLower(strings.TrimSpace(v)))
+		if s.learnLiteral(v) {
+			s.blur(v)
 		}
 	}
+}
+
+func (s *secrets) learnLiteral(v string) bool {
+	switch {
+	case slices.Contains(public, v):
+		return false
+	case len(strings.TrimSpace(v)) >= minSecret:
+		return s.learn(v)
+	case s.fresh(v):
+		s.words = appendLong(s.words, 1, strings.ToLower(strings.TrimSpace(v)))
+	}
+	return false
 }
 
 // public are words of protocols.
@@ -88,7 +124,7 @@ func (s *secrets) addToken(value string) {
 		s.overflow = true
 		return
 	}
-	s.addLiteral(value) // a member's name may have misled us
+	s.learnLiteral(value) // a member's name may have misled us
 }
 
 // fresh reports whether v has to be made known, and counts it.
@@ -177,7 +213,8 @@ func (s *secrets) traced(text string) bool {
 	bare, lower := packed(text), strings.ToLower(text)
 	within := func(secret string) bool { return strings.Contains(bare, secret) }
 	alone := func(word string) bool { return standsAlone(lower, word) }
-	return slices.ContainsFunc(s.shorts, within) || slices.ContainsFunc(s.traces, within) || slices.ContainsFunc(s.words, alone)
+	blurred := func(secret *regexp.Regexp) bool { return secret.MatchString(bare) }
+	return slices.ContainsFunc(s.blurs, blurred) || slices.ContainsFunc(s.shorts, within) || slices.ContainsFunc(s.traces, within) || slices.ContainsFunc(s.words, alone)
 }
 
 // standsAlone reports whether word is somewhere in text without a letter or digit

@@ -63,7 +63,7 @@ func TestABodyThatForgetsItsRequestEndsWithIt(t *testing.T) {
 	ctx := newExpiring(t)
 	x := newExchange(ctx, "idp.example:443", defaultConnectTimeout)
 	defer x.close()
-	x.connected()
+	x.connected(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://idp.example/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

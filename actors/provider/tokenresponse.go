@@ -152,6 +152,10 @@ func (m members) result(date time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, unusablef("token_type %s", err)
 	}
+	// RFC 6749, section 7.1: not to be used by who does not know how.
+	if bound(kind) {
+		return Result{}, unusablef("token_type %s: the token works with proofs of a key only, and was not asked for as such", kind)
+	}
 	life, err := duration(m.get("expires_in"), time.Second)
 	if err != nil {
 		return Result{}, unusablef("expires_in %s", err)

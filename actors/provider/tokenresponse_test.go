@@ -23,7 +23,7 @@ func TestTokenResponsesThatWork(t *testing.T) {
 		"expires_in as a fraction":   {`{"access_token":"at","expires_in":59.5}`, nil, Result{Lifetime: 59500 * time.Millisecond}},
 		"no expires_in":              {`{"access_token":"at"}`, nil, Result{}},
 		"expires_in null":            {`{"access_token":"at","expires_in":null,"scope":null,"token_type":null}`, nil, Result{}},
-		"another type":               {`{"access_token":"at","token_type":"dpop"}`, nil, Result{Type: "DPoP"}},
+		"another type":               {`{"access_token":"at","token_type":"BearerToken"}`, nil, Result{Type: "BearerToken"}},
 		"a refresh token besides":    {`{"access_token":"at","refresh_token":"rt","refresh_expires_in":1}`, nil, Result{RefreshToken: messages.NewSecret("rt")}},
 		"no scope left":              {`{"access_token":"at","scope":""}`, nil, Result{Scopes: []string{}}},
 		"a token and an error":       {`{"access_token":"at","error":""}`, nil, Result{}},

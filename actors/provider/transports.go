@@ -3,18 +3,14 @@ package provider
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
-
-	"tokend/actors/local"
 )
-
-// maxPEM bounds a file of certificates.
-const maxPEM = 1 << 20
 
 // Bounds that hold for every connection.
 const (
@@ -24,6 +20,7 @@ const (
 	idleTimeout     = 30 * time.Second // shorter than what servers commonly use, so that they seldom close first
 	keepAlive       = 15 * time.Second // finds connections whose other end is gone
 	lastDialTimeout = time.Minute      // of connections that no exchange bounds
+	silence         = 5 * time.Second  // of HTTP/2 before it is asked whether anybody is there, and then until it is given up
 )
 
 // TLS says how a server is reached over TLS. Verification is always on.
@@ -41,27 +38,10 @@ type Transports struct {
 	userAgent string
 	proxy     func(*http.Request) (*url.URL, error)
 
-	mu      sync.Mutex
-	clients map[TLS]*pool
-}
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// pool is the connections of one TLS setting.
-type pool struct {
-	*http.Client
-
-	certificate *rotating // nil: none
-}
-
-// fresh drops idle connections that have shown a certificate which has been
-// replaced since.
-func (p *pool) fresh() *http.Client {
-	if p.certificate == nil {
-		return p.Client
-	}
-	if changed, err := p.certificate.refresh(); changed && err == nil {
-		p.CloseIdleConnections()
-	}
-	return p.Client
+	mu    sync.Mutex
+	pools map[TLS]*pool
 }
 
 // NewTransports returns Transports that call themselves userAgent.
@@ -69,59 +49,58 @@ func NewTransports(userAgent string) *Transports {
 	return &Transports{
 		userAgent: userAgent,
 		proxy:     http.ProxyFromEnvironment,
-		clients:   map[TLS]*pool{},
+		dial:      dial,
+		pools:     map[TLS]*pool{},
 	}
 }
 
-// Client returns the client for a TLS setting, always the same one. It follows no
-// redirect, and sets no bound but those of the request's context. Files are read
-// when the setting is first asked for; while that fails, every call tries again.
-// A client certificate is read anew when its files change.
+// Client returns the client for a TLS setting. It follows no redirect, and sets no
+// bound but those of the request's context. It is always the same one, until the
+// setting's files change: then it is one that uses them as they are now. While they
+// cannot be used, every call tries again.
 func (t *Transports) Client(setting TLS) (*http.Client, error) {
-	if p := t.pool(setting); p != nil {
-		return p.fresh(), nil
-	}
-	config, certificate, err := setting.config() // not under the lock: a disk that hangs concerns one setting
-	if err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if p, ok := t.clients[setting]; ok {
-		return p.Client, nil // made by somebody else meanwhile
-	}
-	client := &http.Client{
-		Transport:     &agent{t.transport(config), t.userAgent},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	t.clients[setting] = &pool{client, certificate}
-	return client, nil
+	return t.pool(setting).current(t)
 }
 
 func (t *Transports) pool(setting TLS) *pool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.clients[setting]
+	p, ok := t.pools[setting]
+	if !ok {
+		p = &pool{setting: setting}
+		t.pools[setting] = p
+	}
+	return p
 }
 
 // Close closes connections that no request uses. Twice is harmless, and clients
 // can still be used after it.
 func (t *Transports) Close() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, client := range t.clients {
-		client.CloseIdleConnections()
+	pools := slices.Collect(maps.Values(t.pools))
+	t.mu.Unlock()
+	for _, p := range pools {
+		p.close()
+	}
+}
+
+func (t *Transports) client(config *tls.Config) *http.Client {
+	return &http.Client{
+		Transport:     &agent{t.transport(config), t.userAgent},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 func (t *Transports) transport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		Proxy:                  t.proxy,
-		DialContext:            dial,
+		DialContext:            t.dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    lastDialTimeout,
 		OnProxyConnectResponse: checkProxy,
+		DisableCompression:     true, // an answer does that, and bounds it
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence},
 		MaxIdleConns:           idleAtAll,
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
@@ -170,52 +149,4 @@ func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Header.Set("User-Agent", a.name)
 	}
 	return a.Transport.RoundTrip(req)
-}
-
-// config reads the files and returns what crypto/tls wants, and the client
-// certificate if there is to be one. Its errors are *unready.
-func (s TLS) config() (*tls.Config, *rotating, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
-	if s.CAFile != "" {
-		pem, err := local.ReadFile(s.CAFile, maxPEM)
-		if err != nil {
-			return nil, nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
-		}
-	}
-	if s.CertFile == "" && s.KeyFile == "" {
-		return config, nil, nil
-	}
-	certificate, err := newRotating(s)
-	if err != nil {
-		return nil, nil, err
-	}
-	config.GetClientCertificate = certificate.current
-	return config, certificate, nil
-}
-
-// pair reads the client certificate and its key.
-func (s TLS) pair() (tls.Certificate, error) {
-	switch {
-	case s.CertFile == "":
-		return tls.Certificate{}, unreadyf("tls.cert_file: missing")
-	case s.KeyFile == "":
-		return tls.Certificate{}, unreadyf("tls.key_file: missing")
-	}
-	cert, err := local.ReadFile(s.CertFile, maxPEM)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.cert_file: %s: %s", s.CertFile, err)
-	}
-	key, err := local.ReadFile(s.KeyFile, maxPEM)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.key_file: %s: %s", s.KeyFile, err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.cert_file, tls.key_file: %s", err)
-	}
-	return pair, nil
 }

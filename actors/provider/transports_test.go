@@ -194,6 +194,20 @@ func TestEveryKindOfConnectionEndsConnecting(t *testing.T) {
 	}
 }
 
+func TestHeadersAreBoundedWhateverTheProtocol(t *testing.T) {
+	ca := newAuthority(t)
+	for name, protocol := range map[string]int{"HTTP/1.1": 1, "HTTP/2": 2} {
+		t.Run(name, func(t *testing.T) {
+			server := ca.serveTLS(t, hour(), says(200, goodAnswer, "X-Huge", strings.Repeat("h", 2*maxHeaders)),
+				func(s *httptest.Server) { s.EnableHTTP2 = protocol == 2 })
+			settings := client(t, server.URL)
+			settings.TLS.CAFile = ca.file
+			p := mustClient(t, settings)
+			wantFailure(t, failure(t, p), messages.ClassTransient, "no valid HTTP answer from "+p.(Hosted).Host())
+		})
+	}
+}
+
 func exchangeOnce(t *testing.T, web *http.Client, address string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("a=b"))

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +15,7 @@ func main() { os.Exit(realMain()) }
 // realMain ends when the first signal has been obeyed. The handler is gone by
 // then, so that a second signal ends the process at once.
 func realMain() int {
+	log.SetOutput(withoutQuotes{os.Stderr})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -16,8 +16,6 @@ import (
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 	"github.com/luikyv/go-oidc/pkg/provider"
-
-	"tokend/system"
 )
 
 func (w *world) startTLS() {
@@ -66,13 +64,13 @@ func newGoOIDC(t *testing.T, base string, w *world, secure bool, more []provider
 		provider.WithScopes(goidc.NewScope("read"), goidc.NewScope("write")),
 		provider.WithSecretBasicAuthn(), provider.WithSecretPostAuthn(),
 		provider.WithSecretJWTAuthn(goidc.SigAlgHS256, "HS512"),
-		provider.WithPrivateKeyJWTAuthn(goidc.SigAlgES256),
+		provider.WithPrivateKeyJWTAuthn(signs...),
 		provider.WithClientCredentialsGrant(),
 		provider.WithJTIConsumer(once()),
 		provider.WithTokenOptions(func(context.Context, *goidc.Grant, *goidc.Client) goidc.TokenOptions {
 			return goidc.NewJWTTokenOptions(goidc.SigAlgES256, 300)
 		}),
-		provider.WithStaticClients(clients(t, w)...),
+		provider.WithStaticClients(clients(w)...),
 	}, more...)
 	if secure {
 		options = append(options, provider.WithTLSAuthn(), provider.WithSelfSignedTLSAuthn(),
@@ -101,97 +99,68 @@ func withCertificate(h http.Handler) http.Handler {
 
 func ownKeys(t *testing.T) goidc.JSONWebKeySet {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	return goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{KeyID: "own", Key: key, Algorithm: "ES256", Use: "sig"}}}
 }
 
-// clients makes the clients and writes the files that belong to them: good.key
-// and good.pem, and bad.key and bad.pem that no client has.
-func clients(t *testing.T, w *world) []*goidc.Client {
-	t.Helper()
-	good, cert := w.key(t, "good")
-	w.key(t, "bad")
-	sum := sha256.Sum256(cert.Raw)
-	keys := &goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{
-		KeyID: "k1", Key: good.Public(), Algorithm: "ES256", Use: "sig", CertificateThumbprintSHA256: sum[:],
-	}}}
+// clients makes the clients.
+func clients(w *world) []*goidc.Client {
+	sum := sha256.Sum256(w.certs["ec"].Raw)
+	keys := &goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{
+		{KeyID: "ec", Key: w.keys["ec"].Public(), Algorithm: "ES256", Use: "sig", CertificateThumbprintSHA256: sum[:]},
+		{KeyID: "rsa", Key: w.keys["rsa"].Public(), Use: "sig"},
+		{KeyID: "ed", Key: w.keys["ed"].Public(), Use: "sig"},
+	}}
 	var all []*goidc.Client
-	for _, method := range []goidc.AuthnMethod{
-		goidc.AuthnMethodSecretBasic, goidc.AuthnMethodSecretPost, goidc.AuthnMethodSecretJWT,
-		goidc.AuthnMethodPrivateKeyJWT, goidc.AuthnMethodTLS, goidc.AuthnMethodSelfSignedTLS,
-	} {
-		if !w.secure && strings.HasSuffix(string(method), "tls_client_auth") {
-			continue
-		}
-		all = append(all, &goidc.Client{ID: string(method), Secret: secret, ClientMeta: goidc.ClientMeta{
-			GrantTypes: []goidc.GrantType{goidc.GrantClientCredentials, goidc.GrantRefreshToken, goidc.GrantJWTBearer},
-			ScopeIDs:   "read write", TokenAuthnMethod: method, JWKS: keys, TLSSubjectDistinguishedName: "CN=good",
+	client := func(id string, method goidc.AuthnMethod, algorithm goidc.SignatureAlgorithm) {
+		all = append(all, &goidc.Client{ID: id, Secret: secret, ClientMeta: goidc.ClientMeta{
+			GrantTypes: []goidc.GrantType{goidc.GrantClientCredentials},
+			ScopeIDs:   "read write", TokenAuthnMethod: method, TokenAuthnSigAlg: algorithm, JWKS: keys, TLSSubjectDistinguishedName: "CN=pki",
 		}})
+	}
+	client("basic", goidc.AuthnMethodSecretBasic, "")
+	client("post", goidc.AuthnMethodSecretPost, "")
+	client("secret", goidc.AuthnMethodSecretJWT, "")
+	client("pki", goidc.AuthnMethodTLS, "")
+	client("self", goidc.AuthnMethodSelfSignedTLS, "")
+	for _, algorithm := range signs {
+		client(string(algorithm), goidc.AuthnMethodPrivateKeyJWT, algorithm)
 	}
 	return all
 }
 
-const asserting = "provider: client_credentials, token_url: BASE/token, client_id: private_key_jwt, client_auth: private_key_jwt, client_key_id: k1, "
+var signs = []goidc.SignatureAlgorithm{"RS256", "PS256", "ES256", "EdDSA"}
 
-func TestGoOIDCAuthenticatesTheClient(t *testing.T) {
-	w := goOIDC(t, true)
-	const (
-		secretly = "provider: client_credentials, tls: {ca_file: ca.pem}, token_url: BASE/token, client_secret: '${file:secret}', "
-		mutually = "provider: client_credentials, token_url: BASE/mtls/token, client_auth: tls, "
-		trusting = asserting + "tls: {ca_file: ca.pem}, "
-	)
-	w.write(t, "secret", secret)
-	for name, c := range map[string]struct {
-		keys    string
-		options []system.Option
-		want    string // empty: accepted
-	}{
-		"a secret":                             {keys: secretly + "client_id: client_secret_basic"},
-		"a secret in the body":                 {keys: secretly + "client_id: client_secret_post, client_auth: post"},
-		"a secret that signs":                  {keys: secretly + "client_id: client_secret_jwt, client_auth: client_secret_jwt"},
-		"a secret that signs for the issuer":   {keys: secretly + "client_id: client_secret_jwt, client_auth: client_secret_jwt, assertion_algorithm: HS512, issuer: BASE, assertion_audience: issuer"},
-		"a key":                                {keys: trusting + "client_key: '${file:good.key}'"},
-		"a key, for the issuer":                {keys: trusting + "client_key: '${file:good.key}', issuer: BASE, assertion_audience: issuer"},
-		"a key and its certificate":            {keys: trusting + "client_key: '${file:good.key}', client_certificate: '${file:good.pem}'"},
-		"a certificate with the right subject": {keys: mutually + "client_id: tls_client_auth, tls: {ca_file: ca.pem, cert_file: good.pem, key_file: good.key}"},
-		"a certificate that is known":          {keys: mutually + "client_id: self_signed_tls_client_auth, tls: {ca_file: ca.pem, cert_file: good.pem, key_file: good.key}"},
-
-		"a wrong secret":             {keys: "provider: client_credentials, tls: {ca_file: ca.pem}, token_url: BASE/token, client_id: client_secret_basic, client_secret: other", want: "rejected: 401 invalid_client"},
-		"a wrong secret in the body": {keys: "provider: client_credentials, tls: {ca_file: ca.pem}, token_url: BASE/token, client_id: client_secret_post, client_auth: post, client_secret: other", want: "rejected: 401 invalid_client"},
-		"a wrong secret that signs":  {keys: "provider: client_credentials, tls: {ca_file: ca.pem}, token_url: BASE/token, client_id: client_secret_jwt, client_auth: client_secret_jwt, client_secret: other-other-other-other-other-other", want: "rejected: 401 invalid_client"},
-		"a wrong key":                {keys: trusting + "client_key: '${file:bad.key}'", want: "rejected: 401 invalid_client"},
-		"a wrong audience":           {keys: trusting + "client_key: '${file:good.key}', assertion_audience: 'https://other.example'", want: "rejected: 401 invalid_client"},
-		"an expired assertion":       {keys: trusting + "client_key: '${file:good.key}'", options: []system.Option{system.WithClock(behind)}, want: "ahead of this one"},
-		"a wrong subject":            {keys: mutually + "client_id: tls_client_auth, tls: {ca_file: ca.pem, cert_file: bad.pem, key_file: bad.key}", want: "rejected: 401 invalid_client"},
-		"an unknown certificate":     {keys: mutually + "client_id: self_signed_tls_client_auth, tls: {ca_file: ca.pem, cert_file: bad.pem, key_file: bad.key}", want: "rejected: 401 invalid_client"},
-	} {
-		t.Run(name, func(t *testing.T) { check(t, w.node(t, c.keys, c.options...), c.want) })
+func goOIDCCells() map[string]cell {
+	const denied = "401 invalid_client"
+	says := refusals{key: denied, audience: denied, expired: "ahead of this one", kid: denied, replay: 401}
+	return map[string]cell{
+		"basic_raw":             secretly("basic_raw", "basic", denied, denied),
+		"post":                  secretly("post", "post", denied, denied),
+		"client_secret_jwt":     secretSigning("secret", says),
+		"private_key_jwt RS256": signing("RS256", "rsa", says),
+		"private_key_jwt PS256": signing("PS256", "rsa", says),
+		"private_key_jwt ES256": signing("ES256", "ec", says),
+		"private_key_jwt EdDSA": signing("EdDSA", "ed", says),
+		"tls, by authority":     mutually("pki", "pki", "/mtls/token", denied),
+		"tls, self-signed":      mutually("self", "ec", "/mtls/token", denied),
+		"client_credentials":    grants("basic_raw", "400 invalid_scope"),
 	}
 }
 
-func TestGoOIDCRefusesAnAssertionThatItHasSeen(t *testing.T) {
-	w := goOIDC(t, false)
-	sys := w.node(t, asserting+"client_key: '${file:good.key}'")
-	check(t, sys, "")
-	if status := w.again(t, "/token"); status != http.StatusUnauthorized {
-		t.Errorf("answered %d", status)
-	}
-	if err := sys.Refresh(t.Context(), "s"); err != nil {
-		t.Errorf("another try has no other assertion: %v", err)
-	}
-}
+const byKey = "provider: client_credentials, client_id: ES256, client_auth: private_key_jwt, client_key_id: ec, client_key: '${file:ec.key}', "
 
 func TestGoOIDCIsDiscovered(t *testing.T) {
 	w := goOIDC(t, true)
-	const mutually = "provider: client_credentials, issuer: BASE, client_auth: tls, client_id: self_signed_tls_client_auth, "
+	const mutual = "provider: client_credentials, issuer: BASE, client_auth: tls, client_id: self, "
+	const secretly = "provider: client_credentials, client_id: basic, client_auth: basic_raw, client_secret: '${file:secret}', "
 	for name, c := range map[string]struct{ keys, want string }{
-		"its endpoint":                {keys: "provider: client_credentials, issuer: BASE, tls: {ca_file: ca.pem}, client_id: client_secret_basic, client_secret: " + secret},
-		"its endpoint, as audience":   {keys: strings.Replace(asserting, "token_url: BASE/token", "issuer: BASE", 1) + "tls: {ca_file: ca.pem}, client_key: '${file:good.key}'"},
-		"its endpoint for mutual TLS": {keys: mutually + "tls: {ca_file: ca.pem, cert_file: good.pem, key_file: good.key}"},
-		"another issuer's name":       {"provider: client_credentials, issuer: BASE/, tls: {ca_file: ca.pem}, client_id: client_secret_basic, client_secret: " + secret, "the metadata is of issuer"},
+		"its endpoint":                {keys: secretly + "issuer: BASE"},
+		"its endpoint, as audience":   {keys: byKey + "issuer: BASE"},
+		"its name, as audience":       {keys: byKey + "issuer: BASE, assertion_audience: issuer"},
+		"its endpoint for mutual TLS": {keys: mutual + "tls: {ca_file: ca.pem, cert_file: ec.pem, key_file: ec.key}"},
+		"a key and its certificate":   {keys: byKey + "issuer: BASE, client_certificate: '${file:ec.pem}'"},
+		"another issuer's name":       {secretly + "issuer: BASE/", "the metadata is of issuer"},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, w.node(t, c.keys), c.want) })
 	}

@@ -1,9 +1,12 @@
 package servers
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -28,7 +31,12 @@ import (
 
 // secret is that of every client that has one. It has what form encoding changes,
 // and is long enough to sign with.
-const secret = "open-sesame-open-sesame-open-sesame-open-sesame-open-sesame-open"
+const (
+	secret = "open+sesame/100% open=sesame&open:sesame-open-sesame-open-sesame"
+	wrong  = "shut+sesame/100% open=sesame&open:sesame-open-sesame-open-sesame"
+
+	probePassword = secret // of the user probe
+)
 
 // world is an authorization server, and the files of its clients.
 type world struct {
@@ -36,6 +44,8 @@ type world struct {
 
 	secure bool
 	dir    string
+	keys   map[string]crypto.Signer
+	certs  map[string]*x509.Certificate
 	mu     sync.Mutex
 	forms  []url.Values // of token requests, in order
 }
@@ -44,7 +54,10 @@ type world struct {
 // for files.
 func start(t *testing.T, secure bool, make func(base string, w *world) http.Handler) *world {
 	t.Helper()
-	w := &world{secure: secure, dir: t.TempDir()}
+	w := &world{secure: secure, dir: t.TempDir(), keys: map[string]crypto.Signer{}, certs: map[string]*x509.Certificate{}}
+	w.write(t, "secret", secret)
+	w.write(t, "wrong", wrong)
+	w.makeKeys(t)
 	w.Server = httptest.NewUnstartedServer(nil)
 	w.Config.ErrorLog = log.New(io.Discard, "", 0)
 	scheme := "http://"
@@ -91,39 +104,63 @@ func pemOf(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// key makes a key and a certificate of it, and writes them to NAME.key and
-// NAME.pem.
-func (w *world) key(t *testing.T, name string) (*ecdsa.PrivateKey, *x509.Certificate) {
+// makeKeys makes the keys of clients. Each is in NAME.key, and a certificate of it
+// in NAME.pem: that of pki is signed by an authority, the others by themselves. No
+// client has those that begin with bad.
+func (w *world) makeKeys(t *testing.T) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	for _, prefix := range []string{"", "bad-"} {
+		w.key(t, prefix+"rsa", must(rsa.GenerateKey(rand.Reader, 2048)), "")
+		w.key(t, prefix+"ec", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), "")
+		_, ed, err := ed25519.GenerateKey(rand.Reader)
+		w.key(t, prefix+"ed", must(ed, err), "")
 	}
+	w.key(t, "authority", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), "")
+	w.key(t, "pki", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), "authority")
+	w.key(t, "pki-bad", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), "authority")
+}
+
+// must returns what cannot fail with the arguments of these tests.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// key keeps a key and makes a certificate of it. It is an authority's if its name
+// says so, and signed by itself without one.
+func (w *world) key(t *testing.T, name string, key crypto.Signer, authority string) {
+	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(int64(len(w.certs) + 1)), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, IsCA: name == "authority", BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
+	parent, by := template, key
+	if authority != "" {
+		parent, by = w.certs[authority], w.keys[authority]
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.write(t, name+".key", pemOf("PRIVATE KEY", raw))
+	der := must(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by))
+	w.keys[name], w.certs[name] = key, must(x509.ParseCertificate(der))
+	w.write(t, name+".key", pemOf("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key))))
 	w.write(t, name+".pem", pemOf("CERTIFICATE", der))
-	return key, cert
+}
+
+// trusts reports whether a certificate is signed by the authority.
+func (w *world) trusts(cert *x509.Certificate) bool {
+	roots := x509.NewCertPool()
+	roots.AddCert(w.certs["authority"])
+	_, err := cert.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err == nil
 }
 
 // node runs tokend with one service, s, of the given keys. BASE in them is the
 // server's URL.
 func (w *world) node(t *testing.T, keys string, options ...system.Option) *system.System {
 	t.Helper()
+	if w.secure && !strings.Contains(keys, "tls: {") {
+		keys += ", tls: {ca_file: ca.pem}"
+	}
 	text := "services: {s: {" + strings.ReplaceAll(keys, "BASE", w.URL) + "}}"
 	cfg, err := config.Parse([]byte(text), config.WithDir(w.dir))
 	if err != nil {

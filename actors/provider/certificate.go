@@ -2,25 +2,16 @@ package provider
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"os"
-	"sync"
 	"time"
 )
-
-// rotating is a client certificate that is read anew when its files change.
-type rotating struct {
-	setting TLS
-
-	mu   sync.Mutex
-	pair *tls.Certificate
-	seen [2]stamp // what the files were when pair was read
-}
 
 // stamp tells one state of a file from another.
 type stamp struct {
 	size     int64
 	modified time.Time
-	inode    os.FileInfo
+	inode    os.FileInfo // nil: there is no such file
 }
 
 func stampOf(path string) stamp {
@@ -35,30 +26,41 @@ func (s stamp) same(o stamp) bool {
 	return s.inode != nil && o.inode != nil && s.size == o.size && s.modified.Equal(o.modified) && os.SameFile(s.inode, o.inode)
 }
 
-// newRotating reads the files. Its errors are *unready.
-func newRotating(setting TLS) (*rotating, error) {
-	r := &rotating{setting: setting}
-	_, err := r.refresh()
-	return r, err
+// stamps tell what the files of a TLS setting were.
+type stamps [3]stamp
+
+func (s TLS) stamps() (all stamps) {
+	for i, path := range s.files() {
+		if path != "" {
+			all[i] = stampOf(path)
+		}
+	}
+	return all
 }
 
-// refresh reads the files if they are not what they were, and reports whether
-// there is another certificate now. While they cannot be used, because one of the
-// two has been replaced and the other not yet, the certificate of before stays.
-func (r *rotating) refresh() (changed bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := [2]stamp{stampOf(r.setting.CertFile), stampOf(r.setting.KeyFile)}
-	if now[0].same(r.seen[0]) && now[1].same(r.seen[1]) {
-		return false, nil
+func (s TLS) files() [3]string { return [3]string{s.CAFile, s.CertFile, s.KeyFile} }
+
+// unchanged reports whether all files of the setting are there and as they were.
+func (s TLS) unchanged(before stamps) bool {
+	for i, path := range s.files() {
+		if path != "" && !stampOf(path).same(before[i]) {
+			return false
+		}
 	}
-	pair, err := r.setting.pair()
-	if err != nil {
-		return false, err
+	return true
+}
+
+// identity is what the files of a TLS setting hold.
+type identity struct {
+	roots *x509.CertPool   // nil: the system's
+	pair  *tls.Certificate // nil: no client certificate
+}
+
+func (i identity) same(o identity) bool {
+	if (i.roots == nil) != (o.roots == nil) || (i.pair == nil) != (o.pair == nil) {
+		return false
 	}
-	changed = r.pair != nil && !sameChain(r.pair, &pair)
-	r.pair, r.seen = &pair, now
-	return changed, nil
+	return (i.roots == nil || i.roots.Equal(o.roots)) && (i.pair == nil || sameChain(i.pair, o.pair))
 }
 
 func sameChain(a, b *tls.Certificate) bool {
@@ -73,12 +75,57 @@ func sameChain(a, b *tls.Certificate) bool {
 	return true
 }
 
-// current is what crypto/tls asks when a server wants a certificate. It is shown
-// whatever authorities the server names: a server that knows the certificate
-// itself (RFC 8705, section 2.2) may name none that signed it.
-func (r *rotating) current(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	_, _ = r.refresh() // the certificate of before serves, too
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.pair, nil
+// identity reads the files. Its errors are *unready.
+func (s TLS) identity() (identity, error) {
+	var i identity
+	if s.CAFile != "" {
+		pem, err := readFile(s.CAFile, maxPEM)
+		if err != nil {
+			return i, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
+		}
+		i.roots = x509.NewCertPool()
+		if !i.roots.AppendCertsFromPEM(pem) {
+			return i, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
+		}
+	}
+	if s.CertFile == "" && s.KeyFile == "" {
+		return i, nil
+	}
+	pair, err := s.pair()
+	i.pair = &pair
+	return i, err
+}
+
+// pair reads the client certificate and its key.
+func (s TLS) pair() (tls.Certificate, error) {
+	switch {
+	case s.CertFile == "":
+		return tls.Certificate{}, unreadyf("tls.cert_file: missing")
+	case s.KeyFile == "":
+		return tls.Certificate{}, unreadyf("tls.key_file: missing")
+	}
+	cert, err := readFile(s.CertFile, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.cert_file: %s: %s", s.CertFile, err)
+	}
+	key, err := readFile(s.KeyFile, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.key_file: %s: %s", s.KeyFile, err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, unreadyf("tls.cert_file, tls.key_file: %s", err)
+	}
+	return pair, nil
+}
+
+// config returns what crypto/tls wants. The certificate is shown whatever
+// authorities the server names: a server that knows the certificate itself
+// (RFC 8705, section 2.2) may name none that signed it.
+func (i identity) config(serverName string) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName, RootCAs: i.roots}
+	if i.pair != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return i.pair, nil }
+	}
+	return config
 }

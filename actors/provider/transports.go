@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -40,23 +39,13 @@ type Transports struct {
 	clients map[TLS]*pool
 }
 
-// pool is the connections of one TLS setting.
+// pool is the connections of one TLS setting, and what its files were and held
+// when they were made. It is immutable.
 type pool struct {
 	*http.Client
 
-	certificate *rotating // nil: none
-}
-
-// fresh drops idle connections that have shown a certificate which has been
-// replaced since.
-func (p *pool) fresh() *http.Client {
-	if p.certificate == nil {
-		return p.Client
-	}
-	if changed, err := p.certificate.refresh(); changed && err == nil {
-		p.CloseIdleConnections()
-	}
-	return p.Client
+	seen     stamps
+	identity identity
 }
 
 // NewTransports returns Transports that call themselves userAgent.
@@ -68,29 +57,59 @@ func NewTransports(userAgent string) *Transports {
 	}
 }
 
-// Client returns the client for a TLS setting, always the same one. It follows no
-// redirect, and sets no bound but those of the request's context. Files are read
-// when the setting is first asked for; while that fails, every call tries again.
-// A client certificate is read anew when its files change.
+// Client returns the client for a TLS setting, the same one as long as its files
+// hold the same. It follows no redirect, and sets no bound but those of the
+// request's context. When the files have changed, connections that were made with
+// what they held before serve the requests on them and no others: a server could
+// judge the next by a certificate that has been replaced. While the files cannot be
+// used, because one has been replaced and the other not yet, what they held before
+// counts; without that, every call tries again.
 func (t *Transports) Client(setting TLS) (*http.Client, error) {
-	if p := t.pool(setting); p != nil {
-		return p.fresh(), nil
+	before := t.pool(setting)
+	if before != nil && setting.unchanged(before.seen) {
+		return before.Client, nil
 	}
-	config, certificate, err := setting.config() // not under the lock: a disk that hangs concerns one setting
+	made, err := t.remake(setting, before) // not under the lock: a disk that hangs concerns one setting
+	switch {
+	case err == nil:
+		return t.adopt(setting, before, made), nil
+	case before != nil:
+		return before.Client, nil
+	default:
+		return nil, err
+	}
+}
+
+// remake reads the files of a setting. If they hold what they held, the client
+// stays the same.
+func (t *Transports) remake(setting TLS, before *pool) (*pool, error) {
+	seen := setting.stamps() // before reading: what changes meanwhile is then read again
+	now, err := setting.identity()
 	if err != nil {
 		return nil, err
 	}
+	if before != nil && before.identity.same(now) {
+		return &pool{before.Client, seen, now}, nil
+	}
+	return &pool{&http.Client{
+		Transport:     &agent{t.transport(now.config(setting.ServerName)), t.userAgent},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, seen, now}, nil
+}
+
+// adopt makes a pool the one of its setting, unless somebody else was faster, and
+// returns the client to use.
+func (t *Transports) adopt(setting TLS, before, made *pool) *http.Client {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p, ok := t.clients[setting]; ok {
-		return p.Client, nil // made by somebody else meanwhile
+	if there := t.clients[setting]; there != before {
+		return there.Client
 	}
-	client := &http.Client{
-		Transport:     &agent{t.transport(config), t.userAgent},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	t.clients[setting] = made
+	if before != nil && before.Client != made.Client {
+		before.CloseIdleConnections()
 	}
-	t.clients[setting] = &pool{client, certificate}
-	return client, nil
+	return made.Client
 }
 
 func (t *Transports) pool(setting TLS) *pool {
@@ -165,52 +184,4 @@ func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Header.Set("User-Agent", a.name)
 	}
 	return a.Transport.RoundTrip(req)
-}
-
-// config reads the files and returns what crypto/tls wants, and the client
-// certificate if there is to be one. Its errors are *unready.
-func (s TLS) config() (*tls.Config, *rotating, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
-	if s.CAFile != "" {
-		pem, err := readFile(s.CAFile, maxPEM)
-		if err != nil {
-			return nil, nil, unreadyf("tls.ca_file: %s: %s", s.CAFile, err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, unreadyf("tls.ca_file: no certificate in %s", s.CAFile)
-		}
-	}
-	if s.CertFile == "" && s.KeyFile == "" {
-		return config, nil, nil
-	}
-	certificate, err := newRotating(s)
-	if err != nil {
-		return nil, nil, err
-	}
-	config.GetClientCertificate = certificate.current
-	return config, certificate, nil
-}
-
-// pair reads the client certificate and its key.
-func (s TLS) pair() (tls.Certificate, error) {
-	switch {
-	case s.CertFile == "":
-		return tls.Certificate{}, unreadyf("tls.cert_file: missing")
-	case s.KeyFile == "":
-		return tls.Certificate{}, unreadyf("tls.key_file: missing")
-	}
-	cert, err := readFile(s.CertFile, maxPEM)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.cert_file: %s: %s", s.CertFile, err)
-	}
-	key, err := readFile(s.KeyFile, maxPEM)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.key_file: %s: %s", s.KeyFile, err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return tls.Certificate{}, unreadyf("tls.cert_file, tls.key_file: %s", err)
-	}
-	return pair, nil
 }

@@ -20,16 +20,19 @@ type build struct {
 	storage  storage
 	limits   config.Limits
 	services map[string]*service
+	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
+	files    map[string]*watched // all of them, by path
 }
 
 // service is one service of a build. It is immutable but for made, which is
-// filled in once, and for credential, which Start sets where tokens are kept.
+// filled in once, and for credential, which Start sets where tokens are kept. A
+// changed secret makes another one of it, see System.renew.
 type service struct {
 	configured config.Service
 	policy     config.Policy
 	provider   provider.Provider
 	waiters    int
-	credential uint64 // differs between configurations of the provider; see System.credential
+	credential token.Credential // see System.credential
 	hosts      hosts
 	made       *token.Options
 }
@@ -41,12 +44,17 @@ type service struct {
 func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 	errs := []error{cfg.Validate()}
 	full := cfg.WithDefaults()
-	b := &build{memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services))}
+	b := &build{
+		memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services)),
+		reads: map[string][]string{}, files: map[string]*watched{},
+	}
+	b.refer(full.Services, previous)
 	var err error
 	if b.storage, err = newStorage(full.Vault); err != nil {
 		errs = append(errs, err)
 	}
 	if previous != nil {
+		b.takeStock(&s.reader, previous)
 		errs = append(errs, b.storage.changed(previous.storage))
 		if previous.memory != b.memory {
 			errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
@@ -57,7 +65,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		if invalid && !validAlone(name, full.Services[name]) {
 			continue
 		}
-		svc, err := s.service(name, &full, previous.service(name))
+		svc, err := s.service(b, name, &full, previous.service(name))
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 	}
@@ -110,22 +118,20 @@ func under(path string, err error) error {
 	return errors.Join(errs...)
 }
 
-// service returns one service of cfg: the one before, if nothing has changed,
+// service returns one service of cfg, for b: the one before, if nothing has changed,
 // else one with the provider of the one before, if that has not changed.
-func (s *System) service(name string, cfg *config.Config, before *service) (*service, error) {
+func (s *System) service(b *build, name string, cfg *config.Config, before *service) (*service, error) {
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
 		hosts: newHosts(configured.Hosts),
 	}
-	next.credential = s.credential(name, next)
+	next.credential = s.credential(b, name, next)
 	if before == nil {
 		return next.withProvider(s, name)
 	}
 	if !sameProvider(before, next) {
-		if s.store.Load() == nil || next.credential == before.credential {
-			next.credential = before.credential + 1
-		}
+		next.succeed(s, before)
 		return next.withProvider(s, name)
 	}
 	if before.policy == next.policy && before.waiters == next.waiters && slices.Equal(before.hosts, next.hosts) {
@@ -133,6 +139,13 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 	}
 	next.provider, next.credential = before.provider, before.credential
 	return next, nil
+}
+
+// succeed makes the service's credential another one than before had.
+func (v *service) succeed(s *System, before *service) {
+	if s.store.Load() == nil || v.credential == before.credential {
+		v.credential = before.credential + 1
+	}
 }
 
 // sameProvider reports whether two services get their tokens the same way.

@@ -31,6 +31,10 @@ type System struct {
 	gates      gates
 	flights    sync.WaitGroup // acquisitions under way
 	batches    crew           // batches that were asked for by message
+	reader     reader         // of the files that services refer to
+	watching   sync.WaitGroup // whoever looks at these files
+	referred   chan struct{}  // holds one when services may refer to files
+	unwatch    func()         // ends the watching; set by Start, guarded by mu
 
 	router     *actor.PID
 	supervisor *actor.PID
@@ -65,8 +69,8 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	}
 	s := &System{
 		options: o, actors: o.actors,
-		transports: provider.NewTransports(userAgent()),
-		applying:   make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
+		transports: provider.NewTransports(userAgent()), reader: newReader(), referred: make(chan struct{}, 1),
+		applying: make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if s.actors == nil {
 		s.actors = newActorSystem(o.log)
@@ -118,13 +122,13 @@ func (s *System) Start(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("start: %w", context.Cause(ctx))
 	}
+	if err := s.lock(ctx); err != nil { // no Apply sees a System that is half started
+		return fmt.Errorf("start: %w", err)
+	}
+	defer s.unlock()
 	if err := s.launch(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if err := s.lock(ctx); err != nil {
-		return s.abandonStart(err)
-	}
-	defer s.unlock()
 	if err := s.tell(ctx, s.services.Load()); err != nil {
 		return s.abandonStart(err)
 	}
@@ -142,6 +146,7 @@ func (s *System) launch() error {
 	if err != nil {
 		close(s.ended)
 	} else {
+		s.takeStock()
 		err = s.spawn()
 	}
 	if err != nil {
@@ -149,6 +154,7 @@ func (s *System) launch() error {
 		go s.shutdown()
 		return err
 	}
+	s.watch()
 	return nil
 }
 
@@ -156,18 +162,6 @@ func (s *System) abandonStart(err error) error {
 	s.halt()
 	return fmt.Errorf("start: %w", err)
 }
-
-// lock makes the caller the one who changes services.
-func (s *System) lock(ctx context.Context) error {
-	select {
-	case s.applying <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (s *System) unlock() { <-s.applying }
 
 // spawn starts the actors that have no parent. When one cannot be started, it
 // leaves things so that shutdown ends those that could.
@@ -217,6 +211,7 @@ func (s *System) halt() {
 		s.shutdownActors()
 		close(s.stopped)
 	case s.stage.CompareAndSwap(running, stopping):
+		s.unwatch()
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
 	}
@@ -237,6 +232,7 @@ func (s *System) shutdown() {
 	s.batches.wait()
 	s.flights.Wait()
 	s.closeStore()
+	s.watching.Wait() // last: a disk that hangs holds up nothing else
 	s.stage.Store(stopped)
 	close(s.stopped)
 }
@@ -271,23 +267,7 @@ func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.services.Store(next)
-	return s.tell(ctx, next)
-}
-
-// tell makes the supervisor run these services.
-func (s *System) tell(ctx context.Context, b *build) error {
-	s.gates.setLimit(b.limits.InFlightPerHost)
-	reply := make(chan error, 1)
-	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
-	select {
-	case err := <-reply:
-		return err
-	case <-s.ended:
-		return &messages.Error{Kind: messages.ErrStopped}
-	case <-ctx.Done():
-		return fmt.Errorf("services: %w", context.Cause(ctx))
-	}
+	return s.run(ctx, next)
 }
 
 // ActorSystem returns the actor system that the actors live in.

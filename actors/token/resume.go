@@ -16,9 +16,11 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		return st
 	}
 	st.revision = rec.Revision // also of a record that is of no use: what comes must replace it
-	if rec.CredentialVersion != o.Credential {
+	kept := Credential(rec.CredentialVersion)
+	if !kept.sameConfiguration(o.Credential) {
 		return st
 	}
+	st.credential = kept // the actor takes up another one as if it had changed just now
 	st.needed, st.since = true, now
 	if !rec.State.IsZero() {
 		st.extra = &extra{previous: rec.State}

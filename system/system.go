@@ -115,7 +115,9 @@ func (s *System) rootProps() []actor.PropsOption {
 
 // Start starts the actors; eager services begin to acquire. What was kept of
 // services is taken up first: their tokens serve at once, and an IdP is asked for
-// what is due only, spread over some seconds where that is much. It does not wait for
+// what is due only, spread over some seconds where that is much. From then on the
+// files that services refer to are watched: one that holds something else has its
+// services try that at once, as a changed configuration does. It does not wait for
 // their tokens. ctx bounds the start only. When it fails, everything is stopped
 // again. A System is started once.
 func (s *System) Start(ctx context.Context) error {

@@ -118,8 +118,8 @@ func (s *System) rootProps() []actor.PropsOption {
 // what is due only, spread over some seconds where that is much. From then on the
 // files that services refer to are watched: one that holds something else has its
 // services try that at once, as a changed configuration does. It does not wait for
-// their tokens. ctx bounds the start only. When it fails, everything is stopped
-// again. A System is started once.
+// their tokens. ctx bounds the start only. When it fails, whatever was started is
+// stopped again. A System is started once.
 func (s *System) Start(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("start: %w", context.Cause(ctx))

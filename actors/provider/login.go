@@ -55,6 +55,7 @@ func (p *login) acquire(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	traceOf(ctx).cover(r.Secrets)
 	a, err := p.send(ctx, httpReq)
 	if err != nil {
 		return Result{}, err

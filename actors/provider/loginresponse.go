@@ -48,11 +48,11 @@ func (a *answer) loginResult(r *Response, hidden func() *secrets) (Result, error
 	case err != nil:
 		return Result{}, err
 	case r.Success != nil && !r.Success.Holds(doc):
-		return Result{}, &unusable{r.because("response.success does not hold", doc, hidden())}
+		return Result{}, &unusable{text: r.because("response.success does not hold", doc, hidden())}
 	}
 	res, err := r.result(doc, a.date())
 	if missing(err) {
-		return Result{}, &unusable{r.because("response.token is missing", doc, hidden())}
+		return Result{}, &unusable{text: r.because("response.token is missing", doc, hidden())}
 	}
 	return res, err
 }

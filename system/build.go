@@ -177,13 +177,17 @@ func (b *build) options(g *gates) map[string]*token.Options {
 func (v *service) options(g *gates) *token.Options {
 	return &token.Options{
 		Kind: v.configured.Provider, Provider: v.provider, Gate: g.of(gateOf(v)),
-		Policy: schedule.Policy{
-			Timeout: v.policy.Timeout, RefreshThreshold: v.policy.RefreshThreshold,
-			WarnBefore: v.policy.WarnBefore, MinTTL: v.policy.MinTTL,
-		},
+		Policy:     v.schedule(),
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
 		Waiters: v.waiters, Credential: v.credential, Unkept: v.configured.Provider == config.KindStatic,
+	}
+}
+
+func (v *service) schedule() schedule.Policy {
+	return schedule.Policy{
+		Timeout: v.policy.Timeout, RefreshThreshold: v.policy.RefreshThreshold,
+		WarnBefore: v.policy.WarnBefore, MinTTL: v.policy.MinTTL,
 	}
 }
 

@@ -109,10 +109,13 @@ func (g *grant) findEndpoint() (err error) {
 
 // provider returns the Provider that acquires by the grant.
 func (g *grant) provider(kind string, acquire func(context.Context, Request) (Result, error)) Provider {
-	if g.url != nil {
-		return newHosted(kind, hostPort(g.url), acquire)
+	at := g.url
+	if at == nil {
+		at = g.discovery.places[0]
 	}
-	return newHosted(kind, hostPort(g.discovery.places[0]), acquire)
+	p := newHosted(kind, hostPort(at), acquire)
+	p.auth = g.Auth
+	return p
 }
 
 // setting names the key that says where the token endpoint is.

@@ -34,7 +34,7 @@ type System struct {
 	reader     reader         // of the files that services refer to
 	watching   sync.WaitGroup // whoever looks at these files
 	referred   chan struct{}  // holds one when services may refer to files
-	unwatch    func()         // ends the watching; set by Start, guarded by mu
+	unwatch    func()         // ends the watching; nil: nobody watches; guarded by mu
 
 	router     *actor.PID
 	supervisor *actor.PID
@@ -131,6 +131,8 @@ func (s *System) Start(ctx context.Context) error {
 	if err := s.launch(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	s.takeStock()
+	s.watch()
 	if err := s.tell(ctx, s.services.Load()); err != nil {
 		return s.abandonStart(err)
 	}
@@ -148,7 +150,6 @@ func (s *System) launch() error {
 	if err != nil {
 		close(s.ended)
 	} else {
-		s.takeStock()
 		err = s.spawn()
 	}
 	if err != nil {
@@ -156,7 +157,6 @@ func (s *System) launch() error {
 		go s.shutdown()
 		return err
 	}
-	s.watch()
 	return nil
 }
 
@@ -213,7 +213,9 @@ func (s *System) halt() {
 		s.shutdownActors()
 		close(s.stopped)
 	case s.stage.CompareAndSwap(running, stopping):
-		s.unwatch()
+		if s.unwatch != nil {
+			s.unwatch()
+		}
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
 	}

@@ -19,8 +19,15 @@ const (
 	settleTime = 500 * time.Millisecond // that a new content must stay: what writes a file in pieces is done by then
 )
 
-// watch begins to look at the files that services refer to. The caller holds mu.
+// watch begins to look at the files that services refer to, unless the System is
+// stopped already. A file on a disk that hangs holds up the looking at the others,
+// but no acquisition: what they hold then counts at the next one.
 func (s *System) watch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stage.Load() != running {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unwatch = cancel
 	s.watching.Go(func() {

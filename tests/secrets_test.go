@@ -275,6 +275,23 @@ func TestASwappedLinkIsNoticed(t *testing.T) {
 	})
 }
 
+func TestAStaticTokenIsReplacedWithItsFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSecretFile(t, "token-first")
+		w := begin(t, idptest.New(), setup{services: map[string]config.Service{billing: {
+			Provider: config.KindStatic, Static: &config.Static{Token: config.NewSecret("${file:" + f.path + "}")},
+		}}})
+		if tok := w.token(billing); tok.Value() != "token-first" {
+			t.Errorf("%v", tok)
+		}
+		f.replace("token-second")
+		pass(noticed)
+		if tok := w.token(billing); tok.Value() != "token-second" || tok.Generation != 2 {
+			t.Errorf("%v", tok)
+		}
+	})
+}
+
 func TestAServiceThatIsNotNeededIsNotTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idp, f := idptest.New(), newSecretFile(t, "first")

@@ -91,8 +91,8 @@ func (w *watched) settled(r *reader) bool {
 }
 
 // adopt makes what was found the content that counts. The file is read once more
-// in the next round: a change of the same size within what its time can tell apart
-// would else be missed.
+// in the next round, whatever it is then: else the file of before would be missed if
+// it came back, and a change of the same size within what times can tell apart.
 func (w *watched) adopt() { w.sum, w.seen = w.found, nil }
 
 // refer notes which files the services refer to. Those that a service of previous

@@ -207,6 +207,27 @@ func TestAFileThatComesBackCountsByWhatItHolds(t *testing.T) {
 	}
 }
 
+func TestTheFileOfBeforeIsNoticedWhenItComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp, f := idptest.New(), newSecretFile(t, "first")
+		w := begin(t, idp, of(f))
+		w.token(billing)
+		pass(3 * round)
+		before := f.path + ".before"
+		if err := os.Rename(f.path, before); err != nil {
+			t.Fatal(err)
+		}
+		f.write("other")
+		pass(noticed)
+		w.calls(billing, 2)
+		if err := os.Rename(before, f.path); err != nil {
+			t.Fatal(err)
+		}
+		pass(noticed)
+		w.calls(billing, 3)
+	})
+}
+
 func TestAHalfWrittenSecretIsNotTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idp, f := idptest.New(), newSecretFile(t, "first")
@@ -368,6 +389,21 @@ func TestARemovedServiceIsNoLongerWatched(t *testing.T) {
 		f.replace("yet another")
 		pass(noticed)
 		w.calls(billing, 3)
+	})
+}
+
+func TestAServiceThatComesBackWhileItsFileSettlesHasReadIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp, f := idptest.New(), newSecretFile(t, "first")
+		w := begin(t, idp, of(f))
+		w.token(billing)
+		f.replace("another")
+		pass(round + settling/2)
+		w.apply(withoutBilling)
+		w.apply(func(map[string]config.Service) {})
+		w.token(billing)
+		pass(time.Minute)
+		w.calls(billing, 2)
 	})
 }
 

@@ -23,10 +23,7 @@ func (s *System) unlock() { <-s.applying }
 // run makes b what runs. The caller has locked.
 func (s *System) run(ctx context.Context, b *build) error {
 	s.services.Store(b)
-	select {
-	case s.referred <- struct{}{}:
-	default:
-	}
+	s.watch()
 	return s.tell(ctx, b)
 }
 

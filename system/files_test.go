@@ -94,6 +94,39 @@ func TestWithoutFilesNobodyLooks(t *testing.T) {
 	})
 }
 
+func TestTheWatchingEndsWithTheLastFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "secret")
+		writeFile(t, file, "first")
+		with, without := referring(1, func(int) string { return file }), services("a")
+		s := newSystem(t, with)
+		stats, _ := counting(s)
+		start(t, s)
+		for range 3 {
+			stats.Store(0)
+			time.Sleep(10 * watchEvery)
+			synctest.Wait()
+			if stats.Load() != 10 {
+				t.Errorf("%d looks, want 10", stats.Load())
+			}
+			apply(t, s, without)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if stats.Load() != 10 || s.unwatch != nil {
+				t.Errorf("%d looks, want 10 and nobody who looks", stats.Load())
+			}
+			apply(t, s, with)
+		}
+	})
+}
+
+func apply(t *testing.T, s *System, cfg *config.Config) {
+	t.Helper()
+	if err := s.Apply(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAFileThatCannotBeLookedAtIsNoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "secret")

@@ -33,7 +33,6 @@ type System struct {
 	batches    crew           // batches that were asked for by message
 	reader     reader         // of the files that services refer to
 	watching   sync.WaitGroup // whoever looks at these files
-	referred   chan struct{}  // holds one when services may refer to files
 	unwatch    func()         // ends the watching; nil: nobody watches; guarded by mu
 
 	router     *actor.PID
@@ -69,7 +68,7 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	}
 	s := &System{
 		options: o, actors: o.actors,
-		transports: provider.NewTransports(userAgent()), reader: newReader(), referred: make(chan struct{}, 1),
+		transports: provider.NewTransports(userAgent()), reader: newReader(),
 		applying: make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if s.actors == nil {

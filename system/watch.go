@@ -19,35 +19,38 @@ const (
 	settleTime = 500 * time.Millisecond // that a new content must stay: what writes a file in pieces is done by then
 )
 
-// watch begins to look at the files that services refer to, unless the System is
-// stopped already. A file on a disk that hangs holds up the looking at the others,
-// but no acquisition: what they hold then counts at the next one.
+// watch sees to it that somebody looks at the files that services refer to, if
+// there are any and the System runs. A file on a disk that hangs holds up the
+// looking at the others, but no acquisition: what they hold then counts at the next
+// one.
 func (s *System) watch() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stage.Load() != running {
+	if s.unwatch != nil || s.stage.Load() != running || !s.refers() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unwatch = cancel
 	s.watching.Go(func() {
-		for s.awaitFiles(ctx) && pause(ctx, watchEvery) {
+		for s.goOn() && pause(ctx, watchEvery) {
 			s.lookAround(ctx)
 		}
 	})
 }
 
-// awaitFiles waits until there are files to look at, and reports whether there
-// are: ctx may end before.
-func (s *System) awaitFiles(ctx context.Context) bool {
-	for len(s.services.Load().files) == 0 {
-		select {
-		case <-s.referred:
-		case <-ctx.Done():
-			return false
-		}
+func (s *System) refers() bool { return len(s.services.Load().files) > 0 }
+
+// goOn reports whether there still are files to look at. If not, whoever brings
+// some begins the watching anew.
+func (s *System) goOn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refers() || s.stage.Load() != running {
+		return true // when it does not run, pause ends it
 	}
-	return true
+	s.unwatch()
+	s.unwatch = nil
+	return false
 }
 
 // pause waits for d and reports whether it has passed: ctx may end before.

@@ -11,8 +11,10 @@ import (
 // [Config.WithDefaults].
 //
 // The key tags name the keys of the YAML form, the default tags what holds when
-// a key is not set. Only [Secret], [Secrets] and [Tree] hold references in a
-// literal; in YAML any text may, and those of other fields are resolved once.
+// a key is not set, and a content tag marks the path of a file that is read at
+// every acquisition, see [Service.Files]. Only [Secret], [Secrets] and [Tree] hold
+// references in a literal; in YAML any text may, and those of other fields are
+// resolved once.
 type Config struct {
 	Version  int                `key:"version" default:"1"`                             // format of this configuration; 0 and 1 mean 1
 	Listen   []Listener         `key:"listen" default:"unix:///run/tokend/tokend.sock"` // where the node serves
@@ -91,10 +93,10 @@ type Service struct {
 // TLS says how an IdP is reached over TLS. In YAML, relative paths start at the
 // directory of the configuration file.
 type TLS struct {
-	CAFile     string `key:"ca_file"`     // PEM bundle that replaces the system's roots
-	CertFile   string `key:"cert_file"`   // PEM client certificate, with KeyFile
-	KeyFile    string `key:"key_file"`    // PEM private key, with CertFile
-	ServerName string `key:"server_name"` // name to verify instead of the URL's host
+	CAFile     string `key:"ca_file" content:"file"`   // PEM bundle that replaces the system's roots
+	CertFile   string `key:"cert_file" content:"file"` // PEM client certificate, with KeyFile
+	KeyFile    string `key:"key_file" content:"file"`  // PEM private key, with CertFile
+	ServerName string `key:"server_name"`              // name to verify instead of the URL's host
 }
 
 // The ways in which a client proves at a token endpoint who it is.

@@ -9,7 +9,7 @@ import (
 // File is a token that another program keeps in a file. It is read at every
 // acquisition, and need not be there before.
 type File struct {
-	Path      string       `key:"path"`                        // required. In YAML, a relative path starts at the directory of the configuration file
+	Path      string       `key:"path" content:"file"`         // required. In YAML, a relative path starts at the directory of the configuration file
 	Form      string       `key:"format"`                      // FormatToken or FormatJSON; empty: FormatToken
 	Response  FileResponse `key:"response"`                    // where FormatJSON has what
 	TokenType string       `key:"token_type" default:"Bearer"` // of a token that the file gives no type; empty: Bearer

@@ -9,8 +9,8 @@ import (
 )
 
 // Secret is a template of a secret text: it holds references instead of, or in
-// between, literal text, and is resolved anew whenever the text is needed, so
-// that a changed file or variable counts at once. It prints redacted, template
+// between, literal text, and is resolved anew whenever the text is needed: what a
+// file or variable holds then counts. It prints redacted, template
 // included. The zero Secret is not set.
 //
 // References are ${env:NAME} and ${file:PATH}. A $${ is a literal ${; any other

@@ -21,16 +21,19 @@ type build struct {
 	storage  storage
 	limits   config.Limits
 	services map[string]*service
+	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
+	files    map[string]*watched // all of them, by path
 }
 
 // service is one service of a build. It is immutable but for made, which is
-// filled in once, and for credential, which Start sets where tokens are kept.
+// filled in once, and for credential, which Start sets where tokens are kept. A
+// changed secret makes another one of it, see System.renew.
 type service struct {
 	configured config.Service
 	policy     config.Policy
 	provider   provider.Provider
 	waiters    int
-	credential uint64 // differs between configurations of the provider; see System.credential
+	credential token.Credential // see System.credential
 	hosts      hosts
 	made       *token.Options
 }
@@ -42,11 +45,16 @@ type service struct {
 func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 	errs := []error{cfg.Validate()}
 	full := cfg.WithDefaults()
-	b := &build{memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services))}
+	b := &build{
+		memory: full.Vault.Memory, limits: full.Limits, services: make(map[string]*service, len(full.Services)),
+		reads: map[string][]string{}, files: map[string]*watched{},
+	}
+	b.refer(full.Services, previous)
 	var err error
 	if b.storage, err = newStorage(full.Vault); err != nil {
 		errs = append(errs, err)
 	} else if previous != nil {
+		b.takeStock(&s.reader, previous)
 		errs = append(errs, b.storage.changed(previous.storage))
 	}
 	if previous != nil && previous.memory != b.memory {
@@ -57,7 +65,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		if invalid && !validAlone(name, full.Services[name]) {
 			continue
 		}
-		svc, err := s.service(name, &full, previous.service(name))
+		svc, err := s.service(b, name, &full, previous.service(name))
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 	}
@@ -119,22 +127,20 @@ func under(path string, err error) error {
 	return errors.Join(errs...)
 }
 
-// service returns one service of cfg: the one before, if nothing has changed,
+// service returns one service of cfg, for b: the one before, if nothing has changed,
 // else one with the provider of the one before, if that has not changed.
-func (s *System) service(name string, cfg *config.Config, before *service) (*service, error) {
+func (s *System) service(b *build, name string, cfg *config.Config, before *service) (*service, error) {
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
 		hosts: newHosts(configured.Hosts),
 	}
-	next.credential = s.credential(name, next)
+	next.credential = s.credential(b, name, next)
 	if before == nil {
 		return next.withProvider(s, name)
 	}
 	if !sameProvider(before, next) {
-		if s.store.Load() == nil || next.credential == before.credential {
-			next.credential = before.credential + 1
-		}
+		next.succeed(s, before)
 		return next.withProvider(s, name)
 	}
 	if before.policy == next.policy && before.waiters == next.waiters && sameTransport(before, next) &&
@@ -143,6 +149,13 @@ func (s *System) service(name string, cfg *config.Config, before *service) (*ser
 	}
 	next.provider, next.credential = before.provider, before.credential
 	return next, nil
+}
+
+// succeed makes the service's credential another one than before had.
+func (v *service) succeed(s *System, before *service) {
+	if s.store.Load() == nil || v.credential == before.credential {
+		v.credential = before.credential + 1
+	}
 }
 
 // sameProvider reports whether two services get their tokens the same way.
@@ -203,13 +216,17 @@ func (b *build) options(g *gates) map[string]*token.Options {
 func (v *service) options(g *gates) *token.Options {
 	return &token.Options{
 		Kind: v.configured.Provider, Provider: v.provider, Gate: g.of(gateOf(v)),
-		Policy: schedule.Policy{
-			Timeout: v.policy.Timeout, RefreshThreshold: v.policy.RefreshThreshold,
-			WarnBefore: v.policy.WarnBefore, MinTTL: v.policy.MinTTL,
-		},
+		Policy:     v.schedule(),
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
 		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: atHand(v.configured.Provider),
+	}
+}
+
+func (v *service) schedule() schedule.Policy {
+	return schedule.Policy{
+		Timeout: v.policy.Timeout, RefreshThreshold: v.policy.RefreshThreshold,
+		WarnBefore: v.policy.WarnBefore, MinTTL: v.policy.MinTTL,
 	}
 }
 

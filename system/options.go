@@ -27,9 +27,10 @@ type options struct {
 }
 
 // Factory makes the provider of one service of a host's own kind. The values are
-// those under the service's options, with references resolved. What must be read
-// anew at every acquisition, such as a secret in a file, the provider reads
-// itself. The error tells what is wrong with the values, without secrets.
+// those under the service's options, with references resolved. When a file changes
+// that a reference leads to, a provider is made anew, and takes the place of the
+// one of before, which ends what it has begun; so factories may be called at any
+// time, from any goroutine. The error tells what is wrong with the values, without secrets.
 type Factory func(service string, values map[string]any) (provider.Provider, error)
 
 func newOptions(opts []Option) (*options, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tokend/actors/token"
 	"tokend/actors/vault/disk"
 	"tokend/config"
 )
@@ -49,8 +50,7 @@ func (st storage) changed(before storage) error {
 	return nil
 }
 
-// openStore opens what keeps tokens over a restart, if anything is to, and gives
-// the services credentials that mean the same in the next process.
+// openStore opens what keeps tokens over a restart, if anything is to.
 func (s *System) openStore() error {
 	b := s.services.Load()
 	if b.storage.path == "" {
@@ -64,9 +64,7 @@ func (s *System) openStore() error {
 	}
 	s.store.Store(store)
 	s.env.Store = store
-	for name, v := range b.services {
-		v.credential = s.credential(name, v)
-	}
+	s.reader.hash = store.Identity
 	return nil
 }
 
@@ -81,10 +79,21 @@ func (s *System) closeStore() {
 	}
 }
 
-// credential returns what tells one configuration of a service's provider from
-// another. Where tokens are kept it is a keyed digest, the same in every process:
-// nobody can guess from the file what secrets went into it.
-func (s *System) credential(name string, v *service) uint64 {
+// takeStock reads what the services refer to, and gives them the credentials that
+// they begin with.
+func (s *System) takeStock() {
+	b := s.services.Load()
+	b.takeStock(&s.reader, nil)
+	for name, v := range b.services {
+		v.credential = s.credential(b, name, v)
+	}
+}
+
+// credential returns the version of what a service of b works with. Where tokens
+// are kept it is made of keyed digests, the same in every process: nobody can guess
+// from the file what secrets went into it. What the service's files hold changes
+// the lower half alone, see [token.Credential].
+func (s *System) credential(b *build, name string, v *service) token.Credential {
 	store := s.store.Load()
 	if store == nil {
 		return 1
@@ -93,7 +102,11 @@ func (s *System) credential(name string, v *service) uint64 {
 	_, _ = fmt.Fprintf(h, "%s\x00%d\x00", name, v.policy.ConnectTimeout) // a hash never fails
 	configured := acquiring(&v.configured)
 	configured.Digest(h)
-	return binary.BigEndian.Uint64(h.Sum(nil))
+	version := binary.BigEndian.Uint64(h.Sum(nil))
+	if held := store.Identity(); b.contents(name, held) {
+		version ^= uint64(binary.BigEndian.Uint32(held.Sum(nil)))
+	}
+	return token.Credential(version)
 }
 
 // VaultHealth returns how what keeps tokens over a restart is, and whether there

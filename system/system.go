@@ -31,6 +31,9 @@ type System struct {
 	gates      gates
 	flights    sync.WaitGroup // acquisitions under way
 	batches    crew           // batches that were asked for by message
+	reader     reader         // of the files that services refer to
+	watching   sync.WaitGroup // whoever looks at these files
+	unwatch    func()         // ends the watching; nil: nobody watches; guarded by mu
 
 	router     *actor.PID
 	supervisor *actor.PID
@@ -65,8 +68,8 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	}
 	s := &System{
 		options: o, actors: o.actors,
-		transports: provider.NewTransports(userAgent()),
-		applying:   make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
+		transports: provider.NewTransports(userAgent()), reader: newReader(),
+		applying: make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if s.actors == nil {
 		s.actors = newActorSystem(o.log)
@@ -111,20 +114,24 @@ func (s *System) rootProps() []actor.PropsOption {
 
 // Start starts the actors; eager services begin to acquire. What was kept of
 // services is taken up first: their tokens serve at once, and an IdP is asked for
-// what is due only, spread over some seconds where that is much. It does not wait for
-// their tokens. ctx bounds the start only. When it fails, everything is stopped
-// again. A System is started once.
+// what is due only, spread over some seconds where that is much. From then on the
+// files that services refer to are watched: one that holds something else has its
+// services try that at once, as a changed configuration does. It does not wait for
+// their tokens. ctx bounds the start only. When it fails, whatever was started is
+// stopped again. A System is started once.
 func (s *System) Start(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("start: %w", context.Cause(ctx))
 	}
+	if err := s.lock(ctx); err != nil { // no Apply sees a System that is half started
+		return fmt.Errorf("start: %w", err)
+	}
+	defer s.unlock()
 	if err := s.launch(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if err := s.lock(ctx); err != nil {
-		return s.abandonStart(err)
-	}
-	defer s.unlock()
+	s.takeStock()
+	s.watch()
 	b := s.services.Load()
 	if err := s.tell(ctx, b); err != nil {
 		return s.abandonStart(err)
@@ -158,18 +165,6 @@ func (s *System) abandonStart(err error) error {
 	s.halt()
 	return fmt.Errorf("start: %w", err)
 }
-
-// lock makes the caller the one who changes services.
-func (s *System) lock(ctx context.Context) error {
-	select {
-	case s.applying <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (s *System) unlock() { <-s.applying }
 
 // spawn starts the actors that have no parent. When one cannot be started, it
 // leaves things so that shutdown ends those that could.
@@ -219,6 +214,9 @@ func (s *System) halt() {
 		s.shutdownActors()
 		close(s.stopped)
 	case s.stage.CompareAndSwap(running, stopping):
+		if s.unwatch != nil {
+			s.unwatch()
+		}
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
 	}
@@ -239,6 +237,7 @@ func (s *System) shutdown() {
 	s.batches.wait()
 	s.flights.Wait()
 	s.closeStore()
+	s.watching.Wait() // last: a disk that hangs holds up nothing else
 	s.stage.Store(stopped)
 	close(s.stopped)
 }
@@ -273,23 +272,7 @@ func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.services.Store(next)
-	return s.tell(ctx, next)
-}
-
-// tell makes the supervisor run these services.
-func (s *System) tell(ctx context.Context, b *build) error {
-	s.gates.setLimit(b.limits.InFlightPerHost)
-	reply := make(chan error, 1)
-	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
-	select {
-	case err := <-reply:
-		return err
-	case <-s.ended:
-		return &messages.Error{Kind: messages.ErrStopped}
-	case <-ctx.Done():
-		return fmt.Errorf("services: %w", context.Cause(ctx))
-	}
+	return s.run(ctx, next)
 }
 
 // ActorSystem returns the actor system that the actors live in.

@@ -74,7 +74,8 @@ func (s *secrets) conceal(e Error) *Error {
 	if why != "" {
 		clean = "text " + why
 	}
-	e.Text, e.Code = clean, s.showCode(e.Code)
+	e.Text, e.Code, e.Reason = clean, s.showCode(e.Code), s.showCode(e.Reason)
+	e.Description = s.show(e.Description, maxDescription)
 	if e.Lost, why = s.clean(e.Lost); why != "" {
 		e.Lost = "text " + why
 	}
@@ -86,7 +87,7 @@ func (s *secrets) conceal(e Error) *Error {
 // without an answer is a timeout whatever the provider calls it.
 func explain(ctx context.Context, e *Error) *Error {
 	if ctx.Err() == context.DeadlineExceeded && e.Class == messages.ClassTransient && e.Status == 0 && !e.TimedOut {
-		e.TimedOut = true
+		e.TimedOut, e.Reason = true, ReasonTimeout
 		e.Text = printable("timeout: "+e.Text, maxText)
 	}
 	return e

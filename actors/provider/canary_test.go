@@ -202,7 +202,7 @@ func TestP7ResultsAndStaticTokensDoNotShow(t *testing.T) {
 
 func TestP7ErrorsUnderWayShowNothing(t *testing.T) {
 	for _, err := range []error{
-		&refusal{description: canary}, &unusable{canary}, &unready{canary}, &panicked{value: canary},
+		&refusal{description: canary}, &unusable{text: canary}, &unready{canary}, &panicked{value: canary},
 		&lost{err: errors.New(canary)}, &proxyRefusal{},
 	} {
 		if text := err.Error(); text == "" || strings.Contains(text, "c4n") {

@@ -35,13 +35,13 @@ func Classify(err error) *Error {
 	case *refusal:
 		return e.failure(refusalClass(e))
 	case *unusable:
-		return malformed(e.text)
+		return e.failure()
 	case *panicked:
 		return &Error{Class: messages.ClassPanic, Text: e.text(), Stack: e.stack[:min(len(e.stack), maxStack)]}
 	case *unready:
-		return transient(e.text)
+		return &Error{Class: messages.ClassTransient, Reason: ReasonNotSent, Text: printable(e.text, maxText)}
 	case *lost:
-		return &Error{Class: messages.ClassTransient, Text: printable(e.text(), maxText), TimedOut: e.timedOut()}
+		return &Error{Class: messages.ClassTransient, Reason: e.reason(), Text: printable(e.text(), maxText), TimedOut: e.timedOut()}
 	case *oauth2.RetrieveError:
 		r := retrieved(e)
 		return r.failure(refusalClass(r))
@@ -118,7 +118,7 @@ type refusal struct {
 func (*refusal) Error() string { return "refused by the endpoint" }
 
 func (r *refusal) failure(class string) *Error {
-	e := &Error{Class: class, Text: printable(r.text(), maxText), Code: r.code, Status: r.status}
+	e := &Error{Class: class, Text: printable(r.text(), maxText), Code: r.code, Description: r.description, Status: r.status}
 	if class != messages.ClassRejected {
 		e.RetryAfter = min(max(r.retryAfter, 0), maxRetryAfter)
 	}
@@ -173,12 +173,21 @@ func retrieved(e *oauth2.RetrieveError) *refusal {
 }
 
 // unusable is a success without a usable token.
-type unusable struct{ text string }
+type unusable struct {
+	text   string
+	reason string // one of the Reason constants, or empty
+}
 
 func (*unusable) Error() string { return "no usable token" }
 
+func (u *unusable) failure() *Error {
+	e := malformed(u.text)
+	e.Reason = u.reason
+	return e
+}
+
 func unusablef(format string, args ...any) error {
-	return &unusable{fmt.Sprintf(format, args...)}
+	return &unusable{text: fmt.Sprintf(format, args...)}
 }
 
 // unready means that no request was sent, because something it needs is missing.

@@ -76,7 +76,7 @@ var classified = map[string]struct {
 	},
 	"a context's deadline": {
 		fmt.Errorf("canary: %w", context.DeadlineExceeded),
-		&Error{Class: messages.ClassTransient, Text: "timeout", TimedOut: true},
+		&Error{Class: messages.ClassTransient, Reason: ReasonTimeout, Text: "timeout", TimedOut: true},
 	},
 	"a cancelled context": {
 		&url.Error{Op: "Get", URL: "https://idp.example/?canary", Err: context.Canceled},
@@ -84,11 +84,11 @@ var classified = map[string]struct {
 	},
 	"a refused connection": {
 		dialError(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
-		&Error{Class: messages.ClassTransient, Text: "connection refused by idp.example:443"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonRefused, Text: "connection refused by idp.example:443"},
 	},
 	"a timed out dial": {
 		dialError(os.ErrDeadlineExceeded),
-		&Error{Class: messages.ClassTransient, Text: "timeout connecting to idp.example:443", TimedOut: true},
+		&Error{Class: messages.ClassTransient, Reason: ReasonConnectTimeout, Text: "timeout connecting to idp.example:443", TimedOut: true},
 	},
 	"an unreachable network": {
 		dialError(syscall.ENETUNREACH),
@@ -96,35 +96,67 @@ var classified = map[string]struct {
 	},
 	"an unknown name": {
 		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsNotFound: true}),
-		&Error{Class: messages.ClassTransient, Text: "no such host: idp.example"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonNoHost, Text: "no such host: idp.example"},
 	},
 	"a name server that fails": {
 		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsTemporary: true}),
-		&Error{Class: messages.ClassTransient, Text: "name cannot be resolved: idp.example"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonNoHost, Text: "name cannot be resolved: idp.example"},
 	},
 	"a name server that is slow": {
 		dialError(&net.DNSError{Err: "canary", Name: "idp.example", IsTimeout: true}),
-		&Error{Class: messages.ClassTransient, Text: "timeout connecting to idp.example:443", TimedOut: true},
+		&Error{Class: messages.ClassTransient, Reason: ReasonConnectTimeout, Text: "timeout connecting to idp.example:443", TimedOut: true},
 	},
 	"a proxy that is down": {
 		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &net.OpError{Op: "proxyconnect", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}},
-		&Error{Class: messages.ClassTransient, Text: "connection refused by the proxy"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonProxy, Text: "connection refused by the proxy"},
 	},
 	"a connection closed early": {
 		&url.Error{Op: "Post", URL: "http://IDP.example/", Err: io.EOF},
-		&Error{Class: messages.ClassTransient, Text: "connection closed by idp.example:80 before the answer was complete"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonBroken, Text: "connection closed by idp.example:80 before the answer was complete"},
 	},
 	"an expired certificate": {
 		&url.Error{Op: "Post", URL: "https://idp.example/", Err: x509.CertificateInvalidError{Reason: x509.Expired}},
-		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 has expired or is not valid yet"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonCertificate, Text: "certificate of idp.example:443 has expired or is not valid yet"},
 	},
 	"a certificate that is wrong otherwise": {
 		&url.Error{Op: "Post", URL: "https://idp.example/", Err: x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}},
-		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 is not valid"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonCertificate, Text: "certificate of idp.example:443 is not valid"},
 	},
 	"a verification that fails otherwise": {
 		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &tls.CertificateVerificationError{Err: errors.New("canary")}},
-		&Error{Class: messages.ClassTransient, Text: "certificate of idp.example:443 cannot be verified"},
+		&Error{Class: messages.ClassTransient, Reason: ReasonCertificate, Text: "certificate of idp.example:443 cannot be verified"},
+	},
+	"a certificate of nobody known": {
+		dialError(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonAuthority, Text: "certificate signed by unknown authority: set tls.ca_file"},
+	},
+	"a certificate for another name": {
+		dialError(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "idp.example"}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonName, Text: "certificate is for another name than idp.example:443: set tls.server_name"},
+	},
+	"a server without TLS": {
+		dialError(tls.RecordHeaderError{}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonNotTLS, Text: "idp.example:443 does not speak TLS: is it http://?"},
+	},
+	"a server that wants a certificate": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}},
+		&Error{Class: messages.ClassTransient, Reason: ReasonClientCertificate, Text: "idp.example:443 ended the TLS handshake: tls: certificate required: set tls.cert_file and tls.key_file"},
+	},
+	"a reset connection": {
+		dialError(syscall.ECONNRESET),
+		&Error{Class: messages.ClassTransient, Reason: ReasonBroken, Text: "connection reset by idp.example:443"},
+	},
+	"a proxy that refuses": {
+		dialError(&proxyRefusal{407}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonProxy, Text: "proxy answered 407 when asked for idp.example:443"},
+	},
+	"a request that was not sent": {
+		unreadyf("client_secret: is empty"),
+		&Error{Class: messages.ClassTransient, Reason: ReasonNotSent, Text: "client_secret: is empty"},
+	},
+	"an answer that is no JSON": {
+		&unusable{"answer is not JSON", ReasonNotJSON},
+		&Error{Class: messages.ClassMalformed, Reason: ReasonNotJSON, Text: "answer is not JSON"},
 	},
 	"something else that net/http says": {
 		&url.Error{Op: "Post", URL: "https://idp.example/?canary", Err: errors.New("canary")},
@@ -175,12 +207,12 @@ func TestAnswersOfEveryStatusGetTheirClass(t *testing.T) {
 		want    Error
 	}{
 		"401":                            {status: 401, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
-		"401 with an OAuth error":        {status: 401, body: `{"error":"invalid_client","error_description":"no such client"}`, want: Error{Class: messages.ClassRejected, Text: "401 invalid_client: no such client", Code: "invalid_client"}},
+		"401 with an OAuth error":        {status: 401, body: `{"error":"invalid_client","error_description":"no such client"}`, want: Error{Class: messages.ClassRejected, Text: "401 invalid_client: no such client", Code: "invalid_client", Description: "no such client"}},
 		"401 that says later":            {status: 401, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassRejected, Text: "401 temporarily_unavailable", Code: "temporarily_unavailable"}},
 		"401 with Retry-After":           {status: 401, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
 		"403 with a page":                {status: 403, body: `<html>open sesame</html>`, want: Error{Class: messages.ClassRejected, Text: "403 forbidden"}},
 		"400 with an OAuth error":        {status: 400, body: `{"error":"invalid_scope"}`, want: Error{Class: messages.ClassRejected, Text: "400 invalid_scope", Code: "invalid_scope"}},
-		"400 as a form":                  {status: 400, body: `error=invalid_grant&error_description=too+old`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, want: Error{Class: messages.ClassRejected, Text: "400 invalid_grant: too old", Code: "invalid_grant"}},
+		"400 as a form":                  {status: 400, body: `error=invalid_grant&error_description=too+old`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, want: Error{Class: messages.ClassRejected, Text: "400 invalid_grant: too old", Code: "invalid_grant", Description: "too old"}},
 		"400 temporarily_unavailable":    {status: 400, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "400 temporarily_unavailable", Code: "temporarily_unavailable"}},
 		"400 server_error":               {status: 400, body: `{"error":"server_error"}`, want: Error{Class: messages.ClassTransient, Text: "400 server_error", Code: "server_error"}},
 		"400 slow_down with Retry-After": {status: 400, body: `{"error":"slow_down"}`, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassTransient, Text: "400 slow_down", Code: "slow_down", RetryAfter: 5 * time.Second}},
@@ -205,7 +237,7 @@ func TestAnswersOfEveryStatusGetTheirClass(t *testing.T) {
 		"599":                            {status: 599, want: Error{Class: messages.ClassTransient, Text: "599"}},
 		"302":                            {status: 302, headers: []string{"Location", "https://user:pw@other.example/token?key=canary#x"}, want: Error{Class: messages.ClassTransient, Text: "302: redirect to https://other.example/token refused: set token_url to the final address"}},
 		"307 without a Location":         {status: 307, want: Error{Class: messages.ClassTransient, Text: "307 temporary redirect"}},
-		"200 with an OAuth error":        {status: 200, body: `{"error":"incorrect_client_credentials","error_description":"no"}`, want: Error{Class: messages.ClassMalformed, Text: "200 incorrect_client_credentials: no", Code: "incorrect_client_credentials"}},
+		"200 with an OAuth error":        {status: 200, body: `{"error":"incorrect_client_credentials","error_description":"no"}`, want: Error{Class: messages.ClassMalformed, Text: "200 incorrect_client_credentials: no", Code: "incorrect_client_credentials", Description: "no"}},
 		"200 with a passing error":       {status: 200, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassMalformed, Text: "200 temporarily_unavailable", Code: "temporarily_unavailable"}},
 	}
 	for name, c := range cases {

@@ -152,8 +152,7 @@ func tlsText(err error, where string) string {
 	// An alert of the peer; crypto/tls has a fixed text for each.
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" && e.Err != nil {
 		text := fmt.Sprintf("%s ended the TLS handshake: %s", where, e.Err)
-		switch e.Err.Error() {
-		case "tls: certificate required", "tls: bad certificate", "tls: unknown certificate authority":
+		if wantsCertificate(err) {
 			text += ": set tls.cert_file and tls.key_file"
 		}
 		return text

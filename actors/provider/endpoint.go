@@ -42,7 +42,13 @@ func (e Endpoint) send(ctx context.Context, req *http.Request) (*answer, error) 
 	}
 	x := newExchange(ctx, hostPort(req.URL), e.ConnectTimeout)
 	defer x.close()
-	return x.send(client, req)
+	t := traceOf(ctx)
+	t.sent(req.URL)
+	a, err := x.send(client, req)
+	if a != nil {
+		t.Status = a.status
+	}
+	return a, err
 }
 
 // parse returns the URL that setting names. Its errors quote nothing of it but

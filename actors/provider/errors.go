@@ -21,13 +21,15 @@ const (
 // It wraps nothing on purpose: what lies below may print a URL's query, and a
 // context error below it would look as if the caller's own context had ended.
 type Error struct {
-	Class      string        // one of the Class constants of package messages
-	Text       string        // what happened and, where that is known, what to do
-	Code       string        // OAuth error code of the answer, if it had one (RFC 6749, section 5.2)
-	Status     int           // HTTP status of the answer; 0 without one
-	RetryAfter time.Duration // how long the endpoint asked to be left alone; 0: it did not
-	TimedOut   bool          // time ran out before the answer was there
-	Stack      string        // stack of a panic; for the log, not for callers
+	Class       string        // one of the Class constants of package messages
+	Reason      string        // one of the Reason constants, or empty
+	Text        string        // what happened and, where that is known, what to do
+	Code        string        // OAuth error code of the answer, if it had one (RFC 6749, section 5.2)
+	Description string        // what the answer said about it besides, if it did; a part of Text
+	Status      int           // HTTP status of the answer; 0 without one
+	RetryAfter  time.Duration // how long the endpoint asked to be left alone; 0: it did not
+	TimedOut    bool          // time ran out before the answer was there
+	Stack       string        // stack of a panic; for the log, not for callers
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
 	// comes with it tells the provider so.
@@ -60,7 +62,8 @@ func (e *Error) normal() *Error {
 	default:
 		n.Class = messages.ClassTransient
 	}
-	n.Code = printable(n.Code, maxCode)
+	n.Code, n.Reason = printable(n.Code, maxCode), printable(n.Reason, maxCode)
+	n.Description = printable(n.Description, maxDescription)
 	n.Text = printable(n.Text, maxText)
 	n.Lost = printable(n.Lost, maxText)
 	if n.Text == "" {

@@ -73,7 +73,7 @@ func NewExec(e Exec) (Provider, error) {
 		return nil, &KeyError{"command[0]", err.Error()}
 	}
 	e.Scopes = slices.Clone(e.Scopes)
-	return &hosted{opaque{"exec", (&command{e, program}).acquire}, "exec:" + program}, nil
+	return &hosted{opaque: opaque{"exec", (&command{e, program}).acquire}, host: "exec:" + program}, nil
 }
 
 type command struct {

@@ -114,6 +114,7 @@ func (g *grant) provider(kind string, acquire func(context.Context, Request) (Re
 		at = g.discovery.places[0]
 	}
 	p := newHosted(kind, hostPort(at), acquire)
+	p.auth = g.Auth
 	if len(g.Scopes) == 0 {
 		return p
 	}

@@ -49,7 +49,7 @@ func Lifetime(res Result, asked, answered time.Time, fallback time.Duration) (li
 	case !expires && (res.NoExpiry || res.Lasting):
 		return 0, false, nil
 	case !expires:
-		return 0, false, malformed("token comes without a lifetime: set default_ttl")
+		return 0, false, (&unusable{"token comes without a lifetime: set default_ttl", ReasonNoLifetime}).failure()
 	case life <= took:
 		return 0, false, malformed(deadText(life, took))
 	default:

@@ -77,7 +77,7 @@ func (a *answer) loginResult(r *Response, hidden func() *secrets) (Result, error
 	}
 	res, err := r.result(a, doc)
 	if missing(err) {
-		return Result{}, &unusable{r.because(r.place()+" is missing", doc, hidden())}
+		return Result{}, &unusable{text: r.because(r.place()+" is missing", doc, hidden())}
 	}
 	return res, err
 }
@@ -93,7 +93,7 @@ func (a *answer) judge(r *Response, must bool, hidden func() *secrets) (gjson.Re
 	case err != nil && must:
 		return doc, err
 	case r.Success != nil && !r.Success.Holds(doc):
-		return doc, &unusable{r.because("response.success does not hold", doc, hidden())}
+		return doc, &unusable{text: r.because("response.success does not hold", doc, hidden())}
 	default:
 		return doc, nil
 	}

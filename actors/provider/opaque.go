@@ -36,11 +36,16 @@ type hosted struct {
 	opaque
 
 	host string
+	auth string // one of the Auth constants; empty: none of them
 }
 
 func newHosted(kind, host string, acquire func(context.Context, Request) (Result, error)) *hosted {
-	return &hosted{opaque{kind + " at " + host, acquire}, host}
+	return &hosted{opaque: opaque{kind + " at " + host, acquire}, host: host}
 }
+
+// ClientAuth returns one of the Auth constants, empty if there is no client that
+// proves who it is in one of these ways.
+func (p *hosted) ClientAuth() string { return p.auth }
 
 // scoped is a hosted provider that asks for scopes.
 type scoped struct {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"tokend/messages"
 )
 
 // run is one acquisition of a login. Everything in it ends with it.
@@ -46,7 +48,7 @@ func (r *run) step(ctx context.Context, s *Step) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Capture)) {
 		value, err := s.Capture[name].of(a, doc)
 		if err != nil {
-			return &unusable{verdict.because(fmt.Sprintf("capture.%s %s", name, err), doc, r.hidden())}
+			return &unusable{text: verdict.because(fmt.Sprintf("capture.%s %s", name, err), doc, r.hidden())}
 		}
 		r.captured[name] = value
 	}
@@ -70,6 +72,7 @@ func (r *run) send(ctx context.Context, read func() (HTTPRequest, error)) (*answ
 		return nil, err
 	}
 	r.sent = append(r.sent, &made)
+	traceOf(ctx).cover(append(r.learned(), made.Secrets...))
 	req, err := made.build(ctx, r.login.Endpoint)
 	if err != nil {
 		return nil, err
@@ -86,6 +89,15 @@ func (r *run) send(ctx context.Context, read func() (HTTPRequest, error)) (*answ
 	}
 	r.answers = append(r.answers, a)
 	return a, nil
+}
+
+// learned returns the values that answers have brought.
+func (r *run) learned() []messages.Secret {
+	all := make([]messages.Secret, 0, len(r.captured))
+	for _, value := range r.captured {
+		all = append(all, messages.NewSecret(value))
+	}
+	return all
 }
 
 // make reads a request and renders its templates.

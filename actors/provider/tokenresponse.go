@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/url"
 	"strings"
@@ -70,9 +71,9 @@ func (a *answer) json(setting string) (gjson.Result, error) {
 	case len(a.body) == 0:
 		return none, unusablef("answer is empty")
 	case a.body[0] == '<':
-		return none, unusablef("answer is HTML or XML, not JSON: is %s right?", setting)
+		return none, &unusable{fmt.Sprintf("answer is HTML or XML, not JSON: is %s right?", setting), ReasonPage}
 	case !json.Valid(a.body):
-		return none, unusablef("answer is not JSON: is %s right?", setting)
+		return none, &unusable{fmt.Sprintf("answer is not JSON: is %s right?", setting), ReasonNotJSON}
 	default:
 		return gjson.ParseBytes(a.body), nil
 	}

@@ -41,7 +41,7 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 // startOver forgets what belongs to the old configuration of the provider, but
 // not the token, which serves until the new one has brought its first, nor what
 // the provider wants to have again, which nobody else has.
-func (s *State) startOver(now schedule.Instant, credential uint64) {
+func (s *State) startOver(now schedule.Instant, credential Credential) {
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
 	if s.extra != nil {
@@ -58,7 +58,7 @@ func recordKey(service string) vault.Key { return vault.Key{Service: service} }
 func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
-		CredentialVersion: s.credential, State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
+		CredentialVersion: uint64(s.credential), State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
 		Unasked: !s.needed,
 	}
 	h := s.held

@@ -47,14 +47,14 @@ func TestAServiceGoesOnWhereItsRecordEnds(t *testing.T) {
 }
 
 func TestResumeTakesNoTokenThatCannotBeTrusted(t *testing.T) {
-	o := &Options{Credential: 3}
+	o := &Options{Credential: 1<<32 + 3}
 	at := moment.Time()
 	v, err := vault.New(vault.MemoryPlain)
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := vault.Record{
-		CredentialVersion: 3, AccessToken: v.Seal(vault.Label{}, messages.NewSecret("x")), Generation: 4,
+		CredentialVersion: 1<<32 + 3, AccessToken: v.Seal(vault.Label{}, messages.NewSecret("x")), Generation: 4,
 		CreatedAt: at.Add(-time.Minute), ExpiresAt: at.Add(time.Hour), RefreshAt: at.Add(time.Minute),
 	}
 	tests := map[string]struct {
@@ -62,7 +62,8 @@ func TestResumeTakesNoTokenThatCannotBeTrusted(t *testing.T) {
 		state string
 	}{
 		"a good record":              {func(*vault.Record) {}, messages.StateFresh},
-		"of another configuration":   {func(r *vault.Record) { r.CredentialVersion = 2 }, messages.StateEmpty},
+		"of another secret":          {func(r *vault.Record) { r.CredentialVersion-- }, messages.StateFresh},
+		"of another configuration":   {func(r *vault.Record) { r.CredentialVersion = 3 }, messages.StateEmpty},
 		"from the future":            {func(r *vault.Record) { r.CreatedAt = at.Add(1) }, messages.StateEmpty},
 		"expired meanwhile":          {func(r *vault.Record) { r.ExpiresAt = at }, messages.StateExpired},
 		"without a token":            {func(r *vault.Record) { r.AccessToken = vault.Sealed{} }, messages.StateEmpty},
@@ -82,7 +83,7 @@ func TestResumeTakesNoTokenThatCannotBeTrusted(t *testing.T) {
 			}
 		})
 	}
-	if st := resume(nil, moment, o); st.needed || st.credential != 3 {
+	if st := resume(nil, moment, o); st.needed || st.credential != 1<<32+3 {
 		t.Errorf("without a record: %+v", st)
 	}
 }

@@ -26,9 +26,19 @@ type Options struct {
 	Required   bool
 	Unkept     bool          // the store has no part in it: the token is configured, and may change while nobody looks
 	Waiters    int           // bound on waiting callers
-	Credential uint64        // differs between configurations of the provider
+	Credential Credential    // what the provider works with
 	KeepAlive  time.Duration // an acquisition comes at least that often, asked for or not; 0: not for that reason
 }
+
+// Credential is the version of what a provider works with: any other number is
+// tried at once, whatever the back-off. Where tokens are kept over a restart, the
+// upper half tells configurations of the provider apart, and the lower half besides
+// what the files hold that they refer to: a token outlives a change of the secret
+// that it was acquired with, but not one of whom or what it is for.
+type Credential uint64
+
+// sameConfiguration reports whether tokens acquired with the one serve the other.
+func (c Credential) sameConfiguration(o Credential) bool { return c>>32 == o>>32 }
 
 // Env is what all services of a system share. It is immutable.
 type Env struct {

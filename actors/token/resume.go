@@ -21,9 +21,11 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		// else, and the provider knows whether it is of the login that is configured.
 		st.extra = &extra{previous: rec.State}
 	}
-	if rec.CredentialVersion != o.Credential {
+	kept := Credential(rec.CredentialVersion)
+	if !kept.sameConfiguration(o.Credential) {
 		return st
 	}
+	st.credential = kept // the actor takes up another one as if it had changed just now
 	st.needed, st.since = !rec.Unasked, now
 	if f := rec.Failure; f != nil {
 		st.failure, st.streak = f, f.Attempts

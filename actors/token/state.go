@@ -15,7 +15,7 @@ import (
 // change makes a new one. The zero State is that of a service never asked for.
 type State struct {
 	revision   uint64
-	credential uint64           // version of the configuration it is about
+	credential Credential       // version of what the provider works with
 	held       *held            // the last token, nil before the first
 	since      schedule.Instant // since when there is, or is not, a living token
 

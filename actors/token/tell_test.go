@@ -282,7 +282,7 @@ func TestAStateOutlivesARestartWithAnotherConfiguration(t *testing.T) {
 	var seen []string
 	bubble(t, func(h *harness) {
 		h.mustGet()
-		h.slot.Configure(h.with(func(o *Options) { o.Credential = 2 }))
+		h.slot.Configure(h.with(func(o *Options) { o.Credential = 2 << 32 }))
 		h.again()
 		h.wantState(messages.StateEmpty)
 		h.mustGet()

@@ -65,7 +65,7 @@ func TestAcquiringTakesAsLongAsAllHaveTheirTurn(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	for i, name := range services {
-		if i >= len(lines) || !strings.HasPrefix(lines[i], name+": acquired, expires in ") {
+		if len(lines) != 1+len(services) || !strings.HasPrefix(lines[1+i], name+"        acquired  client_credentials  basic  http://127.0.0.1:") {
 			t.Errorf("of %s: %q", name, lines)
 		}
 	}
@@ -87,7 +87,7 @@ func TestAServiceThatFailsIsTriedOnce(t *testing.T) {
 		answerToken(w)
 	})
 	code, stdout, stderr := acquireFrom(t.Context(), t, idp, "broken", "one", "two")
-	if code != exitFailed || tries.Load() != 1 || strings.Count(stdout, ": acquired") != 2 {
+	if code != exitFailed || tries.Load() != 1 || strings.Count(stdout, "  acquired  ") != 2 {
 		t.Errorf("code %d, %d tries, %q", code, tries.Load(), stdout)
 	}
 	if !strings.HasPrefix(stderr, "tokend: unavailable: broken: ") || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "attempt") {

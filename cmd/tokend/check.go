@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,12 +25,20 @@ and at most limits.in_flight_per_host of them at a time:
 
   tokend check --config tokend.yaml --acquire
 
+It prints for each service what was asked and how long that took, how long the
+token lives and when it would be refreshed and warned of, and for each failure
+what to do about it; the failures also go to stderr, as "tokend: CODE: detail".
+--output json prints the same for programs. Nothing is kept of what is acquired,
+so a refresh token that is good for one use is used up: do not check a service of
+that kind while a node runs that has a later one.
+
 Exit codes: 0 all is well, 1 a token could not be acquired, 2 mistakes.`
 
 type checkCommand struct {
 	program
 	file    string
 	acquire bool
+	output  string
 }
 
 func newCheck(p program) *cobra.Command {
@@ -43,6 +52,7 @@ func newCheck(p program) *cobra.Command {
 	}
 	addConfig(cmd, &c.file)
 	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "get a token of each service once, too")
+	cmd.Flags().StringVar(&c.output, "output", "text", "with --acquire, print as `FORMAT`: text or json")
 	return cmd
 }
 
@@ -50,32 +60,55 @@ func (c *checkCommand) run(ctx context.Context) error {
 	if c.file == "" {
 		return usageError("--config FILE is missing; see tokend check --help")
 	}
-	cfg, err := config.Load(c.file, config.WithKinds())
-	if err == nil {
-		err = validate(ctx, cfg)
+	if err := c.checkOutput(); err != nil {
+		return err
 	}
+	cfg, sys, err := c.load()
 	if err != nil {
 		return c.printMistakes(err)
 	}
-	if len(cfg.Services) == 0 {
-		_, err = fmt.Fprintf(c.stdout, "%s is valid, but has no services: nothing would be served\n", printable(c.file))
+	return errors.Join(c.judge(ctx, sys, cfg), stopSystem(ctx, sys))
+}
+
+func (c *checkCommand) checkOutput() error {
+	if err := oneOf(c.output, "text", "json"); err != nil {
 		return err
 	}
-	if c.acquire {
-		return c.acquireAll(ctx, cfg)
+	if c.output != "text" && !c.acquire {
+		return usageError("--output " + c.output + " is for --acquire: mistakes are printed as lines of PATH: message")
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", printable(c.file), len(cfg.Services))
+	return nil
+}
+
+// load reads the configuration and makes a system of it, which finds what only a
+// system knows, such as a kind of provider that there is not.
+func (c *checkCommand) load() (*config.Config, *system.System, error) {
+	cfg, err := config.Load(c.file, config.WithKinds())
+	if err != nil {
+		return nil, nil, err
+	}
+	sys, err := system.New(cfg, system.WithLogger(discard()))
+	return cfg, sys, err
+}
+
+// judge says what a configuration without mistakes is worth.
+func (c *checkCommand) judge(ctx context.Context, sys *system.System, cfg *config.Config) (err error) {
+	switch {
+	case c.acquire && (len(cfg.Services) > 0 || c.output == "json"):
+		return c.acquireAll(ctx, sys, cfg)
+	case len(cfg.Services) == 0:
+		_, err = fmt.Fprintf(c.stdout, "%s is valid, but has no services: nothing would be served\n", printable(c.file))
+	default:
+		_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", printable(c.file), len(cfg.Services))
+	}
 	return err
 }
 
-// validate finds what only a system knows, such as a kind of provider that there
-// is not.
-func validate(ctx context.Context, cfg *config.Config) error {
-	sys, err := system.New(cfg, system.WithLogger(discard()))
-	if err != nil {
-		return err
-	}
-	return stopSystem(ctx, sys)
+// stopSystem ends sys, in bounded time, whether ctx has ended or not.
+func stopSystem(ctx context.Context, sys *system.System) error {
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return internal(sys.Stop(bound))
 }
 
 func (c *checkCommand) printMistakes(err error) error {

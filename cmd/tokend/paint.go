@@ -53,13 +53,15 @@ func (p paint) word(text string) string { return p.in(colourOf(text), text) }
 
 func colourOf(word string) string {
 	switch word {
-	case messages.StateFresh, "token_acquired", "token_refreshed":
+	case messages.StateFresh, acquired, "token_acquired", "token_refreshed":
 		return green
 	case messages.StateDue:
 		return cyan
-	case messages.StateDegraded, "token_expiring", "refresh_failed", "token_invalidated":
+	case messages.StateDegraded, "token_expiring", "refresh_failed", "token_invalidated",
+		messages.ClassTransient, messages.ClassThrottled, messages.ClassAmbiguous:
 		return yellow
-	case messages.StateExpired, "token_expired", "actor_restarted", "login_lost":
+	case messages.StateExpired, "token_expired", "actor_restarted", "login_lost",
+		messages.ClassRejected, messages.ClassMalformed, messages.ClassPanic:
 		return red
 	case messages.StateEmpty, "service_removed":
 		return faint

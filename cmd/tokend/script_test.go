@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -48,8 +50,8 @@ func unwrap() {
 	syscall.Exit(0) // at once: with the race detector, the usual way out takes a second
 }
 
-// TestScripts runs the stories in testdata. They have an IdP at $IDP, a place for
-// a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
+// TestScripts runs the stories in testdata. They have an IdP at $IDP, the same one at
+// $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
@@ -75,9 +77,12 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	handler := newIdP()
-	idp := httptest.NewServer(handler)
+	idp, secure := httptest.NewServer(handler), httptest.NewUnstartedServer(handler)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // clients do not trust it
+	secure.StartTLS()
 	env.Defer(func() {
 		idp.Close()
+		secure.Close()
 		_ = os.RemoveAll(dir)
 	})
 	port, err := freePort()
@@ -88,6 +93,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // else every command takes a second
 	env.Setenv("PORT", port)
 	env.Setenv("IDP", idp.URL)
+	env.Setenv("SECURE_IDP", secure.URL)
 	env.Setenv("SOCK", filepath.Join(dir, "s"))
 	env.Setenv("SECRET", "pass-for-the-tests")
 	return nil
@@ -105,19 +111,42 @@ func freePort() (string, error) {
 
 type idpKey struct{}
 
-// testIdP answers at /token with a new token each time, at /broken with an error,
-// and at /hang not at all.
+// testIdP answers at /token with a new token each time, at /hang not at all, and at
+// the other places as answers says.
 type testIdP struct {
 	http.ServeMux
 	count, hanging atomic.Int64
 }
 
+// answers are what comes of a request that is not judged; most are without a usable
+// token.
+var answers = map[string]struct {
+	status int
+	body   string
+}{
+	"/broken":    {http.StatusInternalServerError, ""},
+	"/scope":     {http.StatusBadRequest, `{"error":"invalid_scope","error_description":"no scope write, pass-for-the-tests"}`},
+	"/page":      {http.StatusOK, "<html>canary: log in</html>"},
+	"/text":      {http.StatusOK, "canary"},
+	"/busy":      {http.StatusTooManyRequests, ""},
+	"/moved":     {http.StatusTemporaryRedirect, ""},
+	"/forbidden": {http.StatusForbidden, "canary"},
+	"/endless":   {http.StatusOK, `{"access_token":"canary-endless"}`},
+	"/rotating":  {http.StatusOK, `{"access_token":"t","expires_in":60,"refresh_token":"canary-next"}`},
+	"/login":     {http.StatusOK, `{"code":7,"msg":"no such user","token":""}`},
+}
+
 func newIdP() *testIdP {
 	idp := &testIdP{}
 	idp.HandleFunc("POST /token", idp.token)
-	idp.HandleFunc("POST /broken", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusInternalServerError)
-	})
+	for path, r := range answers {
+		idp.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Location", "https://elsewhere.example/token?key=canary")
+			w.WriteHeader(r.status)
+			_, _ = fmt.Fprint(w, r.body)
+		})
+	}
 	idp.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm() // only then the server notices that the client is gone
 		idp.hanging.Add(1)

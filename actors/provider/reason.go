@@ -1,0 +1,91 @@
+package provider
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+// What went wrong, where a class and a status do not tell and somebody can do
+// something about it. They are names for programs; [Error].Text is for people.
+const (
+	ReasonNotSent           = "not_sent"           // nothing was sent: what it needs is missing or cannot be used
+	ReasonNoHost            = "no_such_host"       // the name of the host cannot be resolved
+	ReasonRefused           = "connection_refused" // nobody listens there
+	ReasonBroken            = "connection_broken"  // the connection ended before the answer was complete
+	ReasonConnectTimeout    = "connect_timeout"    // no connection came about in time
+	ReasonTimeout           = "timeout"            // no answer came in time
+	ReasonAuthority         = "unknown_authority"  // the server's certificate is signed by nobody known
+	ReasonName              = "certificate_name"   // the server's certificate is for another name
+	ReasonCertificate       = "bad_certificate"    // the server's certificate is not valid, or not now
+	ReasonClientCertificate = "client_certificate" // the server wants another client certificate, or one at all
+	ReasonNotTLS            = "not_tls"            // the server does not speak TLS
+	ReasonProxy             = "proxy"              // a proxy on the way does not let the request pass
+	ReasonPage              = "page"               // the answer is HTML or XML
+	ReasonNotJSON           = "not_json"           // the answer is something else that is not JSON
+	ReasonNoLifetime        = "no_lifetime"        // the token comes without a lifetime
+)
+
+// reason returns that of an exchange that broke off, empty if it has no name.
+func (l *lost) reason() string {
+	switch {
+	case proxyText(l.err, "") != "":
+		return ReasonProxy
+	case l.timedOut() && l.phase == connecting && (l.host != "" || isConnection(l.err)):
+		return ReasonConnectTimeout
+	case l.timedOut():
+		return ReasonTimeout
+	case is[*net.DNSError](l.err):
+		return ReasonNoHost
+	case errors.Is(l.err, syscall.ECONNREFUSED):
+		return ReasonRefused
+	}
+	if reason := tlsReason(l.err); reason != "" {
+		return reason
+	}
+	if errors.Is(l.err, syscall.ECONNRESET) || errors.Is(l.err, syscall.EPIPE) || errors.Is(l.err, io.EOF) || errors.Is(l.err, io.ErrUnexpectedEOF) {
+		return ReasonBroken
+	}
+	return ""
+}
+
+func tlsReason(err error) string {
+	switch {
+	case is[x509.UnknownAuthorityError](err):
+		return ReasonAuthority
+	case is[x509.HostnameError](err):
+		return ReasonName
+	case is[x509.CertificateInvalidError](err), is[*tls.CertificateVerificationError](err):
+		return ReasonCertificate
+	case is[tls.RecordHeaderError](err), errors.Is(err, http.ErrSchemeMismatch):
+		return ReasonNotTLS
+	case wantsCertificate(err):
+		return ReasonClientCertificate
+	default:
+		return ""
+	}
+}
+
+// wantsCertificate reports whether err is the alert by which a server ends a
+// handshake for want of a client certificate that it takes.
+func wantsCertificate(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	if !ok || e.Op != "remote error" || e.Err == nil {
+		return false
+	}
+	switch e.Err.Error() {
+	case "tls: certificate required", "tls: bad certificate", "tls: unknown certificate authority":
+		return true
+	default:
+		return false
+	}
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

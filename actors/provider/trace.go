@@ -1,0 +1,80 @@
+package provider
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tokend/messages"
+)
+
+// Trace is what an acquisition did, for somebody who wants to know where it went
+// wrong. The providers of this package fill it in, see [WithTrace]. It may be read
+// when the acquisition has ended.
+type Trace struct {
+	URL    string // where the last request went, as scheme://host/path; empty: none was sent
+	Status int    // HTTP status of its answer; 0: none came
+
+	secret  bool // the path is configured as a secret
+	secrets []messages.Secret
+}
+
+type traceKey struct{}
+
+// WithTrace returns a context whose acquisition fills in t.
+func WithTrace(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// traceOf returns the trace of ctx; one that nobody looks at if it has none.
+func traceOf(ctx context.Context) *Trace {
+	if t, ok := ctx.Value(traceKey{}).(*Trace); ok && t != nil {
+		return t
+	}
+	return new(Trace)
+}
+
+// cover says that URLs are configured as secrets, and which texts in them are that
+// by themselves.
+func (t *Trace) cover(secrets []messages.Secret) { t.secret, t.secrets = true, secrets }
+
+// sent notes that a request is sent.
+func (t *Trace) sent(u *url.URL) {
+	t.Status = 0
+	t.URL = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + t.path(u)
+}
+
+// path returns the path as it may be shown: of one that is a secret, what cannot be
+// a key.
+func (t *Trace) path(u *url.URL) string {
+	path := u.EscapedPath()
+	if t.secret {
+		segments := strings.Split(path, "/")
+		for i, segment := range segments {
+			if !t.showable(segment) {
+				segments[i] = messages.Redacted
+			}
+		}
+		path = strings.Join(segments, "/")
+	}
+	return printable(path, maxText)
+}
+
+// showable reports whether a segment is a word or the number of a version, in
+// which nothing of a secret shows.
+func (t *Trace) showable(segment string) bool {
+	plain, err := url.PathUnescape(segment)
+	if err != nil {
+		return false
+	}
+	for _, secret := range t.secrets {
+		parts := strings.FieldsFunc(secret.Reveal(), func(r rune) bool { return strings.ContainsRune("/?#", r) })
+		if slices.ContainsFunc(parts, func(part string) bool {
+			return strings.Contains(segment, part) || strings.Contains(plain, part)
+		}) {
+			return false
+		}
+	}
+	return isRoute(plain) || len(plain) < minSecret
+}

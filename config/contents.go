@@ -1,0 +1,102 @@
+package config
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Files returns the paths of the files whose contents decide how the service gets
+// its token: those that references in [Secret], [Secrets] and [Tree] lead to, and
+// those of TLS. They are sorted, each once, and nil if there is none. Another
+// content of one of them is another credential; see [Service.Equal] for what is
+// another configuration.
+//
+// A reference anywhere else was resolved when the configuration was loaded, and is
+// not among them.
+func (s *Service) Files() []string {
+	f := finder{}
+	f.value(reflect.ValueOf(s).Elem())
+	return slices.Sorted(maps.Keys(f))
+}
+
+// ReadFile returns what ${file:PATH} stands for: the text of a regular file of at
+// most 1 MiB, without one trailing newline. Its error does not name the file.
+func ReadFile(path string) (string, error) { return process.file(path) }
+
+// finder is the paths that were found.
+type finder map[string]struct{}
+
+func (f finder) add(path string) {
+	if path != "" {
+		f[path] = struct{}{}
+	}
+}
+
+func (f finder) value(v reflect.Value) {
+	if v.IsZero() {
+		return
+	}
+	switch v.Type() {
+	case reflect.TypeFor[Secret]():
+		ref := v.Interface().(Secret).ref.get()
+		f.template(ref.source, ref.template)
+		return
+	case reflect.TypeFor[Tree]():
+		f.tree(v.Interface().(Tree).root.get())
+		return
+	case reflect.TypeFor[time.Time]():
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		f.value(v.Elem())
+	case reflect.Struct:
+		f.fields(v)
+	case reflect.Slice:
+		for i := range v.Len() {
+			f.value(v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			f.value(v.MapIndex(key))
+		}
+	}
+}
+
+// fields looks into what a struct holds. A text whose field is tagged content
+// names a file that is read at every acquisition.
+func (f finder) fields(v reflect.Value) {
+	for i := range v.NumField() {
+		field, sf := v.Field(i), v.Type().Field(i)
+		if _, ok := sf.Tag.Lookup("content"); ok {
+			f.add(field.String())
+			continue
+		}
+		f.value(field)
+	}
+}
+
+func (f finder) tree(r *root) {
+	w := &walker{text: func(template string) (string, error) {
+		f.template(r.source, template)
+		return template, nil
+	}}
+	w.copy("", r.value, 0)
+}
+
+// template adds what the references of a template lead to, as far as it is one:
+// Validate tells where it is not.
+func (f finder) template(s *source, template string) {
+	if !strings.Contains(template, "${") {
+		return
+	}
+	_, _ = expand(template, func(scheme, name string) (string, error) {
+		if scheme == "file" {
+			f.add(s.path(name))
+		}
+		return "", nil
+	})
+}

@@ -1,0 +1,43 @@
+package system
+
+import (
+	"context"
+	"fmt"
+
+	"tokend/actors/supervisor"
+	"tokend/messages"
+)
+
+// lock makes the caller the one who changes services.
+func (s *System) lock(ctx context.Context) error {
+	select {
+	case s.applying <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *System) unlock() { <-s.applying }
+
+// run makes b what runs. The caller has locked.
+func (s *System) run(ctx context.Context, b *build) error {
+	s.services.Store(b)
+	s.watch()
+	return s.tell(ctx, b)
+}
+
+// tell makes the supervisor run these services.
+func (s *System) tell(ctx context.Context, b *build) error {
+	s.gates.setLimit(b.limits.InFlightPerHost)
+	reply := make(chan error, 1)
+	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
+	select {
+	case err := <-reply:
+		return err
+	case <-s.ended:
+		return &messages.Error{Kind: messages.ErrStopped}
+	case <-ctx.Done():
+		return fmt.Errorf("services: %w", context.Cause(ctx))
+	}
+}

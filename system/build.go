@@ -170,9 +170,13 @@ func (v *service) options(g *gates) *token.Options {
 		},
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, Unkept: v.configured.Provider == config.KindStatic,
+		Waiters: v.waiters, Credential: v.credential, Unkept: v.unkept(),
 	}
 }
+
+// unkept reports whether nothing of the service is kept over a restart: its token is
+// configured.
+func (v *service) unkept() bool { return v.configured.Provider == config.KindStatic }
 
 // gateOf returns whose gate a service's acquisitions pass: their endpoint's host,
 // that of all services of a host's own kind if they do not tell, and none where

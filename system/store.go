@@ -1,11 +1,13 @@
 package system
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
+	"tokend/actors/vault"
 	"tokend/actors/vault/disk"
 	"tokend/config"
 )
@@ -64,7 +66,30 @@ func (s *System) openStore() error {
 	for name, v := range b.services {
 		v.credential = s.credential(name, v)
 	}
-	return nil
+	return s.forgetOthers(store, b)
+}
+
+// forgetOthers has the store forget what it keeps of services that keep nothing any
+// more: they were removed while no System ran, or are static now.
+func (s *System) forgetOthers(store vault.Store, b *build) error {
+	forgotten := 0
+	err := store.Each(func(key vault.Key) {
+		if v := b.services[key.Service]; v == nil || v.unkept() {
+			store.Delete(key)
+			forgotten++
+		}
+	})
+	if forgotten > 0 {
+		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured is forgotten")
+	}
+	return err
+}
+
+// flushStore keeps what has not been kept yet, while the store is still needed.
+func (s *System) flushStore() {
+	if store := s.store.Load(); store != nil {
+		_ = store.Flush(context.Background()) // the store itself tells of its trouble
+	}
 }
 
 // closeStore keeps what has not been kept yet.

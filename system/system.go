@@ -235,6 +235,7 @@ func (s *System) shutdown() {
 	s.transports.Close()
 	s.shutdownActors()
 	s.batches.wait()
+	s.flushStore() // a flight may last, and who stops the System need not wait for it
 	s.flights.Wait()
 	s.closeStore()
 	s.stage.Store(stopped)

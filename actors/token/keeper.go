@@ -49,6 +49,8 @@ func (k *keeper) Receive(c actor.Context) {
 		k.onReconfigured(c)
 	case *ClockMoved:
 		k.onClockMoved(c)
+	case *Saved:
+		k.onSaved(c, m.Record)
 	case *Call:
 		k.onCommand(c, &waiter{command: m.Command, inbox: m.inbox})
 	case *Routed:

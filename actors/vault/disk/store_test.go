@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -368,5 +369,43 @@ func TestNoSecretIsInTheFileOrTheLog(t *testing.T) {
 	}
 	if !bytes.Contains(text, []byte("billing")) {
 		t.Error("the file has not even the record")
+	}
+}
+
+// each returns the services that Each tells of.
+func (b *bench) each(s *Store) (services []string) {
+	b.Helper()
+	if err := s.Each(func(key vault.Key) { services = append(services, key.Service) }); err != nil {
+		b.Error(err)
+	}
+	slices.Sort(services)
+	return services
+}
+
+func TestEachTellsOfWhatIsInTheFileAndOfWhatIsOnItsWay(t *testing.T) {
+	b := filled(t) // billing, crm, erp
+	s := b.open()
+	s.Delete(vault.Key{Service: "crm"})
+	s.Save(b.record("erp", 2, "again", ""))
+	s.Save(b.record("new", 1, "token", ""))
+	if got := b.each(s); !slices.Equal(got, []string{"billing", "erp", "new"}) {
+		t.Errorf("on its way: %q", got)
+	}
+	if err := s.Flush(t.Context()); err != nil || s.Health().Unsaved != 0 {
+		t.Errorf("%v, health %+v", err, s.Health())
+	}
+	if got := b.each(s); !slices.Equal(got, []string{"billing", "erp", "new"}) {
+		t.Errorf("in the file: %q", got)
+	}
+	if err := s.Each(s.Delete); err != nil {
+		t.Error(err)
+	}
+	if got := b.each(s); len(got) > 0 {
+		t.Errorf("after all were forgotten: %q", got)
+	}
+	s.Watch(func(*vault.Record) { t.Error("somebody else has written to the file") })()
+	b.close(s)
+	if err := errors.Join(s.Each(func(vault.Key) {}), s.Flush(t.Context())); !errors.Is(err, errClosed) {
+		t.Errorf("closed: %v", err)
 	}
 }

@@ -47,6 +47,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		errs = append(errs, err)
 	}
 	if previous != nil {
+		b.storage.wipe() // what runs was opened by those of previous
 		errs = append(errs, b.storage.changed(previous.storage))
 		if previous.memory != b.memory {
 			errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})

@@ -37,6 +37,13 @@ func newStorage(v config.Vault) (storage, error) {
 	return st, errors.Join(errs...)
 }
 
+// wipe overwrites the keys in memory; they can still be compared.
+func (st storage) wipe() {
+	for _, k := range st.keys {
+		k.Wipe()
+	}
+}
+
 // changed tells what of the storage cannot be changed while running.
 func (st storage) changed(before storage) error {
 	if st.path != before.path {
@@ -55,6 +62,7 @@ func (s *System) openStore() error {
 	if b.storage.path == "" {
 		return nil
 	}
+	defer b.storage.wipe()
 	store, err := disk.Open(disk.Options{
 		Path: b.storage.path, Keys: b.storage.keys, Vault: s.env.Vault, Log: s.options.log,
 	})

@@ -157,7 +157,7 @@ func guarded(f func() error) (err error) {
 // unless it is only read. One that was wrapped by another key than the first is
 // wrapped anew.
 func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
-	if len(keys) == 0 {
+	if len(keys) == 0 || !keys[0].usable() {
 		return nil, errNoKeys
 	}
 	var (

@@ -37,12 +37,12 @@ func Inspect(path string, keys []Key) ([]Entry, error) {
 }
 
 func inspect(path string, keys []Key) (entries []Entry, err error) {
-	db, err := openFile(path, true)
+	db, err := openFile(path, toRead)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	data, err := unlock(db, keys)
+	data, err := unlock(db.DB, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -86,41 +86,55 @@ func Rotate(path string, keys []Key) (int, error) {
 }
 
 func rotate(path string, keys []Key) (n int, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return 0, err
-	}
-	db, err := openFile(path, false)
+	from, err := openFile(path, toWrite)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	old, err := unlock(db, keys)
+	defer func() { err = errors.Join(err, from.Close()) }()
+	old, err := unlock(from.DB, keys)
 	if err != nil {
 		return 0, err
 	}
-	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := from.clearLeftover(); err != nil {
 		return 0, err
 	}
-	if n, err = reseal(db, next, old, keys[0]); err == nil {
-		err = os.Rename(next, path)
+	if n, err = from.reseal(old, keys[0]); err == nil && from.replaced() {
+		err = errReplaced
+	}
+	if err == nil {
+		err = os.Rename(from.next(), from.Path())
 	}
 	if err != nil {
-		return 0, errors.Join(err, os.Remove(next))
+		return 0, errors.Join(err, from.clearLeftover())
 	}
-	return n, syncDir(filepath.Dir(path))
+	return n, syncDir(filepath.Dir(from.Path()))
 }
 
-// reseal copies the records to a new file under a new key.
-func reseal(from *bbolt.DB, path string, old *dataKey, k Key) (n int, err error) {
-	to, err := openFile(path, false)
+// next returns the path of the file that is to take this one's place. Who has this
+// one open may do with that one what it wants.
+func (f *file) next() string { return f.Path() + ".new" }
+
+// clearLeftover removes what a rotation has left behind that was killed.
+func (f *file) clearLeftover() error {
+	if err := os.Remove(f.next()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// reseal copies the records to the next file under a new key.
+func (f *file) reseal(old *dataKey, k Key) (n int, err error) {
+	to, err := openFile(f.next(), toCreate)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
+	if err := giveTo(to.handle, f.info); err != nil { // root may do this to a node's file
+		return 0, err
+	}
 	next := newDataKey(old.identity)
 	err = guarded(func() error {
-		return from.View(func(src *bbolt.Tx) error {
+		return f.View(func(src *bbolt.Tx) error {
 			return to.Update(func(dst *bbolt.Tx) (err error) {
 				if err := writeMeta(dst, next.wrap(k)); err != nil {
 					return err

@@ -25,7 +25,7 @@ type Options struct {
 // Store is a [vault.Store] in a file. Its methods may be called concurrently.
 type Store struct {
 	options Options
-	db      *bbolt.DB
+	db      *file
 	key     *dataKey
 	update  func(func(*bbolt.Tx) error) error // of db, except in tests
 
@@ -66,7 +66,7 @@ func Open(o Options) (*Store, error) {
 }
 
 func open(o Options) (*Store, error) {
-	db, err := openFile(o.Path, false)
+	db, err := openFile(o.Path, toKeep)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,8 @@ func open(o Options) (*Store, error) {
 		closing: make(chan struct{}), done: make(chan struct{}),
 		dirty: make(map[vault.Key]*entry), states: make(map[vault.Key]vault.Sealed),
 	}
-	if s.key, err = unlock(db, o.Keys); err == nil {
-		err = s.setDamagedAside()
+	if s.key, err = unlock(db.DB, o.Keys); err == nil {
+		err = errors.Join(s.setDamagedAside(), db.clearLeftover())
 	}
 	if err != nil {
 		return nil, errors.Join(explain(err), db.Close())

@@ -66,7 +66,10 @@ func (s *Store) write() error {
 	s.waiting = nil
 	s.mu.Unlock()
 	var err error
-	if len(batch) > 0 {
+	switch {
+	case s.db.replaced(): // also with nothing to write: whoever waits must hear of it
+		err = errGone
+	case len(batch) > 0:
 		err = guarded(func() error {
 			return s.update(func(tx *bbolt.Tx) error { return s.putAll(tx, batch) })
 		})

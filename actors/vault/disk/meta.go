@@ -1,0 +1,70 @@
+package disk
+
+import (
+	"errors"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+)
+
+// unlock returns the data key of the file. A file without one is new and gets one,
+// unless it is only read. One that was wrapped by another key than the first is
+// wrapped anew.
+func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
+	if len(keys) == 0 || !keys[0].usable() {
+		return nil, errNoKeys
+	}
+	var (
+		data *dataKey
+		by   int
+	)
+	err := guarded(func() error {
+		return db.View(func(tx *bbolt.Tx) (err error) {
+			data, by, err = readMeta(tx, keys)
+			return err
+		})
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case db.IsReadOnly() || data != nil && by == 0:
+		if data == nil {
+			return nil, errBroken
+		}
+		return data, nil
+	case data == nil:
+		data = newDataKey(nil)
+	}
+	err = guarded(func() error {
+		return db.Update(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
+	})
+	return data, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
+}
+
+// readMeta returns no key and no error for a file that is empty.
+func readMeta(tx *bbolt.Tx, keys []Key) (*dataKey, int, error) {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return nil, 0, errBroken // somebody else's database
+		}
+		return nil, 0, nil
+	}
+	if format := meta.Get(formatKey); string(format) != string(fileFormat) {
+		return nil, 0, errNewer
+	}
+	if tx.Bucket(recordsBucket) == nil || tx.Bucket(damagedBucket) == nil {
+		return nil, 0, errBroken
+	}
+	return unwrap(meta.Get(wrappedKey), keys)
+}
+
+func writeMeta(tx *bbolt.Tx, wrapped []byte) error {
+	for _, name := range [][]byte{metaBucket, recordsBucket, damagedBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(metaBucket)
+	return errors.Join(meta.Put(formatKey, fileFormat), meta.Put(wrappedKey, wrapped))
+}

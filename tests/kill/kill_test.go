@@ -33,21 +33,17 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(helperEnv); path != "" {
 		serve(path)
 	}
+	if path := os.Getenv(rotateEnv); path != "" {
+		rotate(path)
+	}
 	os.Exit(m.Run())
 }
 
 // TestAKilledNodeLeavesNothingBroken kills one node after the other. Each goes on
 // with what the one before had kept, and tells what it is given and what it serves.
 func TestAKilledNodeLeavesNothingBroken(t *testing.T) {
-	kills := fewKills
-	if text := os.Getenv(killsEnv); text != "" {
-		var err error
-		if kills, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s: %v", killsEnv, err)
-		}
-	}
 	w := &witness{T: t, path: filepath.Join(t.TempDir(), "vault", "tokens"), acked: map[string]int{}}
-	for range kills {
+	for range kills(t) {
 		w.killOne()
 		if t.Failed() {
 			return
@@ -57,7 +53,21 @@ func TestAKilledNodeLeavesNothingBroken(t *testing.T) {
 		t.Errorf("%d states were acknowledged, %d taken up, %d tokens served by a process that did not acquire them: nothing was tested",
 			w.states, w.taken, w.warm)
 	}
-	t.Logf("%d kills, %d states acknowledged, %d taken up, %d tokens served by a later process", kills, w.states, w.taken, w.warm)
+	t.Logf("%d kills, %d states acknowledged, %d taken up, %d tokens served by a later process", kills(t), w.states, w.taken, w.warm)
+}
+
+// kills returns how many processes are to be killed.
+func kills(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(killsEnv)
+	if text == "" {
+		return fewKills
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", killsEnv, err)
+	}
+	return n
 }
 
 // witness knows what the processes have said.

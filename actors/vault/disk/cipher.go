@@ -11,9 +11,13 @@ import (
 	"tokend/actors/vault"
 )
 
-// dataKey seals the records of a file. With random 96-bit nonces one key is good
-// for 2^32 of them; a hundred services that are refreshed every minute take over
-// forty years to get there, and [Rotate] begins anew.
+// sealsPerKey is how many records one data key is good for with random 96-bit
+// nonces (NIST SP 800-38D, 8.3). A hundred services that are refreshed every minute
+// take over forty years to get there, a hundred thousand some weeks; [Rotate]
+// begins anew.
+const sealsPerKey = 1 << 32
+
+// dataKey seals the records of a file.
 type dataKey struct {
 	aead     cipher.AEAD
 	raw      []byte // wrapped as it is: the data key, then the identity key

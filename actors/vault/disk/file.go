@@ -26,6 +26,7 @@ var (
 	damagedBucket = []byte("damaged")
 	formatKey     = []byte("format")
 	wrappedKey    = []byte("data_key")
+	sealsKey      = []byte("seals")
 	fileFormat    = []byte("1")
 )
 

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -214,6 +215,49 @@ func openWith(t *testing.T, b *bench) *dataKey {
 		}
 	}
 	return opener
+}
+
+func TestOnlySoMuchIsSetAside(t *testing.T) {
+	b := filled(t)
+	b.edit(func(records *bbolt.Bucket) error {
+		for i := range mostAside + 7 {
+			if err := records.Put(fmt.Appendf(nil, "s%d\x00", i), []byte("damaged")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range 2 {
+		b.close(b.open())
+		entries, err := Inspect(b.path, b.keys)
+		if err != nil || len(entries) != 3+mostAside {
+			t.Errorf("%d entries, %v", len(entries), err)
+		}
+		b.edit(func(records *bbolt.Bucket) error { return records.Put([]byte("more\x00"), []byte("damaged")) })
+	}
+}
+
+func TestAWornDataKeyIsReportedAndARotationBeginsAnew(t *testing.T) {
+	b := filled(t)
+	b.edit(func(records *bbolt.Bucket) error {
+		return records.Tx().Bucket(metaBucket).Put(sealsKey, binary.BigEndian.AppendUint64(nil, sealsPerKey-1))
+	})
+	for start, want := range []int{0, 2, 3} { // by what the first Store seals, and at every start after that
+		s := b.open()
+		if got := strings.Count(b.logs.String(), textWorn); got != want {
+			t.Errorf("start %d: reported %d times, want %d", start, got, want)
+		}
+		s.Save(b.record("billing", uint64(start)+2, "token", "state")) //nolint:gosec // small
+		b.close(s)
+	}
+	if _, err := Rotate(b.path, b.keys); err != nil {
+		t.Fatal(err)
+	}
+	s := b.open()
+	defer b.close(s)
+	if s.seals != 3 || strings.Count(b.logs.String(), textWorn) != 3 {
+		t.Errorf("%d seals of a new key, reported:\n%s", s.seals, b.logs)
+	}
 }
 
 func TestSwappedRecordsDoNotOpen(t *testing.T) {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/binary"
 	"errors"
 	"path/filepath"
 
@@ -67,4 +68,21 @@ func writeMeta(tx *bbolt.Tx, wrapped []byte) error {
 	}
 	meta := tx.Bucket(metaBucket)
 	return errors.Join(meta.Put(formatKey, fileFormat), meta.Put(wrappedKey, wrapped))
+}
+
+// readSeals reads how much the data key has sealed. What that says is not sealed:
+// who can change it can do worse.
+func (s *Store) readSeals() error {
+	err := guarded(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			if text := tx.Bucket(metaBucket).Get(sealsKey); len(text) == 8 {
+				s.seals = binary.BigEndian.Uint64(text)
+			}
+			return nil
+		})
+	})
+	if s.seals >= sealsPerKey {
+		s.options.Log.WithField("path", s.options.Path).Error(textWorn)
+	}
+	return err
 }

@@ -139,8 +139,10 @@ func (f *file) reseal(old *dataKey, k Key) (n int, err error) {
 				if err := writeMeta(dst, next.wrap(k)); err != nil {
 					return err
 				}
-				n, err = copyRecords(src, dst, old, next)
-				return err
+				if n, err = copyRecords(src, dst, old, next); err != nil {
+					return err
+				}
+				return putSeals(dst, uint64(n)) //nolint:gosec // a count
 			})
 		})
 	})

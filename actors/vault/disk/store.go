@@ -27,6 +27,7 @@ type Store struct {
 	options Options
 	db      *file
 	key     *dataKey
+	seals   uint64                            // what key has sealed; the writer's
 	update  func(func(*bbolt.Tx) error) error // of db, except in tests
 
 	wake    chan struct{} // there is something to write
@@ -77,7 +78,7 @@ func open(o Options) (*Store, error) {
 		dirty: make(map[vault.Key]*entry), states: make(map[vault.Key]vault.Sealed),
 	}
 	if s.key, err = unlock(db.DB, o.Keys); err == nil {
-		err = errors.Join(s.setDamagedAside(), db.clearLeftover())
+		err = errors.Join(s.readSeals(), s.setDamagedAside(), db.clearLeftover())
 	}
 	if err != nil {
 		return nil, errors.Join(explain(err), db.Close())

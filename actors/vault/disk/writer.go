@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -116,8 +117,24 @@ func (s *Store) putAll(tx *bbolt.Tx, batch map[vault.Key]*entry) error {
 			return err
 		}
 	}
-	return nil
+	return s.countSeals(tx, len(batch))
 }
+
+// countSeals notes what the data key has sealed, or nearly so, over all processes.
+func (s *Store) countSeals(tx *bbolt.Tx, n int) error {
+	fresh := s.seals < sealsPerKey
+	s.seals += uint64(n) //nolint:gosec // a length
+	if fresh && s.seals >= sealsPerKey {
+		s.options.Log.WithField("path", s.options.Path).Error(textWorn)
+	}
+	return putSeals(tx, s.seals)
+}
+
+func putSeals(tx *bbolt.Tx, n uint64) error {
+	return tx.Bucket(metaBucket).Put(sealsKey, binary.BigEndian.AppendUint64(nil, n))
+}
+
+const textWorn = "vault: the data key has sealed as much as is good for it: stop the node and run tokend vault key rotate"
 
 // put brings one record up to date.
 func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
@@ -161,46 +178,4 @@ func (s *Store) putContent(b *bbolt.Bucket, key vault.Key, h header, c content, 
 		return err
 	}
 	return b.Put(place(key), value)
-}
-
-// setDamagedAside moves records that do not open to where they are not in the
-// way, to be looked at.
-func (s *Store) setDamagedAside() error {
-	damaged := map[string][]byte{}
-	err := guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			return eachRecord(tx, s.key, func(key vault.Key, value []byte, _ header, _ *content, err error) {
-				if err != nil {
-					s.complain(key, err)
-					s.health.Damaged = append(s.health.Damaged, key.Service)
-					damaged[string(place(key))] = append([]byte(nil), value...)
-				}
-			})
-		})
-	})
-	if err != nil || len(damaged) == 0 {
-		return err
-	}
-	return guarded(func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error {
-			for at, value := range damaged {
-				err := errors.Join(tx.Bucket(damagedBucket).Put([]byte(at), value), tx.Bucket(recordsBucket).Delete([]byte(at)))
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-// eachRecord calls f with every record, or why it does not open.
-func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, value []byte, h header, c *content, err error)) error {
-	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
-		key := keyAt(at)
-		h, c, err := d.unpack(key, value)
-		defer c.wipe()
-		f(key, value, h, &c, err)
-		return nil
-	})
 }

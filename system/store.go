@@ -10,6 +10,7 @@ import (
 	"tokend/actors/vault"
 	"tokend/actors/vault/disk"
 	"tokend/config"
+	"tokend/messages"
 )
 
 // storage says where tokens are kept over a restart; the zero storage: nowhere.
@@ -135,4 +136,14 @@ func (s *System) VaultHealth() (health disk.Health, kept bool) {
 		return disk.Health{}, false
 	}
 	return store.Health(), true
+}
+
+// VaultState is [System.VaultHealth] as /readyz tells it.
+func (s *System) VaultState() (state messages.VaultState, kept bool) {
+	h, kept := s.VaultHealth()
+	state = messages.VaultState{Degraded: h.Degraded, Since: h.Since}
+	if h.Err != nil {
+		state.Text = h.Err.Error()
+	}
+	return state, kept
 }

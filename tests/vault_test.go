@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"tokend/config"
 	"tokend/messages"
 	"tokend/system"
+	"tokend/system/httpapi"
 	"tokend/tests/fakes/idptest"
 )
 
@@ -333,6 +336,45 @@ func TestVaultHealthTellsWhetherTokensAreKept(t *testing.T) {
 		pass(time.Second)
 		if h, _ := w.sys.VaultHealth(); h.Unsaved != 0 {
 			t.Errorf("after a second: %+v", h)
+		}
+	})
+}
+
+func TestABrokenVaultShowsInReadinessAndServesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, idptest.New(), setup{vault: kept(t)})
+		w.token(billing)
+		pass(time.Second)
+		door := httpapi.New(w.sys, httpapi.Options{})
+		readyz := func() string {
+			rec := httptest.NewRecorder()
+			door.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			return fmt.Sprint(rec.Code, " ", rec.Body)
+		}
+		if got := readyz(); got != `200 {"ready":true,"services":[],"vault":{"state":"ok"}}` {
+			t.Error(got)
+		}
+		path := w.cfg.Vault.Path
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Skipf("an open file cannot be moved here: %v", err)
+		}
+		if err := w.sys.Refresh(t.Context(), billing); err != nil {
+			t.Error(err)
+		}
+		pass(time.Second)
+		if got := readyz(); !strings.Contains(got, `200 {"ready":true,"services":[],"vault":{"state":"degraded","since":"2000-01-01T00:00:0`) ||
+			!strings.Contains(got, `"text":"the file was moved`) {
+			t.Error(got)
+		}
+		if tok := w.token(billing); tok.Generation != 2 {
+			t.Errorf("generation %d", tok.Generation)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+		pass(30 * time.Second)
+		if got := readyz(); got != `200 {"ready":true,"services":[],"vault":{"state":"ok"}}` {
+			t.Error(got)
 		}
 	})
 }

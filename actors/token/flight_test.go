@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,6 +158,32 @@ func TestATokenThatWasDeadOnArrivalIsMalformed(t *testing.T) {
 			return issue(n, 2*time.Second), nil
 		}
 	})
+}
+
+// countingStore counts what it is given.
+type countingStore struct {
+	vaulttest.Memory
+	saves atomic.Int64
+}
+
+func (s *countingStore) Save(rec *vault.Record) {
+	s.saves.Add(1)
+	s.Memory.Save(rec)
+}
+
+func TestARefreshIsSavedOnceWhenItBeginsAndOnceWhenItEnds(t *testing.T) {
+	store := &countingStore{}
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		synctest.Wait()
+		before := store.saves.Load()
+		time.Sleep(46 * time.Minute) // past the refresh point
+		synctest.Wait()
+		h.wantRequests(2)
+		if got := store.saves.Load() - before; got != 2 {
+			t.Errorf("saved %d times", got)
+		}
+	}, func(h *harness, _ *Options) { h.env.Store = store })
 }
 
 // failingStore is a store whose disk is broken.

@@ -198,11 +198,12 @@ func (k *keeper) publish(e messages.Event) { k.env.Publish(e) }
 
 // change replaces the state by a changed copy, keeps that, and returns it.
 func (k *keeper) change(edit func(*State)) *State {
-	next := *k.state()
+	before := k.state()
+	next := *before
 	edit(&next)
 	next.revision++
 	k.slot.become(&next)
-	if store := k.slot.store(); store != nil {
+	if store := k.slot.store(); store != nil && !next.keptAs(before) {
 		store.Save(next.record(k.slot.name))
 	}
 	return &next

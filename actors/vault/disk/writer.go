@@ -156,7 +156,7 @@ func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
 			h, c = header{}, content{}
 		}
 		clear(c.State)
-		c.State, err = opened(e.state)
+		c.State, err = e.state.OpenBytes()
 		return s.putContent(b, key, h, c, err)
 	case e.gone && e.rec == nil:
 		return b.Delete(place(key))

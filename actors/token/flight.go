@@ -188,20 +188,6 @@ func (t *trip) run(ctx context.Context) {
 	l = t.acquire(ctx)
 }
 
-// leave puts the outcome where the actor finds it, unless that of a later flight
-// is there.
-func (s *Slot) leave(l *landing) {
-	for {
-		there := s.landed.Load()
-		if there != nil && there.flight > l.flight {
-			return
-		}
-		if s.landed.CompareAndSwap(there, l) {
-			return
-		}
-	}
-}
-
 // acquire asks the provider and seals what it brings.
 func (t *trip) acquire(ctx context.Context) *landing {
 	select {
@@ -284,7 +270,10 @@ func (t *trip) keep(ctx context.Context, state vault.Sealed) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
 	defer cancel()
 	err := store.SaveState(ctx, recordKey(t.slot.name), state)
-	if err != nil {
+	switch {
+	case t.slot.Removed(): // meanwhile, and perhaps forgotten before this was saved
+		t.slot.Forget()
+	case err != nil:
 		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
 }

@@ -2,6 +2,7 @@ package kill
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -55,8 +56,11 @@ func TestAKilledRotationLeavesTheOldFileOrTheNew(t *testing.T) {
 	leftovers := 0
 	for range kills(t) {
 		killRotation(t, path)
-		if _, err := os.Lstat(path + ".new"); err == nil {
+		if text, err := os.ReadFile(path + ".new"); err == nil {
 			leftovers++
+			if bytes.Contains(text, []byte(canary)) {
+				t.Error("a secret in the new file")
+			}
 		}
 		entries, err := disk.Inspect(path, bothKeys())
 		if err != nil || len(entries) != services {

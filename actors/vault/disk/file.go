@@ -44,6 +44,7 @@ var (
 // file is an open database.
 type file struct {
 	*bbolt.DB
+	path   string
 	handle *os.File    // bbolt's
 	info   fs.FileInfo // of what is locked
 }
@@ -163,7 +164,7 @@ func examine(db *bbolt.DB, opened *os.File) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{db, opened, info}
+	f := &file{db, db.Path(), opened, info}
 	if f.replaced() {
 		return nil, errReplaced
 	}
@@ -179,7 +180,7 @@ func examine(db *bbolt.DB, opened *os.File) (*file, error) {
 
 // replaced reports whether the path no longer leads to the file.
 func (f *file) replaced() bool {
-	there, err := os.Stat(f.Path())
+	there, err := os.Stat(f.path)
 	return err != nil || !os.SameFile(f.info, there)
 }
 

@@ -11,15 +11,12 @@ import (
 // unlock returns the data key of the file. A file without one is new and gets one,
 // unless it is only read. One that was wrapped by another key than the first is
 // wrapped anew.
-func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
+func unlock(db *bbolt.DB, keys []Key) (data *dataKey, fresh bool, err error) {
 	if len(keys) == 0 || !keys[0].usable() {
-		return nil, errNoKeys
+		return nil, false, errNoKeys
 	}
-	var (
-		data *dataKey
-		by   int
-	)
-	err := guarded(func() error {
+	var by int
+	err = guarded(func() error {
 		return db.View(func(tx *bbolt.Tx) (err error) {
 			data, by, err = readMeta(tx, keys)
 			return err
@@ -27,19 +24,19 @@ func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case db.IsReadOnly() || data != nil && by == 0:
 		if data == nil {
-			return nil, errBroken
+			return nil, false, errBroken
 		}
-		return data, nil
+		return data, false, nil
 	case data == nil:
-		data = newDataKey(nil)
+		data, fresh = newDataKey(nil), true
 	}
 	err = guarded(func() error {
 		return db.Update(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
 	})
-	return data, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
+	return data, fresh, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
 }
 
 // readMeta returns no key and no error for a file that is empty.

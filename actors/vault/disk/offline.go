@@ -42,7 +42,7 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	data, err := unlock(db.DB, keys)
+	data, _, err := unlock(db.DB, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func rotate(path string, keys []Key) (n int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	old, err := unlock(from.DB, keys)
+	old, _, err := unlock(from.DB, keys)
 	if err != nil {
 		return 0, err
 	}
@@ -102,17 +102,17 @@ func rotate(path string, keys []Key) (n int, err error) {
 		err = errReplaced
 	}
 	if err == nil {
-		err = os.Rename(from.next(), from.Path())
+		err = errors.Join(from.giveWay(), os.Rename(from.next(), from.path))
 	}
 	if err != nil {
 		return 0, errors.Join(err, from.clearLeftover())
 	}
-	return n, syncDir(filepath.Dir(from.Path()))
+	return n, syncDir(filepath.Dir(from.path))
 }
 
 // next returns the path of the file that is to take this one's place. Who has this
 // one open may do with that one what it wants.
-func (f *file) next() string { return f.Path() + ".new" }
+func (f *file) next() string { return f.path + ".new" }
 
 // clearLeftover removes what a rotation has left behind that was killed.
 func (f *file) clearLeftover() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"tokend/actors/vault"
 )
@@ -50,23 +51,30 @@ func withState(rec *vault.Record, key vault.Key, state vault.Sealed) *vault.Reco
 
 // read returns the record in the file.
 func (s *Store) read(key vault.Key) (rec *vault.Record, err error) {
-	err = guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			value := tx.Bucket(recordsBucket).Get(place(key))
-			if value == nil {
-				return nil
-			}
-			h, c, err := s.key.unpack(key, value)
-			if err != nil {
-				s.complain(key, err)
-				return nil
-			}
-			defer c.wipe()
-			rec = recordOf(s.options.Vault, key, h, c)
+	err = s.view(func(tx *bbolt.Tx) error {
+		value := tx.Bucket(recordsBucket).Get(place(key))
+		if value == nil {
 			return nil
-		})
+		}
+		h, c, err := s.key.unpack(key, value)
+		if err != nil {
+			s.complain(key, err)
+			return nil
+		}
+		defer c.wipe()
+		rec = recordOf(s.options.Vault, key, h, c)
+		return nil
 	})
 	return rec, err
+}
+
+// view reads the file, which may be closed meanwhile.
+func (s *Store) view(f func(tx *bbolt.Tx) error) error {
+	err := guarded(func() error { return s.db.View(f) })
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return errClosed
+	}
+	return err
 }
 
 func (s *Store) complain(key vault.Key, err error) {
@@ -102,15 +110,13 @@ func (s *Store) keys() (map[vault.Key]bool, error) {
 	if closed {
 		return nil, errClosed
 	}
-	return keys, guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			return tx.Bucket(recordsBucket).ForEach(func(at, _ []byte) error {
-				if key := keyAt(at); !keys[key] {
-					_, forgotten := keys[key]
-					keys[key] = !forgotten
-				}
-				return nil
-			})
+	return keys, s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(recordsBucket).ForEach(func(at, _ []byte) error {
+			key := keyAt(at)
+			if _, waits := keys[key]; !waits {
+				keys[key] = true
+			}
+			return nil
 		})
 	})
 }

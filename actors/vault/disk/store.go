@@ -77,11 +77,15 @@ func open(o Options) (*Store, error) {
 		closing: make(chan struct{}), done: make(chan struct{}),
 		dirty: make(map[vault.Key]*entry), states: make(map[vault.Key]vault.Sealed),
 	}
-	if s.key, err = unlock(db.DB, o.Keys); err == nil {
+	var fresh bool
+	if s.key, fresh, err = unlock(db.DB, o.Keys); err == nil {
 		err = errors.Join(s.readSeals(), s.setDamagedAside(), db.clearLeftover())
 	}
 	if err != nil {
 		return nil, errors.Join(explain(err), db.Close())
+	}
+	if fresh {
+		o.Log.WithField("path", o.Path).Info("vault: the file is new, nothing was kept before")
 	}
 	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,9 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 	b.close(s)
 
 	s = b.open()
+	if strings.Count(b.logs.String(), "the file is new") != 1 {
+		t.Errorf("the log does not say once that the file is new:\n%s", b.logs)
+	}
 	b.want(s, "billing", "token", "state")
 	if diff := cmp.Diff(plainOf(*rec), plainOf(*b.load(s, "billing")), cmp.AllowUnexported(vault.Sealed{}), cmp.Comparer(vault.Sealed.Same)); diff != "" {
 		t.Error(diff)
@@ -335,6 +339,60 @@ func TestAHangingDiskCostsACallerNoMoreThanItsPatience(t *testing.T) {
 		b.want(s, "erp", "", "rotated")
 		b.close(s)
 	})
+}
+
+func TestARecordThatCannotBeWrittenIsInNobodysWay(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	odd := b.record("billing", 1, "token", "state")
+	odd.ExpiresAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
+	s.Save(odd)
+	s.Save(b.record("erp", 1, "token", "state"))
+	b.close(s)
+	if !strings.Contains(b.logs.String(), "cannot be written") || !strings.Contains(b.logs.String(), "service=billing") {
+		t.Errorf("the log does not say so:\n%s", b.logs)
+	}
+	s = b.open()
+	b.want(s, "billing", "", "")
+	b.want(s, "erp", "token", "state")
+	b.close(s)
+}
+
+func TestEverythingAtOnceAndAClose(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	var users sync.WaitGroup
+	begun := make(chan struct{}, 8)
+	for n := range 8 {
+		users.Go(func() {
+			service := fmt.Sprintf("s%d", n%3)
+			for revision := uint64(1); ; revision++ {
+				s.Save(b.record(service, revision, "token", "state"))
+				err := s.SaveState(context.Background(), vault.Key{Service: service}, b.box(service, vault.ProviderState, "rotated"))
+				if revision == 1 {
+					begun <- struct{}{}
+				}
+				_, lerr := s.Load(vault.Key{Service: service})
+				if n == 0 {
+					s.Delete(vault.Key{Service: service})
+				}
+				if err := errors.Join(err, lerr, s.Each(func(vault.Key) { s.Health() })); errors.Is(err, errClosed) {
+					return
+				} else if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 8 {
+		<-begun
+	}
+	b.close(s)
+	users.Wait()
+	s = b.open()
+	b.want(s, "s1", "token", "rotated")
+	b.close(s)
 }
 
 func TestAClosedStoreSaysSo(t *testing.T) {

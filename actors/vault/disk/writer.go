@@ -165,17 +165,17 @@ func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
 	}
 }
 
-// putContent writes a record. One whose boxes were changed in memory is left out:
-// it must not keep the others from being written.
+// putContent writes a record. One whose boxes were changed in memory, or that cannot
+// be written at all, is left out: it must not keep the others from being written.
 func (s *Store) putContent(b *bbolt.Bucket, key vault.Key, h header, c content, err error) error {
 	defer c.wipe()
-	if err != nil {
-		s.complain(key, err)
-		return nil
+	var value []byte
+	if err == nil {
+		value, err = s.key.pack(key, h, c)
 	}
-	value, err := s.key.pack(key, h, c)
 	if err != nil {
-		return err
+		s.options.Log.WithField("service", key.Service).WithError(err).Error("vault: a record cannot be written")
+		return nil
 	}
 	return b.Put(place(key), value)
 }

@@ -283,7 +283,8 @@ func TestReadinessTellsOfTheVaultAndDoesNotDependOnIt(t *testing.T) {
 		"nothing is kept": {messages.VaultState{}, false, `{"ready":true,"services":[]}`},
 		"all is well":     {messages.VaultState{}, true, `{"ready":true,"services":[],"vault":{"state":"ok"}}`},
 		"the disk is full": {
-			messages.VaultState{Degraded: true, Since: noon, Text: "no space left on device"}, true,
+			messages.VaultState{Degraded: true, Since: noon, Text: "no space left on device"},
+			true,
 			`{"ready":true,"services":[],"vault":{"state":"degraded","since":"2026-03-01T12:00:00Z","text":"no space left on device"}}`,
 		},
 	} {

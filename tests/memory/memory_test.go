@@ -138,7 +138,7 @@ func (n *node) lookAtFiles() {
 	if err != nil || len(files) == 0 {
 		n.Fatalf("no files: %v", err)
 	}
-	texts := map[string][]byte{"the log": []byte(n.log.String())}
+	texts := map[string][]byte{"the log": n.log.Bytes()}
 	for _, path := range files {
 		if texts[path], err = os.ReadFile(path); err != nil {
 			n.Fatal(err)

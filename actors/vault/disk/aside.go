@@ -1,9 +1,9 @@
 package disk
 
 import (
-	"go.etcd.io/bbolt"
+	"bytes"
 
-	"tokend/actors/vault"
+	"go.etcd.io/bbolt"
 )
 
 // setDamagedAside moves records that do not open to where they are not in the
@@ -12,12 +12,16 @@ func (s *Store) setDamagedAside() error {
 	damaged := map[string][]byte{}
 	err := guarded(func() error {
 		return s.db.View(func(tx *bbolt.Tx) error {
-			return eachRecord(tx, s.key, func(key vault.Key, value []byte, _ header, _ *content, err error) {
+			return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
+				key := keyAt(at)
+				_, text, err := s.key.open(key, value)
+				clear(text)
 				if err != nil {
 					s.complain(key, err)
 					s.health.Damaged = append(s.health.Damaged, key.Service)
-					damaged[string(place(key))] = append([]byte(nil), value...)
+					damaged[string(at)] = bytes.Clone(value)
 				}
+				return nil
 			})
 		})
 	})
@@ -53,15 +57,4 @@ func count(b *bbolt.Bucket) (n int) {
 		n++
 	}
 	return n
-}
-
-// eachRecord calls f with every record, or why it does not open.
-func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, value []byte, h header, c *content, err error)) error {
-	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
-		key := keyAt(at)
-		h, c, err := d.unpack(key, value)
-		defer c.wipe()
-		f(key, value, h, &c, err)
-		return nil
-	})
 }

@@ -48,7 +48,7 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 	}
 	err = guarded(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			err := eachRecord(tx, data, func(key vault.Key, _ []byte, h header, c *content, err error) {
+			err := eachRecord(tx, data, func(key vault.Key, h header, c *content, err error) {
 				entries = append(entries, entryOf(key, h, c, err))
 			})
 			return errors.Join(err, tx.Bucket(damagedBucket).ForEach(func(at, _ []byte) error {
@@ -58,6 +58,17 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 		})
 	})
 	return entries, err
+}
+
+// eachRecord calls f with every record, or why it does not open.
+func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, h header, c *content, err error)) error {
+	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
+		key := keyAt(at)
+		h, c, err := d.unpack(key, value)
+		defer c.wipe()
+		f(key, h, &c, err)
+		return nil
+	})
 }
 
 func entryOf(key vault.Key, h header, c *content, err error) Entry {

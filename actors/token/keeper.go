@@ -196,14 +196,18 @@ func (k *keeper) options() *Options { return k.slot.options.Load() }
 
 func (k *keeper) publish(e messages.Event) { k.env.Publish(e) }
 
-// change replaces the state by a changed copy, keeps that, and returns it.
+// change replaces the state by a changed copy, keeps what is new of it, and returns
+// it.
 func (k *keeper) change(edit func(*State)) *State {
 	before := k.state()
 	next := *before
 	edit(&next)
-	next.revision++
+	news := !next.keptAs(before)
+	if news {
+		next.revision++
+	}
 	k.slot.become(&next)
-	if store := k.slot.store(); store != nil && !next.keptAs(before) {
+	if store := k.slot.store(); news && store != nil {
 		store.Save(next.record(k.slot.name))
 	}
 	return &next

@@ -42,6 +42,7 @@ type Store struct {
 	states  map[vault.Key]vault.Sealed // given to SaveState and in no record yet
 	waiting []chan<- error             // who wants to know when dirty is in the file
 	health  Health
+	writing time.Time // since when the writer writes; zero: it does not
 	closed  bool
 }
 
@@ -183,8 +184,8 @@ func poke(c chan struct{}) {
 
 // Health is how a [Store] is.
 type Health struct {
-	Degraded bool      // the last write failed; it is tried again and again
-	Since    time.Time // of the first write that failed
+	Degraded bool      // the last write failed, and is tried again and again, or hangs
+	Since    time.Time // of the first write that failed or hangs
 	Err      error     // of the last one
 	Unsaved  int       // records that are newer in memory than in the file
 	Damaged  []string  // services whose records were set aside at start

@@ -333,7 +333,26 @@ func TestAHangingDiskCostsACallerNoMoreThanItsPatience(t *testing.T) {
 		}
 		s.Save(b.record("billing", 1, "token", ""))
 		b.want(s, "billing", "token", "")
+		time.Sleep(slowWrite - time.Second - time.Nanosecond)
+		synctest.Wait()
+		if h := s.Health(); h.Degraded {
+			t.Errorf("before that is slow: %+v", h)
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if h := s.Health(); !h.Degraded || !errors.Is(h.Err, errSlow) || time.Since(h.Since) != slowWrite {
+			t.Errorf("health %+v", h)
+		}
 		close(free)
+		synctest.Wait()
+		if h := s.Health(); h.Degraded || h.Err != nil {
+			t.Errorf("health %+v", h)
+		}
+		for _, text := range []string{"cannot be written", "can be written again"} {
+			if strings.Count(b.logs.String(), text) != 1 {
+				t.Errorf("%q is not logged once:\n%s", text, b.logs)
+			}
+		}
 		b.close(s)
 		s = b.open()
 		b.want(s, "erp", "", "rotated")

@@ -19,6 +19,8 @@ const (
 	// and so on.
 	retryFirst = time.Second
 	retryMost  = 30 * time.Second
+	// slowWrite is how long a write may take before it counts as one that hangs.
+	slowWrite = 5 * time.Second
 )
 
 // run is the writer.
@@ -62,10 +64,12 @@ func (s *Store) finish() {
 
 // write brings the file up to date, in one transaction that is synced.
 func (s *Store) write() error {
+	began := time.Now()
 	s.mu.Lock()
 	batch, waiting := maps.Clone(s.dirty), s.waiting
-	s.waiting = nil
+	s.waiting, s.writing = nil, began
 	s.mu.Unlock()
+	defer time.AfterFunc(slowWrite, func() { s.noteSlow(began) }).Stop()
 	var err error
 	switch {
 	case s.db.replaced(): // also with nothing to write: whoever waits must hear of it
@@ -86,19 +90,50 @@ func (s *Store) write() error {
 // settle notes how a write went.
 func (s *Store) settle(batch map[vault.Key]*entry, err error) {
 	s.mu.Lock()
-	before := s.health.Degraded
-	if s.health.Degraded = err != nil; err == nil {
-		s.health.Since = time.Time{}
+	began := s.writing
+	s.writing = time.Time{}
+	if err == nil {
 		for key, e := range batch {
 			if s.dirty[key] == e {
 				delete(s.dirty, key)
 			}
 		}
-	} else if !before {
-		s.health.Since = time.Now()
 	}
-	s.health.Err = err
+	before := s.note(began, err)
 	s.mu.Unlock()
+	s.report(before, err)
+}
+
+var errSlow = errors.New("the disk does not answer")
+
+// noteSlow notes that the write that began then hangs, if it has not ended by now.
+func (s *Store) noteSlow(began time.Time) {
+	s.mu.Lock()
+	if !s.writing.Equal(began) {
+		s.mu.Unlock()
+		return
+	}
+	before := s.note(began, errSlow)
+	s.mu.Unlock()
+	s.report(before, errSlow)
+}
+
+// note sets the health after a write that began then, and returns whether it was
+// degraded before. The caller holds the lock.
+func (s *Store) note(began time.Time, err error) (before bool) {
+	before = s.health.Degraded
+	s.health.Degraded, s.health.Err = err != nil, err
+	switch {
+	case err == nil:
+		s.health.Since = time.Time{}
+	case !before:
+		s.health.Since = began
+	}
+	return before
+}
+
+// report tells the log of trouble once when it begins, and once when it ends.
+func (s *Store) report(before bool, err error) {
 	log := s.options.Log.WithField("path", s.options.Path)
 	switch {
 	case err != nil && !before:

@@ -121,3 +121,11 @@ type Unready struct {
 	Since   time.Time // since when it has had no valid token
 	NextTry time.Time // zero without a failure
 }
+
+// VaultState tells how what keeps tokens over a restart does. It does not count for
+// readiness: tokens are served without.
+type VaultState struct {
+	Degraded bool      // what is new cannot be written; it waits in memory
+	Since    time.Time // since when; zero unless degraded
+	Text     string    // why, without secrets; empty unless degraded
+}

@@ -55,6 +55,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		errs = append(errs, err)
 	} else if previous != nil {
 		b.takeStock(&s.reader, previous)
+		b.storage.wipe() // what runs was opened by those of previous
 		errs = append(errs, b.storage.changed(previous.storage))
 	}
 	if previous != nil && previous.memory != b.memory {
@@ -219,7 +220,7 @@ func (v *service) options(g *gates) *token.Options {
 		Policy:     v.schedule(),
 		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: atHand(v.configured.Provider),
+		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.unkept(),
 	}
 }
 
@@ -230,9 +231,13 @@ func (v *service) schedule() schedule.Policy {
 	}
 }
 
-// atHand reports whether the tokens of a kind of provider lie on this machine:
-// nobody is asked for them, and what was kept of them might be older.
-func atHand(kind string) bool { return kind == config.KindStatic || kind == config.KindFile }
+// unkept reports whether nothing of the service is kept over a restart: its tokens
+// lie on this machine, where nobody is asked for them, and what was kept of them
+// might be older.
+func (v *service) unkept() bool {
+	kind := v.configured.Provider
+	return kind == config.KindStatic || kind == config.KindFile
+}
 
 // gateOf returns whose gate a service's acquisitions pass: their endpoint's host or
 // their program, that of all services of a host's own kind if they do not tell, and
@@ -241,7 +246,7 @@ func gateOf(v *service) string {
 	if h, ok := v.provider.(provider.Hosted); ok {
 		return h.Host()
 	}
-	if atHand(v.configured.Provider) {
+	if v.unkept() {
 		return ""
 	}
 	return "kind:" + v.configured.Provider

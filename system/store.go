@@ -1,14 +1,17 @@
 package system
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
 	"tokend/actors/token"
+	"tokend/actors/vault"
 	"tokend/actors/vault/disk"
 	"tokend/config"
+	"tokend/messages"
 )
 
 // storage says where tokens are kept over a restart; the zero storage: nowhere.
@@ -39,6 +42,13 @@ func newStorage(v config.Vault) (storage, error) {
 	return st, errors.Join(errs...)
 }
 
+// wipe overwrites the keys in memory; they can still be compared.
+func (st storage) wipe() {
+	for _, k := range st.keys {
+		k.Wipe()
+	}
+}
+
 // changed tells what of the storage cannot be changed while running.
 func (st storage) changed(before storage) error {
 	if st.path != before.path {
@@ -56,6 +66,7 @@ func (s *System) openStore() error {
 	if b.storage.path == "" {
 		return nil
 	}
+	defer b.storage.wipe()
 	store, err := disk.Open(disk.Options{
 		Path: b.storage.path, Keys: b.storage.keys, Vault: s.env.Vault, Log: s.options.log,
 	})
@@ -65,7 +76,30 @@ func (s *System) openStore() error {
 	s.store.Store(store)
 	s.env.Store = store
 	s.reader.hash = store.Identity
-	return nil
+	return s.forgetOthers(store, b)
+}
+
+// forgetOthers has the store forget what it keeps of services that keep nothing any
+// more: they were removed while no System ran, or are static now.
+func (s *System) forgetOthers(store vault.Store, b *build) error {
+	forgotten := 0
+	err := store.Each(func(key vault.Key) {
+		if v := b.services[key.Service]; v == nil || v.unkept() {
+			store.Delete(key)
+			forgotten++
+		}
+	})
+	if forgotten > 0 {
+		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured is forgotten")
+	}
+	return err
+}
+
+// flushStore keeps what has not been kept yet, while the store is still needed.
+func (s *System) flushStore() {
+	if store := s.store.Load(); store != nil {
+		_ = store.Flush(context.Background()) // the store itself tells of its trouble
+	}
 }
 
 // closeStore keeps what has not been kept yet.
@@ -117,4 +151,14 @@ func (s *System) VaultHealth() (health disk.Health, kept bool) {
 		return disk.Health{}, false
 	}
 	return store.Health(), true
+}
+
+// VaultState is [System.VaultHealth] as /readyz tells it.
+func (s *System) VaultState() (state messages.VaultState, kept bool) {
+	h, kept := s.VaultHealth()
+	state = messages.VaultState{Degraded: h.Degraded, Since: h.Since}
+	if h.Err != nil {
+		state.Text = h.Err.Error()
+	}
+	return state, kept
 }

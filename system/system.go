@@ -113,12 +113,12 @@ func (s *System) rootProps() []actor.PropsOption {
 }
 
 // Start starts the actors; eager services begin to acquire. What was kept of
-// services is taken up first: their tokens serve at once, and an IdP is asked for
-// what is due only, spread over some seconds where that is much. From then on the
-// files that services refer to are watched: one that holds something else has its
-// services try that at once, as a changed configuration does. It does not wait for
-// their tokens. ctx bounds the start only. When it fails, whatever was started is
-// stopped again. A System is started once.
+// services is taken up first, and forgotten of those that are gone: tokens serve at
+// once, and an IdP is asked for what is due only, spread over some seconds where
+// that is much. From then on the files that services refer to are watched: one that
+// holds something else has its services try that at once, as a changed configuration
+// does. It does not wait for tokens. ctx bounds the start only. When it fails,
+// whatever was started is stopped again. A System is started once.
 func (s *System) Start(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("start: %w", context.Cause(ctx))
@@ -189,10 +189,10 @@ func (s *System) spawn() error {
 	return nil
 }
 
-// Stop stops everything: waiting callers get [messages.ErrStopped], and every
-// actor and goroutine ends. It returns when that is done, or with an error when
-// ctx ends first; what was begun goes on then. Calling it again, or before Start,
-// is harmless.
+// Stop stops everything: waiting callers get [messages.ErrStopped], what is to
+// outlive the process is kept, and every actor and goroutine ends. It returns when
+// that is done, or with an error when ctx ends first; what was begun goes on then.
+// Calling it again, or before Start, is harmless.
 func (s *System) Stop(ctx context.Context) error {
 	s.halt()
 	select {
@@ -235,6 +235,7 @@ func (s *System) shutdown() {
 	s.transports.Close()
 	s.shutdownActors()
 	s.batches.wait()
+	s.flushStore() // a flight may last, and who stops the System need not wait for it
 	s.flights.Wait()
 	s.closeStore()
 	s.watching.Wait() // last: a disk that hangs holds up nothing else

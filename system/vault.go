@@ -12,6 +12,7 @@ func InspectVault(cfg *config.Config) ([]disk.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer st.wipe()
 	return disk.Inspect(st.path, st.keys)
 }
 
@@ -23,6 +24,7 @@ func RotateVault(cfg *config.Config) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer st.wipe()
 	return disk.Rotate(st.path, st.keys)
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,9 +15,11 @@ import (
 	"time"
 
 	"tokend/actors/provider"
+	"tokend/actors/vault/disk"
 	"tokend/config"
 	"tokend/messages"
 	"tokend/system"
+	"tokend/system/httpapi"
 	"tokend/tests/fakes/idptest"
 )
 
@@ -200,6 +204,38 @@ func TestARemovedServiceIsForgotten(t *testing.T) {
 	})
 }
 
+func TestAServiceThatIsRemovedWhileNoNodeRunsIsForgottenAtTheNextStart(t *testing.T) {
+	for name, after := range map[string]map[string]config.Service{
+		"removed": {"erp": scripted(config.Settings{})},
+		"static now": {
+			"erp":   scripted(config.Settings{}),
+			billing: {Provider: config.KindStatic, Static: &config.Static{Token: config.NewSecret("static")}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp, s := idptest.New(), setup{vault: kept(t)}
+				s.services = map[string]config.Service{billing: scripted(config.Settings{}), "erp": scripted(config.Settings{})}
+				w := begin(t, idp, s)
+				w.token(billing)
+				w.token("erp")
+				w.stop()
+				s.services = after
+				w = begin(t, idp, s)
+				w.state("erp", messages.StateFresh)
+				w.stop()
+				if !strings.Contains(w.logs.String(), "is forgotten\" records=1") {
+					t.Errorf("the log does not say so:\n%s", w.logs)
+				}
+				entries, err := system.InspectVault(&config.Config{Vault: s.vault})
+				if err != nil || len(entries) != 1 || entries[0].Key.Service != "erp" {
+					t.Errorf("%+v, %v", entries, err)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatLandsAfterItsServiceIsGoneIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idp, s, release := idptest.New(), setup{vault: kept(t), deaf: true}, make(chan struct{})
@@ -304,6 +340,45 @@ func TestVaultHealthTellsWhetherTokensAreKept(t *testing.T) {
 	})
 }
 
+func TestABrokenVaultShowsInReadinessAndServesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, idptest.New(), setup{vault: kept(t)})
+		w.token(billing)
+		pass(time.Second)
+		door := httpapi.New(w.sys, httpapi.Options{})
+		readyz := func() string {
+			rec := httptest.NewRecorder()
+			door.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			return fmt.Sprint(rec.Code, " ", rec.Body)
+		}
+		if got := readyz(); got != `200 {"ready":true,"services":[],"vault":{"state":"ok"}}` {
+			t.Error(got)
+		}
+		path := w.cfg.Vault.Path
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Skipf("an open file cannot be moved here: %v", err)
+		}
+		if err := w.sys.Refresh(t.Context(), billing); err != nil {
+			t.Error(err)
+		}
+		pass(time.Second)
+		if got := readyz(); !strings.Contains(got, `200 {"ready":true,"services":[],"vault":{"state":"degraded","since":"2000-01-01T00:00:0`) ||
+			!strings.Contains(got, `"text":"the file was moved`) {
+			t.Error(got)
+		}
+		if tok := w.token(billing); tok.Generation != 2 {
+			t.Errorf("generation %d", tok.Generation)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+		pass(30 * time.Second)
+		if got := readyz(); got != `200 {"ready":true,"services":[],"vault":{"state":"ok"}}` {
+			t.Error(got)
+		}
+	})
+}
+
 func TestTheVaultCannotBeChangedWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setup{vault: kept(t)}
@@ -324,4 +399,58 @@ func TestTheVaultCannotBeChangedWhileRunning(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+func TestAStopDoesNotWaitForADeafProviderToKeepWhatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp := idptest.New()
+		s := setup{vault: kept(t), deaf: true, services: map[string]config.Service{
+			billing: scripted(config.Settings{}), "erp": scripted(config.Settings{}),
+		}}
+		idp.Play("erp", idptest.Deaf(time.Minute, idptest.Stateful(time.Hour, "late")))
+		w := begin(t, idp, s)
+		w.token(billing)
+		go func() { _, _ = w.sys.Token(context.Background(), "erp") }()
+		synctest.Wait()
+		dead, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.sys.Stop(dead); err == nil {
+			t.Error("everything has ended, though a provider has not returned")
+		}
+		synctest.Wait()
+		if e := keptNow(t, s.vault, billing); e.Fingerprint == "" {
+			t.Error("the token is not in the file when nobody waits any more")
+		}
+		pass(time.Minute)
+		if err := w.sys.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if e := keptNow(t, s.vault, "erp"); !e.State {
+			t.Error("a state that came late is lost")
+		}
+	})
+}
+
+// keptNow returns what is in the file about a service, also while a node has it
+// open.
+func keptNow(t *testing.T, v config.Vault, service string) disk.Entry {
+	t.Helper()
+	text, err := os.ReadFile(v.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Path = filepath.Join(t.TempDir(), "copy")
+	if err := os.WriteFile(v.Path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := system.InspectVault(&config.Config{Vault: v})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Key.Service == service {
+			return e
+		}
+	}
+	return disk.Entry{}
 }

@@ -5,11 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"tokend/actors/schedule"
 	"tokend/actors/token"
 	"tokend/messages"
 )
@@ -54,6 +52,7 @@ type supervisor struct {
 	ending int                        // services that have yet to end
 	jobs   []*job                     // the first is under way
 	watch  watch
+	deaf   func() // ends what listen began; nil: it has not begun
 }
 
 // job is an Apply or a Stop. One at a time: a name that is removed and added
@@ -87,6 +86,8 @@ func (s *supervisor) Receive(c actor.Context) {
 		s.buried(c, s.slots[m.service])
 	case *tick:
 		s.onTick(c)
+	case *token.Saved:
+		s.onSaved(c, m)
 	case *messages.ListServices:
 		c.Respond(&messages.ServicesReply{Services: s.Directory.Infos()})
 	default:
@@ -132,6 +133,7 @@ func (s *supervisor) begin(c actor.Context, j *job) error {
 }
 
 func (s *supervisor) apply(c actor.Context, services map[string]*token.Options) error {
+	s.listen(c)
 	maps.DeleteFunc(s.inAir, func(_ string, air <-chan struct{}) bool { return landed(air) })
 	for name, slot := range s.slots {
 		if services[name] == nil {
@@ -254,6 +256,9 @@ func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
 
 func (s *supervisor) onStopping() {
 	s.watch.stop()
+	if s.deaf != nil {
+		s.deaf()
+	}
 	for _, f := range s.falls {
 		f.stop()
 	}
@@ -268,45 +273,4 @@ func (s *supervisor) onStopped() {
 		slot.Gone()
 	}
 	close(s.Done)
-}
-
-// watch looks for steps of the wall clock, and for sleeps of the machine, which
-// stop the monotonic clock.
-type watch struct {
-	last  schedule.Instant
-	timer *time.Timer
-}
-
-type tick struct{ messages.Unlogged }
-
-const (
-	watchEvery = 5 * time.Second
-	watchDrift = time.Second // what clocks may differ by without anybody minding
-)
-
-func (w *watch) start(c actor.Context, now schedule.Instant) {
-	root, self := c.ActorSystem().Root, c.Self()
-	w.last = now
-	w.timer = time.AfterFunc(watchEvery, func() { root.Send(self, &tick{}) })
-}
-
-func (w *watch) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-}
-
-func (s *supervisor) onTick(c actor.Context) {
-	now := s.Env.Clock.Now()
-	drift := now.Drift(s.watch.last)
-	s.watch.last = now
-	s.watch.timer.Reset(watchEvery)
-	s.work(c)
-	if drift.Abs() <= watchDrift {
-		return
-	}
-	s.Env.Log.WithField("moved", drift.String()).Warn("wall clock moved against the monotonic clock: planning anew")
-	for _, slot := range s.slots {
-		c.Send(slot.PID(), &token.ClockMoved{})
-	}
 }

@@ -410,3 +410,28 @@ func TestAnEmptyDirectoryHasNothing(t *testing.T) {
 		t.Error("found something")
 	}
 }
+
+func TestNodesThatShareAStoreTakeUpWhatTheOtherSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, other, store := newWorld(t), newWorld(t), &vaulttest.Memory{}
+		for _, w := range []*world{one, other} {
+			w.env.Store = store
+			if err := w.apply(map[string]*token.Options{"billing": w.options()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tok, err := one.get("billing"); err != nil || tok.Value() != "token-1" {
+			t.Fatalf("%v, %v", tok.Value(), err)
+		}
+		synctest.Wait()
+		if tok, err := other.get("billing"); err != nil || tok.Value() != "token-1" || other.requests.Load() != 0 {
+			t.Errorf("%v, %v after %d requests", tok.Value(), err, other.requests.Load())
+		}
+		store.Save(&vault.Record{Key: vault.Key{Service: "unknown"}, Revision: 1})
+		store.Save(&vault.Record{Key: vault.Key{Service: "billing", Variant: "v"}, Revision: 99})
+		synctest.Wait()
+		other.stop()
+		store.Save(&vault.Record{Key: vault.Key{Service: "billing"}, Revision: 1})
+		one.stop()
+	})
+}

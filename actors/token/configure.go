@@ -54,6 +54,12 @@ func (s *State) startOver(now schedule.Instant, credential Credential) {
 
 func recordKey(service string) vault.Key { return vault.Key{Service: service} }
 
+// keptAs reports whether nothing of what is to be kept differs from another state.
+func (s *State) keptAs(o *State) bool {
+	return s.held == o.held && s.failure == o.failure && s.extra == o.extra && s.credential == o.credential &&
+		s.needed == o.needed && s.invalidated == o.invalidated && s.flight.number == o.flight.number
+}
+
 // record returns what is to be kept of the state.
 func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{

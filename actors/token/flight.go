@@ -186,20 +186,6 @@ func (t *trip) run(ctx context.Context) {
 	l = t.acquire(ctx)
 }
 
-// leave puts the outcome where the actor finds it, unless that of a later flight
-// is there.
-func (s *Slot) leave(l *landing) {
-	for {
-		there := s.landed.Load()
-		if there != nil && there.flight > l.flight {
-			return
-		}
-		if s.landed.CompareAndSwap(there, l) {
-			return
-		}
-	}
-}
-
 // acquire asks the provider and seals what it brings.
 func (t *trip) acquire(ctx context.Context) *landing {
 	select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +157,70 @@ func TestATokenThatWasDeadOnArrivalIsMalformed(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return issue(n, 2*time.Second), nil
 		}
+	})
+}
+
+// countingStore counts what it is given.
+type countingStore struct {
+	vaulttest.Memory
+	saves atomic.Int64
+}
+
+func (s *countingStore) Save(rec *vault.Record) {
+	s.saves.Add(1)
+	s.Memory.Save(rec)
+}
+
+func TestARefreshIsSavedOnceWhenItBeginsAndOnceWhenItEnds(t *testing.T) {
+	store := &countingStore{}
+	bubble(t, func(h *harness) {
+		h.mustGet()
+		synctest.Wait()
+		before := store.saves.Load()
+		time.Sleep(46 * time.Minute) // past the refresh point
+		synctest.Wait()
+		h.wantRequests(2)
+		if got := store.saves.Load() - before; got != 2 {
+			t.Errorf("saved %d times", got)
+		}
+	}, func(h *harness, _ *Options) { h.env.Store = store })
+}
+
+// slowStore has the service removed while it saves a state.
+type slowStore struct {
+	vaulttest.Memory
+	removed func()
+}
+
+func (s *slowStore) SaveState(ctx context.Context, key vault.Key, state vault.Sealed) error {
+	s.removed()
+	return s.Memory.SaveState(ctx, key, state)
+}
+
+func TestAStateThatIsSavedWhileItsServiceIsRemovedIsForgottenWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{}
+		h := newHarness(t, func(h *harness, _ *Options) { h.env.Store = store })
+		store.removed = func() { // as the supervisor does it
+			h.slot.End(messages.ErrUnknownService)
+			_ = h.system.Root.PoisonFuture(h.slot.PID()).Wait()
+			h.slot.Forget()
+			h.slot.Gone()
+		}
+		h.play(func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			res := issue(n, time.Hour)
+			res.State = provider.NewState([]byte("rotated"))
+			return res, nil
+		})
+		h.start()
+		if _, err := h.get(h.Context(), 0); !errors.Is(err, messages.ErrUnknownService) {
+			t.Errorf("the caller was told %v", err)
+		}
+		h.env.Flights.Wait()
+		if rec, err := store.Load(recordKey("billing")); err != nil || rec != nil {
+			t.Errorf("kept: %+v, %v", rec, err)
+		}
+		time.Sleep(time.Minute) // protoactor counts dead letters for a while
 	})
 }
 

@@ -49,6 +49,8 @@ func (k *keeper) Receive(c actor.Context) {
 		k.onReconfigured(c)
 	case *ClockMoved:
 		k.onClockMoved(c)
+	case *Saved:
+		k.onSaved(c, m.Record)
 	case *Call:
 		k.onCommand(c, &waiter{command: m.Command, inbox: m.inbox})
 	case *Routed:
@@ -202,13 +204,18 @@ func (k *keeper) publishNeeded(e messages.Event) {
 	}
 }
 
-// change replaces the state by a changed copy, keeps that, and returns it.
+// change replaces the state by a changed copy, keeps what is new of it, and returns
+// it.
 func (k *keeper) change(edit func(*State)) *State {
-	next := *k.state()
+	before := k.state()
+	next := *before
 	edit(&next)
-	next.revision++
+	news := !next.keptAs(before)
+	if news {
+		next.revision++
+	}
 	k.slot.become(&next)
-	if store := k.slot.store(); store != nil {
+	if store := k.slot.store(); news && store != nil {
 		store.Save(next.record(k.slot.name))
 	}
 	return &next

@@ -62,7 +62,7 @@ const maxOverdue = 16
 func (k *keeper) adopt(now schedule.Instant, l *landing) {
 	before, o := k.state(), k.options()
 	h := k.newHeld(before, o, l)
-	st := k.change(func(s *State) {
+	k.change(func(s *State) {
 		s.touchDown(l)
 		s.used(l.asked, o)
 		s.held = h
@@ -83,13 +83,19 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 	})
 	k.slot.refreshes.Add(1)
 	k.tellScopes(before, h)
-	about := st.occurrence(k.slot.name, now, h)
-	if before.living(now) {
-		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: l.took})
-	} else {
-		k.publish(&messages.TokenAcquired{Occurrence: about, Took: l.took})
-	}
+	k.announceNew(now, before, l.took)
 	k.settleWaiters(now, nil)
+}
+
+// announceNew publishes that there is a new token; before is the state without it.
+func (k *keeper) announceNew(now schedule.Instant, before *State, took time.Duration) {
+	st := k.state()
+	about := st.occurrence(k.slot.name, now, st.held)
+	if before.living(now) {
+		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: took})
+	} else {
+		k.publish(&messages.TokenAcquired{Occurrence: about, Took: took})
+	}
 }
 
 func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {

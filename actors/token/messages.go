@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tokend/actors/vault"
 	"tokend/messages"
 )
 
@@ -29,6 +30,12 @@ type Reconfigured struct{ messages.Unlogged }
 // ClockMoved tells the actor that the wall clock was stepped, or that the
 // machine slept, so that its timer may be wrong.
 type ClockMoved struct{ messages.Unlogged }
+
+// Saved tells the actor that another node has saved this record of its service.
+type Saved struct {
+	messages.Unlogged
+	Record *vault.Record
+}
 
 // These come from the actor itself, and never from outside.
 type (

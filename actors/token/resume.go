@@ -3,6 +3,8 @@ package token
 import (
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"tokend/actors/schedule"
 	"tokend/actors/vault"
 	"tokend/messages"
@@ -56,7 +58,8 @@ func (s *State) hastenTry(now schedule.Instant) {
 
 // resumeHeld takes up the token of rec, if it is to be trusted.
 func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) {
-	if rec.AccessToken.IsZero() || rec.CreatedAt.After(now.Time()) {
+	neverLived := !rec.ExpiresAt.IsZero() && !rec.ExpiresAt.After(rec.CreatedAt)
+	if rec.AccessToken.IsZero() || neverLived || rec.CreatedAt.After(now.Time()) {
 		return // a token from the future: the wall clock is not to be trusted with it
 	}
 	s.held = heldFrom(rec, now, o)
@@ -81,6 +84,44 @@ func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
 	h.roll = schedule.Roll(schedule.NewPlan(life, o.Policy, 0), rec.RefreshAt.Sub(rec.CreatedAt))
 	h.schedule(life, o)
 	return h
+}
+
+// onSaved takes up what another node has saved: a later token, and what the
+// provider wants to have again, since the acquisition of that node has used up what
+// is here. A flight that is under way goes on.
+func (k *keeper) onSaved(c actor.Context, rec *vault.Record) {
+	now, before := k.env.Clock.Now(), k.state()
+	if k.slot.store() == nil || rec.Revision <= before.revision || !Credential(rec.CredentialVersion).sameConfiguration(before.credential) {
+		return
+	}
+	st := *before
+	st.revision = rec.Revision // what comes from here must replace it
+	if !rec.State.IsZero() {
+		st.editMore(func(e *extra) { e.previous = rec.State })
+	}
+	st.renew(rec, now, k.options())
+	k.slot.become(&st)
+	if st.held != before.held {
+		k.announceNew(now, before, 0)
+		k.settleWaiters(now, nil)
+	}
+	k.settle(c)
+}
+
+// renew takes up the token of rec, if that lives and is a later one.
+func (s *State) renew(rec *vault.Record, now schedule.Instant, o *Options) {
+	before, lived, next := s.held, s.living(now), *s
+	next.invalidated, next.expired = false, false
+	next.resumeHeld(rec, now, o)
+	if next.held == before || !next.living(now) || before != nil && rec.Generation <= before.token.Generation {
+		return
+	}
+	next.slow, next.forced = false, false
+	next.failure, next.streak, next.nextTry = nil, 0, schedule.Instant{}
+	if !lived {
+		next.since = now
+	}
+	*s = next
 }
 
 // onBothClocks returns the Instant at which the wall clock shows t if both clocks

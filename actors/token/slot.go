@@ -219,6 +219,20 @@ func (s *Slot) Airborne() <-chan struct{} {
 	return s.before
 }
 
+// leave puts the outcome where the actor finds it, unless that of a later flight
+// is there.
+func (s *Slot) leave(l *landing) {
+	for {
+		there := s.landed.Load()
+		if there != nil && there.flight > l.flight {
+			return
+		}
+		if s.landed.CompareAndSwap(there, l) {
+			return
+		}
+	}
+}
+
 // Forget makes the store forget the service. It is the supervisor's.
 func (s *Slot) Forget() {
 	if s.env.Store != nil { // also of a service that was kept under another configuration

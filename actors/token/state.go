@@ -14,7 +14,7 @@ import (
 // State is all that a token actor knows about its service. It is immutable: a
 // change makes a new one. The zero State is that of a service never asked for.
 type State struct {
-	revision   uint64
+	revision   uint64           // rises with everything that is to be kept
 	credential Credential       // version of what the provider works with
 	held       *held            // the last token, nil before the first
 	since      schedule.Instant // since when there is, or is not, a living token

@@ -51,4 +51,12 @@ type Store interface {
 	SaveState(ctx context.Context, key Key, state Sealed) error
 	// Delete forgets what is kept under key.
 	Delete(key Key)
+	// Each calls f with the key of every record that is kept, in no order. f may
+	// call the other methods.
+	Each(f func(key Key)) error
+	// Watch calls f with every record that another user of what lies behind the
+	// store saves from now on, as soon as that is known. Calls with records that are
+	// not news are harmless. f must not wait, nor call the store. When stop has
+	// returned f is not called any more.
+	Watch(f func(rec *Record)) (stop func())
 }

@@ -102,12 +102,27 @@ func (v *Vault) Seal(l Label, secret messages.Secret) Sealed {
 	if v.plain {
 		return Sealed{plain: secret}
 	}
-	k := v.currentKey()
 	text := []byte(secret.Reveal())
+	defer clear(text)
+	return v.box(l, text)
+}
+
+// SealBytes is [Vault.Seal] of a secret that the caller overwrites when this has
+// returned.
+func (v *Vault) SealBytes(l Label, secret []byte) Sealed {
+	switch {
+	case len(secret) == 0:
+		return Sealed{}
+	case v.plain:
+		return Sealed{plain: messages.NewSecret(string(secret))}
+	}
+	return v.box(l, secret)
+}
+
+func (v *Vault) box(l Label, text []byte) Sealed {
+	k := v.currentKey()
 	data := l.bytes(k.aead.Overhead() + len(text))
-	box := k.aead.Seal(data, nil, text, data)
-	clear(text)
-	return Sealed{key: k, data: box, label: len(data)}
+	return Sealed{key: k, data: k.aead.Seal(data, nil, text, data), label: len(data)}
 }
 
 // currentKey returns the key to seal with and replaces a worn one. Boxes know
@@ -153,13 +168,26 @@ func (s Sealed) Open() (messages.Secret, error) {
 	if s.key == nil {
 		return s.plain, nil
 	}
-	text, err := s.key.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
+	text, err := s.OpenBytes()
 	if err != nil {
-		return messages.Secret{}, fmt.Errorf("open sealed secret: %w", err)
+		return messages.Secret{}, err
 	}
 	secret := messages.NewSecret(string(text))
 	clear(text)
 	return secret, nil
+}
+
+// OpenBytes is [Sealed.Open] for a caller who overwrites the secret when it has
+// served.
+func (s Sealed) OpenBytes() ([]byte, error) {
+	if s.key == nil {
+		return []byte(s.plain.Reveal()), nil
+	}
+	text, err := s.key.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
+	if err != nil {
+		return nil, fmt.Errorf("open sealed secret: %w", err)
+	}
+	return text, nil
 }
 
 // Format prints [messages.Redacted] for every verb.

@@ -34,6 +34,19 @@ func TestASealedSecretOpens(t *testing.T) {
 		if box.IsZero() {
 			t.Errorf("memory %q: a box with a secret is zero", memory)
 		}
+		text := []byte(canary)
+		box = v.SealBytes(Label{Service: "billing"}, text)
+		clear(text)
+		if text, err = box.OpenBytes(); err != nil || string(text) != canary {
+			t.Errorf("memory %q: opened %q, %v", memory, text, err)
+		}
+		clear(text)
+		if again, err := box.OpenBytes(); err != nil || string(again) != canary {
+			t.Errorf("memory %q: opened again %q, %v", memory, again, err)
+		}
+		if !v.SealBytes(Label{}, nil).IsZero() {
+			t.Errorf("memory %q: a box without a secret is not zero", memory)
+		}
 	}
 }
 

@@ -265,6 +265,38 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// vaultKeeper is a keeper that may keep tokens.
+type vaultKeeper struct {
+	*fakeKeeper
+	state messages.VaultState
+	kept  bool
+}
+
+func (k vaultKeeper) VaultState() (messages.VaultState, bool) { return k.state, k.kept }
+
+func TestReadinessTellsOfTheVaultAndDoesNotDependOnIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		state messages.VaultState
+		kept  bool
+		want  string
+	}{
+		"nothing is kept": {messages.VaultState{}, false, `{"ready":true,"services":[]}`},
+		"all is well":     {messages.VaultState{}, true, `{"ready":true,"services":[],"vault":{"state":"ok"}}`},
+		"the disk is full": {
+			messages.VaultState{Degraded: true, Since: noon, Text: "no space left on device"},
+			true,
+			`{"ready":true,"services":[],"vault":{"state":"degraded","since":"2026-03-01T12:00:00Z","text":"no space left on device"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := New(vaultKeeper{newFake(), tt.state, tt.kept}, Options{})
+			if rec := call(t, h, "GET", "/readyz", ""); rec.Code != http.StatusOK || rec.Body.String() != tt.want {
+				t.Errorf("got %d, %s", rec.Code, rec.Body)
+			}
+		})
+	}
+}
+
 func TestPanicIsNamedByTypeOnly(t *testing.T) {
 	tests := map[string]struct {
 		value any

@@ -24,3 +24,10 @@ type Keeper interface {
 	// Timeout returns how long one acquisition for the service may take.
 	Timeout(service string) (time.Duration, error)
 }
+
+// VaultKeeper is a [Keeper] that may keep tokens over a restart.
+type VaultKeeper interface {
+	// VaultState tells how what keeps them does, at once, and whether there is such a
+	// thing.
+	VaultState() (state messages.VaultState, kept bool)
+}

@@ -42,6 +42,11 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error 
 	}
 	readiness := ReadinessOf(h.keeper.Readiness())
 	readiness.Ready = readiness.Ready && !h.opts.Stopping()
+	if k, ok := h.keeper.(VaultKeeper); ok {
+		if state, kept := k.VaultState(); kept {
+			readiness.Vault = vaultOf(state)
+		}
+	}
 	if readiness.Ready {
 		return writeJSON(w, http.StatusOK, readiness)
 	}

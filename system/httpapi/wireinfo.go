@@ -53,6 +53,15 @@ type Services struct {
 type Readiness struct {
 	Ready    bool      `json:"ready"`
 	Services []Unready `json:"services"` // what counts against it
+	Vault    *Vault    `json:"vault,omitempty"`
+}
+
+// Vault tells how what keeps tokens over a restart does. It does not count for
+// readiness.
+type Vault struct {
+	State string    `json:"state"` // ok or degraded
+	Since time.Time `json:"since,omitzero"`
+	Text  string    `json:"text,omitempty"`
 }
 
 // Unready is a service that counts against readiness.
@@ -107,6 +116,13 @@ func ReadinessOf(r messages.Readiness) Readiness {
 		}
 	}
 	return wire
+}
+
+func vaultOf(v messages.VaultState) *Vault {
+	if !v.Degraded {
+		return &Vault{State: "ok"}
+	}
+	return &Vault{State: "degraded", Since: instant(v.Since), Text: v.Text}
 }
 
 // nextTry returns when the first of the services is tried again, zero if none is.

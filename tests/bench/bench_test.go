@@ -7,6 +7,7 @@ import (
 func BenchmarkCached(b *testing.B)  { cached.bench(b) }
 func BenchmarkSealed(b *testing.B)  { sealed.bench(b) }
 func BenchmarkMessage(b *testing.B) { message.bench(b) }
+func BenchmarkVault(b *testing.B)   { vaultRead.bench(b) }
 
 func (g *group) bench(b *testing.B) {
 	a, err := g.setUp()

@@ -50,7 +50,7 @@ type contender struct {
 type rivals map[string][]testing.BenchmarkResult
 
 // groups are all groups.
-var groups = []*group{&cached, &sealed, &message}
+var groups = []*group{&cached, &sealed, &message, &vaultRead}
 
 func (g *group) check() (_ []row, err error) {
 	a, err := g.setUp()

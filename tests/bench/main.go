@@ -28,10 +28,18 @@ func checks() []check {
 	for _, g := range groups {
 		all = append(all, check{g.name, g.check})
 	}
-	return append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"mixed", checkMixed})
+	return append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"mixed", checkMixed},
+		check{"vaultwarm", checkWarm}, check{"vaultcost", checkCost})
 }
 
 func main() {
+	if os.Getenv(idpEnv) != "" {
+		if err := beIDP(); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	testing.Init()
 	only := flag.String("only", "", "make only the checks whose name begins so")
 	flag.Parse()

@@ -32,15 +32,17 @@ func TestMain(m *testing.M) {
 	case path != "":
 		serve(path)
 	}
+	if path := os.Getenv(rotateEnv); path != "" {
+		rotate(path)
+	}
 	os.Exit(m.Run())
 }
 
 // TestAKilledNodeLeavesNothingBroken kills one node after the other. Each goes on
 // with what the one before had kept, and tells what it is given and what it serves.
 func TestAKilledNodeLeavesNothingBroken(t *testing.T) {
-	kills := countOf(t, killsEnv, fewKills)
 	w := &witness{T: t, path: filepath.Join(t.TempDir(), "vault", "tokens"), acked: map[string]int{}}
-	for range kills {
+	for range kills(t) {
 		w.killOne()
 		if t.Failed() {
 			return
@@ -50,7 +52,12 @@ func TestAKilledNodeLeavesNothingBroken(t *testing.T) {
 		t.Errorf("%d states were acknowledged, %d taken up, %d tokens served by a process that did not acquire them: nothing was tested",
 			w.states, w.taken, w.warm)
 	}
-	t.Logf("%d kills, %d states acknowledged, %d taken up, %d tokens served by a later process", kills, w.states, w.taken, w.warm)
+	t.Logf("%d kills, %d states acknowledged, %d taken up, %d tokens served by a later process", kills(t), w.states, w.taken, w.warm)
+}
+
+func kills(t *testing.T) int {
+	t.Helper()
+	return countOf(t, killsEnv, fewKills)
 }
 
 // witness knows what the processes have said.

@@ -11,9 +11,13 @@ import (
 	"tokend/actors/vault"
 )
 
-// dataKey seals the records of a file. With random 96-bit nonces one key is good
-// for 2^32 of them; a hundred services that are refreshed every minute take over
-// forty years to get there, and [Rotate] begins anew.
+// sealsPerKey is how many records one data key is good for with random 96-bit
+// nonces (NIST SP 800-38D, 8.3). A hundred services that are refreshed every minute
+// take over forty years to get there, a hundred thousand some weeks; [Rotate]
+// begins anew.
+const sealsPerKey = 1 << 32
+
+// dataKey seals the records of a file.
 type dataKey struct {
 	aead     cipher.AEAD
 	raw      []byte // wrapped as it is: the data key, then the identity key
@@ -36,7 +40,7 @@ var wrapLabel = []byte("tokend vault data key 1")
 
 // wrap returns the data key as it may lie in the file.
 func (d *dataKey) wrap(k Key) []byte {
-	return append(k.id[:], k.aead.Seal(nil, nil, d.raw, append(wrapLabel[:len(wrapLabel):len(wrapLabel)], k.id[:]...))...)
+	return append(k.id[:], k.secret.aead.Seal(nil, nil, d.raw, append(wrapLabel[:len(wrapLabel):len(wrapLabel)], k.id[:]...))...)
 }
 
 var (
@@ -47,11 +51,12 @@ var (
 // unwrap returns the data key and the place of the key that opened it.
 func unwrap(wrapped []byte, keys []Key) (*dataKey, int, error) {
 	for i, k := range keys {
-		if len(wrapped) < len(k.id) || string(wrapped[:len(k.id)]) != string(k.id[:]) {
+		if !k.usable() || len(wrapped) < len(k.id) || string(wrapped[:len(k.id)]) != string(k.id[:]) {
 			continue
 		}
-		raw, err := k.aead.Open(nil, nil, wrapped[len(k.id):], append(wrapLabel[:len(wrapLabel):len(wrapLabel)], k.id[:]...))
+		raw, err := k.secret.aead.Open(nil, nil, wrapped[len(k.id):], append(wrapLabel[:len(wrapLabel):len(wrapLabel)], k.id[:]...))
 		if err != nil || len(raw) != 2*keySize {
+			clear(raw)
 			return nil, 0, errWrap
 		}
 		return openDataKey(raw), i, nil

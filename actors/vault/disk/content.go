@@ -82,27 +82,20 @@ func contentOf(rec *vault.Record) (header, content, error) {
 		c.Failure = (*failure)(f)
 	}
 	var err error
-	if c.AccessToken, err = opened(rec.AccessToken); err != nil {
+	if c.AccessToken, err = rec.AccessToken.OpenBytes(); err != nil {
 		return header{}, content{}, err
 	}
-	if c.State, err = opened(rec.State); err != nil {
+	if c.State, err = rec.State.OpenBytes(); err != nil {
+		c.wipe()
 		return header{}, content{}, err
 	}
 	return header{generation: rec.Generation, credential: rec.CredentialVersion, revision: rec.Revision}, c, nil
 }
 
-func opened(box vault.Sealed) ([]byte, error) {
-	secret, err := box.Open()
-	if err != nil || secret.IsZero() {
-		return nil, err
-	}
-	return []byte(secret.Reveal()), nil
-}
-
 // recordOf seals what a record in the file holds for this process.
 func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record {
 	seal := func(part vault.Part, generation uint64, secret []byte) vault.Sealed {
-		return v.Seal(vault.Label{Service: key.Service, Part: part, Generation: generation}, messages.NewSecret(string(secret)))
+		return v.SealBytes(vault.Label{Service: key.Service, Part: part, Generation: generation}, secret)
 	}
 	return &vault.Record{
 		Version: vault.RecordVersion, Key: key, Revision: h.revision,

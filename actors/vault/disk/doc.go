@@ -12,7 +12,8 @@
 //
 // # Key types
 //
-// [Store] is the [vault.Store]; [Open] makes one. [Key] is a key-encryption key:
+// [Store] is the [vault.Store]; [Open] makes one. As nobody else writes to an open
+// file, its Watch has nothing to tell. [Key] is a key-encryption key:
 // the first one given seals, all of them open. [Inspect] and [Rotate] work on the
 // file of a node that does not run.
 //

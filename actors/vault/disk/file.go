@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -25,6 +26,7 @@ var (
 	damagedBucket = []byte("damaged")
 	formatKey     = []byte("format")
 	wrappedKey    = []byte("data_key")
+	sealsKey      = []byte("seals")
 	fileFormat    = []byte("1")
 )
 
@@ -35,87 +37,151 @@ var (
 	errNoKeys    = errors.New("no key is given")
 	errReplaced  = errors.New("the file was replaced while it was opened: try again")
 	errIrregular = errors.New("not a regular file")
+	errDangling  = errors.New("a symbolic link that leads nowhere")
+	errGone      = errors.New("the file was moved, removed or replaced while it is in use: what is written would not be found at the next start")
 )
 
-// openFile opens the database, and makes it if that is to be. Whatever the file
-// holds, it does not crash the process.
-func openFile(path string, readOnly bool) (*bbolt.DB, error) {
-	if err := inspectPath(path, readOnly); err != nil {
+// file is an open database.
+type file struct {
+	*bbolt.DB
+	path   string
+	handle *os.File    // bbolt's
+	info   fs.FileInfo // of what is locked
+}
+
+// The ways to open a file.
+const (
+	toRead   = iota // changes nothing, and makes no file
+	toWrite         // by whoever may: the administrator, too
+	toKeep          // by a node, whose alone it must be; makes what is not there
+	toCreate        // it must not be there
+)
+
+// openFile opens the database. Whatever the file holds, it does not crash the
+// process.
+func openFile(path string, how int) (*file, error) {
+	path, err := inspectPath(path, how)
+	if err != nil {
 		return nil, err
 	}
 	var (
-		db   *bbolt.DB
-		file *os.File
+		db     *bbolt.DB
+		opened *os.File
 	)
-	err := guarded(func() (err error) {
+	err = guarded(func() (err error) {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout: lockPatience, ReadOnly: readOnly, NoStatistics: true,
+			Timeout: lockPatience, ReadOnly: how == toRead, NoStatistics: true,
 			OpenFile: func(name string, flag int, mode fs.FileMode) (_ *os.File, err error) {
-				file, err = os.OpenFile(name, flag, mode)
-				return file, err
+				if how == toCreate {
+					flag |= os.O_EXCL
+				}
+				opened, err = os.OpenFile(name, flag, mode) //nolint:gosec // the configured file
+				return opened, err
 			},
 		})
 		return err
 	})
 	if err == nil {
-		if err = examine(db, path, file); err == nil {
-			return db, nil
+		var f *file
+		if f, err = examine(db, opened); err == nil {
+			return f, nil
 		}
 		_ = db.Close()
-	} else if file != nil {
-		release(file)
-		_ = file.Close() // a crash has left it open
+	} else if opened != nil {
+		release(opened)
+		_ = opened.Close() // a crash has left it open
 	}
 	return nil, explain(err)
 }
 
-// inspectPath looks for what bbolt would not mind, and makes the directory.
-func inspectPath(path string, readOnly bool) error {
-	if !readOnly {
+// inspectPath looks for what bbolt would not mind, makes the directory, and returns
+// the path without symbolic links.
+func inspectPath(path string, how int) (string, error) {
+	if how == toKeep {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return plain(err)
+			return "", plain(err)
 		}
+	}
+	path, info, err := resolve(path)
+	if err != nil {
+		return "", plain(err)
 	}
 	dir, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return plain(err)
+		return "", plain(err)
 	}
 	if open := dir.Mode().Perm() & 0o022; open != 0 && dir.Mode()&fs.ModeSticky == 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("its directory may be written by others (mode %#o): make it 0700", dir.Mode().Perm())
+		return "", fmt.Errorf("its directory may be written by others (mode %#o): make it 0700", dir.Mode().Perm())
 	}
-	info, err := os.Stat(path)
+	if err := owned(dir); err != nil && how == toKeep {
+		return "", fmt.Errorf("its directory %w", err)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !readOnly:
-		return nil
-	case err != nil:
-		return plain(err)
+	case info == nil && (how == toKeep || how == toCreate):
+		return path, nil
+	case info == nil:
+		return "", syscall.ENOENT
 	case !info.Mode().IsRegular():
-		return errIrregular
+		return "", errIrregular
 	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
-		return fmt.Errorf("others may use it (mode %#o): make it 0600", info.Mode().Perm())
+		return "", fmt.Errorf("others may use it (mode %#o): make it 0600", info.Mode().Perm())
 	}
-	return nil
+	if err := owned(info); err != nil && how == toKeep {
+		return "", fmt.Errorf("it %w", err)
+	}
+	return path, nil
+}
+
+// resolve returns the path without symbolic links, and what stands there, if
+// anything does.
+func resolve(path string) (string, fs.FileInfo, error) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(dir, filepath.Base(path))
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil, nil
+	case err != nil:
+		return "", nil, err
+	case info.Mode()&fs.ModeSymlink == 0:
+		return path, info, nil
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", nil, errDangling
+	}
+	info, err = os.Stat(path)
+	return path, info, err
 }
 
 // examine tells whether the path still leads to the file that is locked, and
 // whether the file has all the pages that it speaks of: reading one that is not
 // there would end the process.
-func examine(db *bbolt.DB, path string, file *os.File) error {
-	held, err := file.Stat()
+func examine(db *bbolt.DB, opened *os.File) (*file, error) {
+	info, err := opened.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if there, err := os.Stat(path); err != nil || !os.SameFile(held, there) {
-		return errReplaced
+	f := &file{db, db.Path(), opened, info}
+	if f.replaced() {
+		return nil, errReplaced
 	}
-	return guarded(func() error {
+	return f, guarded(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			if tx.Size() > held.Size() {
+			if tx.Size() > info.Size() {
 				return errBroken
 			}
 			return nil
 		})
 	})
+}
+
+// replaced reports whether the path no longer leads to the file.
+func (f *file) replaced() bool {
+	there, err := os.Stat(f.path)
+	return err != nil || !os.SameFile(f.info, there)
 }
 
 // explain says in our words what bbolt complains about.
@@ -151,66 +217,4 @@ func guarded(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-// unlock returns the data key of the file. A file without one is new and gets one,
-// unless it is only read. One that was wrapped by another key than the first is
-// wrapped anew.
-func unlock(db *bbolt.DB, keys []Key) (*dataKey, error) {
-	if len(keys) == 0 {
-		return nil, errNoKeys
-	}
-	var (
-		data *dataKey
-		by   int
-	)
-	err := guarded(func() error {
-		return db.View(func(tx *bbolt.Tx) (err error) {
-			data, by, err = readMeta(tx, keys)
-			return err
-		})
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case db.IsReadOnly() || data != nil && by == 0:
-		if data == nil {
-			return nil, errBroken
-		}
-		return data, nil
-	case data == nil:
-		data = newDataKey(nil)
-	}
-	err = guarded(func() error {
-		return db.Update(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
-	})
-	return data, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
-}
-
-// readMeta returns no key and no error for a file that is empty.
-func readMeta(tx *bbolt.Tx, keys []Key) (*dataKey, int, error) {
-	meta := tx.Bucket(metaBucket)
-	if meta == nil {
-		if name, _ := tx.Cursor().First(); name != nil {
-			return nil, 0, errBroken // somebody else's database
-		}
-		return nil, 0, nil
-	}
-	if format := meta.Get(formatKey); string(format) != string(fileFormat) {
-		return nil, 0, errNewer
-	}
-	if tx.Bucket(recordsBucket) == nil || tx.Bucket(damagedBucket) == nil {
-		return nil, 0, errBroken
-	}
-	return unwrap(meta.Get(wrappedKey), keys)
-}
-
-func writeMeta(tx *bbolt.Tx, wrapped []byte) error {
-	for _, name := range [][]byte{metaBucket, recordsBucket, damagedBucket} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-	}
-	meta := tx.Bucket(metaBucket)
-	return errors.Join(meta.Put(formatKey, fileFormat), meta.Put(wrappedKey, wrapped))
 }

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -204,16 +205,59 @@ var opener *dataKey
 func openWith(t *testing.T, b *bench) *dataKey {
 	t.Helper()
 	if opener == nil {
-		db, err := openFile(b.path, true)
+		db, err := openFile(b.path, toRead)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		if opener, err = unlock(db, b.keys); err != nil {
+		if opener, _, err = unlock(db.DB, b.keys); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return opener
+}
+
+func TestOnlySoMuchIsSetAside(t *testing.T) {
+	b := filled(t)
+	b.edit(func(records *bbolt.Bucket) error {
+		for i := range mostAside + 7 {
+			if err := records.Put(fmt.Appendf(nil, "s%d\x00", i), []byte("damaged")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range 2 {
+		b.close(b.open())
+		entries, err := Inspect(b.path, b.keys)
+		if err != nil || len(entries) != 3+mostAside {
+			t.Errorf("%d entries, %v", len(entries), err)
+		}
+		b.edit(func(records *bbolt.Bucket) error { return records.Put([]byte("more\x00"), []byte("damaged")) })
+	}
+}
+
+func TestAWornDataKeyIsReportedAndARotationBeginsAnew(t *testing.T) {
+	b := filled(t)
+	b.edit(func(records *bbolt.Bucket) error {
+		return records.Tx().Bucket(metaBucket).Put(sealsKey, binary.BigEndian.AppendUint64(nil, sealsPerKey-1))
+	})
+	for start, want := range []int{0, 2, 3} { // by what the first Store seals, and at every start after that
+		s := b.open()
+		if got := strings.Count(b.logs.String(), textWorn); got != want {
+			t.Errorf("start %d: reported %d times, want %d", start, got, want)
+		}
+		s.Save(b.record("billing", uint64(start)+2, "token", "state")) //nolint:gosec // small
+		b.close(s)
+	}
+	if _, err := Rotate(b.path, b.keys); err != nil {
+		t.Fatal(err)
+	}
+	s := b.open()
+	defer b.close(s)
+	if s.seals != 3 || strings.Count(b.logs.String(), textWorn) != 3 {
+		t.Errorf("%d seals of a new key, reported:\n%s", s.seals, b.logs)
+	}
 }
 
 func TestSwappedRecordsDoNotOpen(t *testing.T) {
@@ -262,38 +306,57 @@ func onlyTheTruth(t *testing.T, b *bench, s *Store) {
 	_ = s.Close() // it may have found more that is damaged
 }
 
-func TestFlippedBitsInTheRecordsNeverMakeAWrongToken(t *testing.T) {
+func TestAFlippedBitInTheFileNeverMakesAWrongToken(t *testing.T) {
 	b := filled(t)
 	whole, value := b.bytes(), b.original()
 	at := bytes.LastIndex(whole, value)
 	if at < 0 {
 		t.Fatal("the record is not in the file as a whole")
 	}
-	flip(t, b, 200, func() int { return at + rand.IntN(len(value)) })
+	t.Run("every byte of a record", func(t *testing.T) { b.flip(t, span(at, at+len(value))) })
+	t.Run("every byte of what leads to the pages", func(t *testing.T) {
+		b.flip(t, append(span(0, metaSize), span(os.Getpagesize(), os.Getpagesize()+metaSize)...))
+	})
+	t.Run("anywhere", func(t *testing.T) {
+		var anywhere []int
+		for range 400 {
+			anywhere = append(anywhere, rand.IntN(len(whole)))
+		}
+		b.flip(t, anywhere)
+	})
 }
 
-func TestFlippedBitsAnywhereNeverMakeAWrongToken(t *testing.T) {
+// metaSize is how much of its first two pages bbolt uses.
+const metaSize = 16 + 64
+
+func span(from, to int) (all []int) {
+	for i := from; i < to; i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
+// flip opens the file again and again, each time with a bit of another byte changed.
+func (b *bench) flip(t *testing.T, places []int) {
 	if raceDetector {
 		t.Skip("the race detector itself dies of reading a page that is not there, where the program gets a panic")
 	}
-	b := filled(t)
-	size := len(b.bytes())
-	flip(t, b, 400, func() int { return rand.IntN(size) })
-}
-
-// flip opens the file again and again, each time with another bit changed.
-func flip(t *testing.T, b *bench, rounds int, where func() int) {
-	t.Helper()
+	if testing.Short() {
+		places = places[:len(places)/8]
+	}
 	whole := b.bytes()
-	for range rounds {
+	for _, i := range places {
 		changed := bytes.Clone(whole)
-		changed[where()] ^= 1 << rand.IntN(8)
+		changed[i] ^= 1 << rand.IntN(8)
 		if err := os.WriteFile(b.path, changed, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := Open(b.options()); err == nil {
 			onlyTheTruth(t, b, s)
 		}
+	}
+	if err := os.WriteFile(b.path, whole, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

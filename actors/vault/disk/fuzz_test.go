@@ -35,8 +35,8 @@ func FuzzParseKey(f *testing.F) {
 	f.Add("====")
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := ParseKey(messages.NewSecret(text))
-		if (err == nil) != (k.aead != nil) {
-			t.Errorf("key %v, error %v", k.aead != nil, err)
+		if (err == nil) != k.usable() {
+			t.Errorf("key %v, error %v", k.usable(), err)
 		}
 	})
 }

@@ -3,13 +3,13 @@ package disk
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"tokend/messages"
@@ -17,11 +17,14 @@ import (
 
 const keySize = 32
 
-// Key is a key-encryption key. It prints redacted.
+// Key is a key-encryption key. It prints redacted, and all copies of it are wiped at
+// once.
 type Key struct {
-	aead cipher.AEAD
-	id   [8]byte // tells which key a file wants, and nothing about the key
+	secret *secret
+	id     [8]byte // tells which key a file wants, and nothing about the key
 }
+
+type secret struct{ aead cipher.AEAD } // nil: it was wiped
 
 // NewKey returns the text of a new random key, as [ParseKey] takes it.
 func NewKey() messages.Secret {
@@ -39,11 +42,38 @@ func ParseKey(text messages.Secret) (Key, error) {
 	if len(raw) != keySize {
 		return Key{}, errKey
 	}
-	mac := hmac.New(sha256.New, raw)
-	mac.Write([]byte("tokend vault key id"))
-	k := Key{aead: newAEAD(raw)}
-	copy(k.id[:], mac.Sum(nil))
+	named := append([]byte("tokend vault key id"), raw...)
+	defer clear(named)
+	k := Key{secret: &secret{newAEAD(raw)}}
+	sum := sha256.Sum256(named)
+	copy(k.id[:], sum[:])
 	return k, nil
+}
+
+// Wipe overwrites the key in memory. It opens and seals nothing any more, but can
+// still be compared.
+func (k Key) Wipe() {
+	if k.usable() {
+		wipe(k.secret.aead)
+		k.secret.aead = nil
+	}
+}
+
+func (k Key) usable() bool { return k.secret != nil && k.secret.aead != nil }
+
+// Wiped reports whether the key was wiped.
+func (k Key) Wiped() bool { return !k.usable() }
+
+// wipe overwrites what a cipher of the standard library has made of its key, which
+// offers no way to do so itself.
+func wipe(cipher any) {
+	v := reflect.ValueOf(cipher)
+	for v.Kind() == reflect.Struct && v.NumField() == 1 {
+		v = v.Field(0)
+	}
+	if v.Kind() == reflect.Pointer && !v.IsNil() && v.Elem().CanSet() {
+		v.Elem().SetZero()
+	}
 }
 
 // decodeKey returns nil for what is neither base64 nor hex.
@@ -55,9 +85,11 @@ func decodeKey(text string) []byte {
 	}
 	text = strings.TrimRight(text, "=")
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		if raw, err := encoding.Strict().DecodeString(text); err == nil {
+		raw, err := encoding.Strict().DecodeString(text)
+		if err == nil {
 			return raw
 		}
+		clear(raw) // the part before the mistake
 	}
 	return nil
 }
@@ -84,6 +116,7 @@ func newAEAD(raw []byte) cipher.AEAD {
 	if err != nil {
 		panic(err)
 	}
+	defer wipe(block) // what follows has a copy
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		panic(err)

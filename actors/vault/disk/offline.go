@@ -37,18 +37,18 @@ func Inspect(path string, keys []Key) ([]Entry, error) {
 }
 
 func inspect(path string, keys []Key) (entries []Entry, err error) {
-	db, err := openFile(path, true)
+	db, err := openFile(path, toRead)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	data, err := unlock(db, keys)
+	data, _, err := unlock(db.DB, keys)
 	if err != nil {
 		return nil, err
 	}
 	err = guarded(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			err := eachRecord(tx, data, func(key vault.Key, _ []byte, h header, c *content, err error) {
+			err := eachRecord(tx, data, func(key vault.Key, h header, c *content, err error) {
 				entries = append(entries, entryOf(key, h, c, err))
 			})
 			return errors.Join(err, tx.Bucket(damagedBucket).ForEach(func(at, _ []byte) error {
@@ -58,6 +58,17 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 		})
 	})
 	return entries, err
+}
+
+// eachRecord calls f with every record, or why it does not open.
+func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, h header, c *content, err error)) error {
+	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
+		key := keyAt(at)
+		h, c, err := d.unpack(key, value)
+		defer c.wipe()
+		f(key, h, &c, err)
+		return nil
+	})
 }
 
 func entryOf(key vault.Key, h header, c *content, err error) Entry {
@@ -86,47 +97,63 @@ func Rotate(path string, keys []Key) (int, error) {
 }
 
 func rotate(path string, keys []Key) (n int, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return 0, err
-	}
-	db, err := openFile(path, false)
+	from, err := openFile(path, toWrite)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	old, err := unlock(db, keys)
+	defer func() { err = errors.Join(err, from.Close()) }()
+	old, _, err := unlock(from.DB, keys)
 	if err != nil {
 		return 0, err
 	}
-	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := from.clearLeftover(); err != nil {
 		return 0, err
 	}
-	if n, err = reseal(db, next, old, keys[0]); err == nil {
-		err = os.Rename(next, path)
+	if n, err = from.reseal(old, keys[0]); err == nil && from.replaced() {
+		err = errReplaced
+	}
+	if err == nil {
+		err = errors.Join(from.giveWay(), os.Rename(from.next(), from.path))
 	}
 	if err != nil {
-		return 0, errors.Join(err, os.Remove(next))
+		return 0, errors.Join(err, from.clearLeftover())
 	}
-	return n, syncDir(filepath.Dir(path))
+	return n, syncDir(filepath.Dir(from.path))
 }
 
-// reseal copies the records to a new file under a new key.
-func reseal(from *bbolt.DB, path string, old *dataKey, k Key) (n int, err error) {
-	to, err := openFile(path, false)
+// next returns the path of the file that is to take this one's place. Who has this
+// one open may do with that one what it wants.
+func (f *file) next() string { return f.path + ".new" }
+
+// clearLeftover removes what a rotation has left behind that was killed.
+func (f *file) clearLeftover() error {
+	if err := os.Remove(f.next()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// reseal copies the records to the next file under a new key.
+func (f *file) reseal(old *dataKey, k Key) (n int, err error) {
+	to, err := openFile(f.next(), toCreate)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
+	if err := giveTo(to.handle, f.info); err != nil { // root may do this to a node's file
+		return 0, err
+	}
 	next := newDataKey(old.identity)
 	err = guarded(func() error {
-		return from.View(func(src *bbolt.Tx) error {
+		return f.View(func(src *bbolt.Tx) error {
 			return to.Update(func(dst *bbolt.Tx) (err error) {
 				if err := writeMeta(dst, next.wrap(k)); err != nil {
 					return err
 				}
-				n, err = copyRecords(src, dst, old, next)
-				return err
+				if n, err = copyRecords(src, dst, old, next); err != nil {
+					return err
+				}
+				return putSeals(dst, uint64(n)) //nolint:gosec // a count
 			})
 		})
 	})

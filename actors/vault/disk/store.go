@@ -25,8 +25,9 @@ type Options struct {
 // Store is a [vault.Store] in a file. Its methods may be called concurrently.
 type Store struct {
 	options Options
-	db      *bbolt.DB
+	db      *file
 	key     *dataKey
+	seals   uint64                            // what key has sealed; the writer's
 	update  func(func(*bbolt.Tx) error) error // of db, except in tests
 
 	wake    chan struct{} // there is something to write
@@ -41,6 +42,7 @@ type Store struct {
 	states  map[vault.Key]vault.Sealed // given to SaveState and in no record yet
 	waiting []chan<- error             // who wants to know when dirty is in the file
 	health  Health
+	writing time.Time // since when the writer writes; zero: it does not
 	closed  bool
 }
 
@@ -66,7 +68,7 @@ func Open(o Options) (*Store, error) {
 }
 
 func open(o Options) (*Store, error) {
-	db, err := openFile(o.Path, false)
+	db, err := openFile(o.Path, toKeep)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +78,15 @@ func open(o Options) (*Store, error) {
 		closing: make(chan struct{}), done: make(chan struct{}),
 		dirty: make(map[vault.Key]*entry), states: make(map[vault.Key]vault.Sealed),
 	}
-	if s.key, err = unlock(db, o.Keys); err == nil {
-		err = s.setDamagedAside()
+	var fresh bool
+	if s.key, fresh, err = unlock(db.DB, o.Keys); err == nil {
+		err = errors.Join(s.readSeals(), s.setDamagedAside(), db.clearLeftover())
 	}
 	if err != nil {
 		return nil, errors.Join(explain(err), db.Close())
+	}
+	if fresh {
+		o.Log.WithField("path", o.Path).Info("vault: the file is new, nothing was kept before")
 	}
 	return s, nil
 }
@@ -88,71 +94,6 @@ func open(o Options) (*Store, error) {
 // Identity returns a keyed hash for what must mean the same in the next process,
 // but must not be guessed from the file. Its key lies in the file, wrapped.
 func (s *Store) Identity() hash.Hash { return s.key.newIdentity() }
-
-// Load returns the newest record kept under key, nil if there is none or it is
-// damaged.
-func (s *Store) Load(key vault.Key) (*vault.Record, error) {
-	s.mu.Lock()
-	e, closed := s.dirty[key], s.closed
-	s.mu.Unlock()
-	switch {
-	case closed:
-		return nil, errClosed
-	case e == nil:
-		return s.read(key)
-	case e.rec != nil:
-		return e.rec, nil
-	}
-	var rec *vault.Record
-	if !e.gone {
-		var err error
-		if rec, err = s.read(key); err != nil {
-			return nil, err
-		}
-	}
-	return withState(rec, key, e.state), nil
-}
-
-var errClosed = errors.New("the vault is closed")
-
-// withState returns rec, which may be nil, with another state.
-func withState(rec *vault.Record, key vault.Key, state vault.Sealed) *vault.Record {
-	if state.IsZero() {
-		return rec
-	}
-	next := vault.Record{Version: vault.RecordVersion, Key: key}
-	if rec != nil {
-		next = *rec
-	}
-	next.State = state
-	return &next
-}
-
-// read returns the record in the file.
-func (s *Store) read(key vault.Key) (rec *vault.Record, err error) {
-	err = guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			value := tx.Bucket(recordsBucket).Get(place(key))
-			if value == nil {
-				return nil
-			}
-			h, c, err := s.key.unpack(key, value)
-			if err != nil {
-				s.complain(key, err)
-				return nil
-			}
-			defer c.wipe()
-			rec = recordOf(s.options.Vault, key, h, c)
-			return nil
-		})
-	})
-	return rec, err
-}
-
-func (s *Store) complain(key vault.Key, err error) {
-	s.options.Log.WithField("service", fmt.Sprintf("%.80q", key.Service)).WithError(err).
-		Error("vault: a record cannot be used, the service starts without")
-}
 
 // Save keeps rec in memory and has it written to the file within a second.
 func (s *Store) Save(rec *vault.Record) {
@@ -183,10 +124,26 @@ func (s *Store) Save(rec *vault.Record) {
 // when the file has it and was synced. When it fails the state is kept in memory,
 // and written as soon as that succeeds.
 func (s *Store) SaveState(ctx context.Context, key vault.Key, state vault.Sealed) error {
+	return s.await(ctx, func() { s.noteState(key, state) })
+}
+
+// Flush returns when what was saved before is in the file and was synced.
+func (s *Store) Flush(ctx context.Context) error {
+	return s.await(ctx, func() {})
+}
+
+// await notes something, has the writer write at once and waits for that.
+func (s *Store) await(ctx context.Context, note func()) error {
 	written := make(chan error, 1)
-	if !s.noteState(key, state, written) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
 		return errClosed
 	}
+	note()
+	s.waiting = append(s.waiting, written)
+	s.mu.Unlock()
+	poke(s.hurry)
 	select {
 	case err := <-written:
 		return err
@@ -195,12 +152,7 @@ func (s *Store) SaveState(ctx context.Context, key vault.Key, state vault.Sealed
 	}
 }
 
-func (s *Store) noteState(key vault.Key, state vault.Sealed, written chan<- error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
+func (s *Store) noteState(key vault.Key, state vault.Sealed) {
 	next := &entry{state: state}
 	if before := s.dirty[key]; before != nil {
 		next.gone = before.gone
@@ -209,9 +161,6 @@ func (s *Store) noteState(key vault.Key, state vault.Sealed, written chan<- erro
 		}
 	}
 	s.states[key], s.dirty[key] = state, next
-	s.waiting = append(s.waiting, written)
-	poke(s.hurry)
-	return true
 }
 
 // Delete forgets what is kept under key, within a second.
@@ -235,8 +184,8 @@ func poke(c chan struct{}) {
 
 // Health is how a [Store] is.
 type Health struct {
-	Degraded bool      // the last write failed; it is tried again and again
-	Since    time.Time // of the first write that failed
+	Degraded bool      // the last write failed, and is tried again and again, or hangs
+	Since    time.Time // of the first write that failed or hangs
 	Err      error     // of the last one
 	Unsaved  int       // records that are newer in memory than in the file
 	Damaged  []string  // services whose records were set aside at start

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,6 +165,9 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 	b.close(s)
 
 	s = b.open()
+	if strings.Count(b.logs.String(), "the file is new") != 1 {
+		t.Errorf("the log does not say once that the file is new:\n%s", b.logs)
+	}
 	b.want(s, "billing", "token", "state")
 	if diff := cmp.Diff(plainOf(*rec), plainOf(*b.load(s, "billing")), cmp.AllowUnexported(vault.Sealed{}), cmp.Comparer(vault.Sealed.Same)); diff != "" {
 		t.Error(diff)
@@ -328,12 +333,85 @@ func TestAHangingDiskCostsACallerNoMoreThanItsPatience(t *testing.T) {
 		}
 		s.Save(b.record("billing", 1, "token", ""))
 		b.want(s, "billing", "token", "")
+		time.Sleep(slowWrite - time.Second - time.Nanosecond)
+		synctest.Wait()
+		if h := s.Health(); h.Degraded {
+			t.Errorf("before that is slow: %+v", h)
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if h := s.Health(); !h.Degraded || !errors.Is(h.Err, errSlow) || time.Since(h.Since) != slowWrite {
+			t.Errorf("health %+v", h)
+		}
 		close(free)
+		synctest.Wait()
+		if h := s.Health(); h.Degraded || h.Err != nil {
+			t.Errorf("health %+v", h)
+		}
+		for _, text := range []string{"cannot be written", "can be written again"} {
+			if strings.Count(b.logs.String(), text) != 1 {
+				t.Errorf("%q is not logged once:\n%s", text, b.logs)
+			}
+		}
 		b.close(s)
 		s = b.open()
 		b.want(s, "erp", "", "rotated")
 		b.close(s)
 	})
+}
+
+func TestARecordThatCannotBeWrittenIsInNobodysWay(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	odd := b.record("billing", 1, "token", "state")
+	odd.ExpiresAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
+	s.Save(odd)
+	s.Save(b.record("erp", 1, "token", "state"))
+	b.close(s)
+	if !strings.Contains(b.logs.String(), "cannot be written") || !strings.Contains(b.logs.String(), "service=billing") {
+		t.Errorf("the log does not say so:\n%s", b.logs)
+	}
+	s = b.open()
+	b.want(s, "billing", "", "")
+	b.want(s, "erp", "token", "state")
+	b.close(s)
+}
+
+func TestEverythingAtOnceAndAClose(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	var users sync.WaitGroup
+	begun := make(chan struct{}, 8)
+	for n := range 8 {
+		users.Go(func() {
+			service := fmt.Sprintf("s%d", n%3)
+			for revision := uint64(1); ; revision++ {
+				s.Save(b.record(service, revision, "token", "state"))
+				err := s.SaveState(context.Background(), vault.Key{Service: service}, b.box(service, vault.ProviderState, "rotated"))
+				if revision == 1 {
+					begun <- struct{}{}
+				}
+				_, lerr := s.Load(vault.Key{Service: service})
+				if n == 0 {
+					s.Delete(vault.Key{Service: service})
+				}
+				if err := errors.Join(err, lerr, s.Each(func(vault.Key) { s.Health() })); errors.Is(err, errClosed) {
+					return
+				} else if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 8 {
+		<-begun
+	}
+	b.close(s)
+	users.Wait()
+	s = b.open()
+	b.want(s, "s1", "token", "rotated")
+	b.close(s)
 }
 
 func TestAClosedStoreSaysSo(t *testing.T) {
@@ -368,5 +446,43 @@ func TestNoSecretIsInTheFileOrTheLog(t *testing.T) {
 	}
 	if !bytes.Contains(text, []byte("billing")) {
 		t.Error("the file has not even the record")
+	}
+}
+
+// each returns the services that Each tells of.
+func (b *bench) each(s *Store) (services []string) {
+	b.Helper()
+	if err := s.Each(func(key vault.Key) { services = append(services, key.Service) }); err != nil {
+		b.Error(err)
+	}
+	slices.Sort(services)
+	return services
+}
+
+func TestEachTellsOfWhatIsInTheFileAndOfWhatIsOnItsWay(t *testing.T) {
+	b := filled(t) // billing, crm, erp
+	s := b.open()
+	s.Delete(vault.Key{Service: "crm"})
+	s.Save(b.record("erp", 2, "again", ""))
+	s.Save(b.record("new", 1, "token", ""))
+	if got := b.each(s); !slices.Equal(got, []string{"billing", "erp", "new"}) {
+		t.Errorf("on its way: %q", got)
+	}
+	if err := s.Flush(t.Context()); err != nil || s.Health().Unsaved != 0 {
+		t.Errorf("%v, health %+v", err, s.Health())
+	}
+	if got := b.each(s); !slices.Equal(got, []string{"billing", "erp", "new"}) {
+		t.Errorf("in the file: %q", got)
+	}
+	if err := s.Each(s.Delete); err != nil {
+		t.Error(err)
+	}
+	if got := b.each(s); len(got) > 0 {
+		t.Errorf("after all were forgotten: %q", got)
+	}
+	s.Watch(func(*vault.Record) { t.Error("somebody else has written to the file") })()
+	b.close(s)
+	if err := errors.Join(s.Each(func(vault.Key) {}), s.Flush(t.Context())); !errors.Is(err, errClosed) {
+		t.Errorf("closed: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,8 @@ const (
 	// and so on.
 	retryFirst = time.Second
 	retryMost  = 30 * time.Second
+	// slowWrite is how long a write may take before it counts as one that hangs.
+	slowWrite = 5 * time.Second
 )
 
 // run is the writer.
@@ -61,12 +64,17 @@ func (s *Store) finish() {
 
 // write brings the file up to date, in one transaction that is synced.
 func (s *Store) write() error {
+	began := time.Now()
 	s.mu.Lock()
 	batch, waiting := maps.Clone(s.dirty), s.waiting
-	s.waiting = nil
+	s.waiting, s.writing = nil, began
 	s.mu.Unlock()
+	defer time.AfterFunc(slowWrite, func() { s.noteSlow(began) }).Stop()
 	var err error
-	if len(batch) > 0 {
+	switch {
+	case s.db.replaced(): // also with nothing to write: whoever waits must hear of it
+		err = errGone
+	case len(batch) > 0:
 		err = guarded(func() error {
 			return s.update(func(tx *bbolt.Tx) error { return s.putAll(tx, batch) })
 		})
@@ -82,19 +90,50 @@ func (s *Store) write() error {
 // settle notes how a write went.
 func (s *Store) settle(batch map[vault.Key]*entry, err error) {
 	s.mu.Lock()
-	before := s.health.Degraded
-	if s.health.Degraded = err != nil; err == nil {
-		s.health.Since = time.Time{}
+	began := s.writing
+	s.writing = time.Time{}
+	if err == nil {
 		for key, e := range batch {
 			if s.dirty[key] == e {
 				delete(s.dirty, key)
 			}
 		}
-	} else if !before {
-		s.health.Since = time.Now()
 	}
-	s.health.Err = err
+	before := s.note(began, err)
 	s.mu.Unlock()
+	s.report(before, err)
+}
+
+var errSlow = errors.New("the disk does not answer")
+
+// noteSlow notes that the write that began then hangs, if it has not ended by now.
+func (s *Store) noteSlow(began time.Time) {
+	s.mu.Lock()
+	if !s.writing.Equal(began) {
+		s.mu.Unlock()
+		return
+	}
+	before := s.note(began, errSlow)
+	s.mu.Unlock()
+	s.report(before, errSlow)
+}
+
+// note sets the health after a write that began then, and returns whether it was
+// degraded before. The caller holds the lock.
+func (s *Store) note(began time.Time, err error) (before bool) {
+	before = s.health.Degraded
+	s.health.Degraded, s.health.Err = err != nil, err
+	switch {
+	case err == nil:
+		s.health.Since = time.Time{}
+	case !before:
+		s.health.Since = began
+	}
+	return before
+}
+
+// report tells the log of trouble once when it begins, and once when it ends.
+func (s *Store) report(before bool, err error) {
 	log := s.options.Log.WithField("path", s.options.Path)
 	switch {
 	case err != nil && !before:
@@ -113,8 +152,24 @@ func (s *Store) putAll(tx *bbolt.Tx, batch map[vault.Key]*entry) error {
 			return err
 		}
 	}
-	return nil
+	return s.countSeals(tx, len(batch))
 }
+
+// countSeals notes what the data key has sealed, or nearly so, over all processes.
+func (s *Store) countSeals(tx *bbolt.Tx, n int) error {
+	fresh := s.seals < sealsPerKey
+	s.seals += uint64(n) //nolint:gosec // a length
+	if fresh && s.seals >= sealsPerKey {
+		s.options.Log.WithField("path", s.options.Path).Error(textWorn)
+	}
+	return putSeals(tx, s.seals)
+}
+
+func putSeals(tx *bbolt.Tx, n uint64) error {
+	return tx.Bucket(metaBucket).Put(sealsKey, binary.BigEndian.AppendUint64(nil, n))
+}
+
+const textWorn = "vault: the data key has sealed as much as is good for it: stop the node and run tokend vault key rotate"
 
 // put brings one record up to date.
 func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
@@ -136,7 +191,7 @@ func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
 			h, c = header{}, content{}
 		}
 		clear(c.State)
-		c.State, err = opened(e.state)
+		c.State, err = e.state.OpenBytes()
 		return s.putContent(b, key, h, c, err)
 	case e.gone && e.rec == nil:
 		return b.Delete(place(key))
@@ -145,59 +200,17 @@ func (s *Store) put(b *bbolt.Bucket, key vault.Key, e *entry) error {
 	}
 }
 
-// putContent writes a record. One whose boxes were changed in memory is left out:
-// it must not keep the others from being written.
+// putContent writes a record. One whose boxes were changed in memory, or that cannot
+// be written at all, is left out: it must not keep the others from being written.
 func (s *Store) putContent(b *bbolt.Bucket, key vault.Key, h header, c content, err error) error {
 	defer c.wipe()
-	if err != nil {
-		s.complain(key, err)
-		return nil
+	var value []byte
+	if err == nil {
+		value, err = s.key.pack(key, h, c)
 	}
-	value, err := s.key.pack(key, h, c)
 	if err != nil {
-		return err
+		s.options.Log.WithField("service", key.Service).WithError(err).Error("vault: a record cannot be written")
+		return nil
 	}
 	return b.Put(place(key), value)
-}
-
-// setDamagedAside moves records that do not open to where they are not in the
-// way, to be looked at.
-func (s *Store) setDamagedAside() error {
-	damaged := map[string][]byte{}
-	err := guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			return eachRecord(tx, s.key, func(key vault.Key, value []byte, _ header, _ *content, err error) {
-				if err != nil {
-					s.complain(key, err)
-					s.health.Damaged = append(s.health.Damaged, key.Service)
-					damaged[string(place(key))] = append([]byte(nil), value...)
-				}
-			})
-		})
-	})
-	if err != nil || len(damaged) == 0 {
-		return err
-	}
-	return guarded(func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error {
-			for at, value := range damaged {
-				err := errors.Join(tx.Bucket(damagedBucket).Put([]byte(at), value), tx.Bucket(recordsBucket).Delete([]byte(at)))
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-// eachRecord calls f with every record, or why it does not open.
-func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, value []byte, h header, c *content, err error)) error {
-	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {
-		key := keyAt(at)
-		h, c, err := d.unpack(key, value)
-		defer c.wipe()
-		f(key, value, h, &c, err)
-		return nil
-	})
 }

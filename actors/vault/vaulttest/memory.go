@@ -8,8 +8,14 @@ import (
 	"tokend/actors/vault"
 )
 
-// Memory is a Store that ends with the process. The zero Memory is ready.
-type Memory struct{ records sync.Map }
+// Memory is a Store that ends with the process. Several users may share it. The
+// zero Memory is ready.
+type Memory struct {
+	records sync.Map
+
+	mu       sync.Mutex // guards watchers
+	watchers map[*func(rec *vault.Record)]bool
+}
 
 var _ vault.Store = (*Memory)(nil)
 
@@ -58,21 +64,58 @@ func (m *Memory) SaveState(_ context.Context, key vault.Key, state vault.Sealed)
 	return nil
 }
 
-// update applies change to what is under key until no other update came between.
+// update applies change to what is under key until no other update came between,
+// and tells who watches.
 func (m *Memory) update(key vault.Key, change func(*kept) *kept) {
 	for {
 		before, ok := m.records.Load(key)
 		if !ok {
-			if _, raced := m.records.LoadOrStore(key, change(nil)); !raced {
+			next := change(nil)
+			if _, raced := m.records.LoadOrStore(key, next); !raced {
+				m.tell(next.rec)
 				return
 			}
 			continue
 		}
-		if m.records.CompareAndSwap(key, before, change(before.(*kept))) {
+		next := change(before.(*kept))
+		if m.records.CompareAndSwap(key, before, next) {
+			m.tell(next.rec)
 			return
 		}
 	}
 }
 
+func (m *Memory) tell(rec *vault.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for f := range m.watchers {
+		(*f)(rec)
+	}
+}
+
 // Delete forgets the record kept under key.
 func (m *Memory) Delete(key vault.Key) { m.records.Delete(key) }
+
+// Each calls f with the key of every record that is kept.
+func (m *Memory) Each(f func(key vault.Key)) error {
+	m.records.Range(func(key, _ any) bool {
+		f(key.(vault.Key))
+		return true
+	})
+	return nil
+}
+
+// Watch calls f with every record that is saved, whoever does.
+func (m *Memory) Watch(f func(rec *vault.Record)) (stop func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.watchers == nil {
+		m.watchers = make(map[*func(rec *vault.Record)]bool)
+	}
+	m.watchers[&f] = true
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.watchers, &f)
+	}
+}

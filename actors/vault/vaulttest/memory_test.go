@@ -1,6 +1,7 @@
 package vaulttest
 
 import (
+	"slices"
 	"testing"
 
 	"tokend/actors/vault"
@@ -73,5 +74,35 @@ func TestMemoryKeepsASavedStateUntilARecordHasIt(t *testing.T) {
 		if kept, _ := m.Load(key); !kept.State.Same(step.want) {
 			t.Errorf("after record %d the state is another one", i)
 		}
+	}
+}
+
+func TestMemoryTellsEachKey(t *testing.T) {
+	var m Memory
+	m.Save(&vault.Record{Key: vault.Key{Service: "billing"}})
+	m.Save(&vault.Record{Key: vault.Key{Service: "erp"}})
+	left := map[string]bool{"billing": true, "erp": true}
+	if err := m.Each(func(key vault.Key) {
+		delete(left, key.Service)
+		m.Delete(key)
+	}); err != nil || len(left) > 0 {
+		t.Errorf("not told of %v, %v", left, err)
+	}
+	_ = m.Each(func(key vault.Key) { t.Errorf("told of %v after Delete", key) })
+}
+
+func TestMemoryTellsWhoWatches(t *testing.T) {
+	var (
+		m    Memory
+		seen []uint64
+	)
+	stop := m.Watch(func(rec *vault.Record) { seen = append(seen, rec.Revision) })
+	key := vault.Key{Service: "billing"}
+	m.Save(&vault.Record{Key: key, Revision: 1})
+	m.Save(&vault.Record{Key: key, Revision: 2})
+	stop()
+	m.Save(&vault.Record{Key: key, Revision: 3})
+	if !slices.Equal(seen, []uint64{1, 2}) {
+		t.Errorf("told of %v", seen)
 	}
 }

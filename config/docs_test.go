@@ -26,7 +26,8 @@ type documented struct{ typ, preset string }
 
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
-	"listen[].address", "services.NAME.provider",
+	"listen[].address", "listen[].tls.cert_file", "listen[].tls.key_file",
+	"clients[].name", "clients[].grants", "clients[].grants[].verbs", "services.NAME.provider",
 	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 
@@ -41,7 +42,7 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 		case isSetting && t == reflect.TypeFor[Service]():
 		case f.typ == reflect.TypeFor[map[string]Service]():
 			keysOf(out, at+".NAME", f.typ.Elem())
-		case f.typ == reflect.TypeFor[[]Listener]():
+		case f.typ.Kind() == reflect.Slice && schema[f.typ.Elem()] != nil:
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())
 		case f.typ.Kind() == reflect.Pointer && schema[f.typ.Elem()] != nil:
@@ -72,6 +73,7 @@ func typeName(t reflect.Type) string {
 	return map[reflect.Type]string{
 		reflect.TypeFor[string]():        "text",
 		reflect.TypeFor[int]():           "number",
+		reflect.TypeFor[uint32]():        "number",
 		reflect.TypeFor[bool]():          "true or false",
 		reflect.TypeFor[time.Duration](): "duration",
 		reflect.TypeFor[time.Time]():     "time",

@@ -68,7 +68,7 @@ func checkLiterals(t *testing.T, cases map[string]struct {
 
 const (
 	unixForm = "listen[0]: the path of a Unix socket must be absolute, without . and .. and doubled slashes"
-	loopback = "listen[0]: a TCP listener must be on loopback (127.0.0.1, [::1] or localhost) until access control exists"
+	loopback = "clients: required, for listen[0] can be reached from other machines\nlisten[0].tls: required, for the address is not on loopback: tokens would cross the network in the clear"
 	tcpForm  = "listen[0]: a TCP address is tcp://HOST:PORT"
 	hostForm = "hosts[0]: must be a host or host:port in lower case, without scheme and path"
 )

@@ -77,8 +77,12 @@ func (c Caller) granting(verb Verb, service string) *client {
 	return nil
 }
 
-// MayAny reports whether there is a service that the caller could do that with.
+// MayAny reports whether there is a service that the caller could do that with; of
+// [Metrics], whether it may see them.
 func (c Caller) MayAny(verb Verb) bool {
+	if verb == Metrics {
+		return c.May(verb, "")
+	}
 	if c.key != nil && c.key.some&verb != 0 {
 		return true
 	}

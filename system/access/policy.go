@@ -111,6 +111,9 @@ func (p *Policy) add(c *Client) error {
 	return p.identify(c, compiled)
 }
 
+// HasKeys reports whether any client is known by a key.
+func (p *Policy) HasKeys() bool { return len(p.keys) > 0 }
+
 // identify enters the client under the one identity that it has.
 func (p *Policy) identify(c *Client, compiled *client) error {
 	var given []error

@@ -18,12 +18,9 @@ import (
 // An allowed host is a name or an address, with a port if only that port is
 // meant. Names are the same in any case and with a dot at their end, addresses in
 // every way to write them; brackets around one make no difference. A Unix socket
-// needs no guard: no browser reaches it.
+// needs no guard: no browser reaches it. A [Door] brings a guard of its own.
 func Guard(next http.Handler, allowedHosts []string) http.Handler {
-	allowed := make(map[hostPort]bool, len(allowedHosts))
-	for _, host := range allowedHosts {
-		allowed[parseHost(host)] = true
-	}
+	allowed := hostsOf(allowedHosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why := denial(r, allowed); why != "" {
 			writeProblem(w, problem(CodeDenied, why), time.Now())
@@ -31,6 +28,14 @@ func Guard(next http.Handler, allowedHosts []string) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func hostsOf(texts []string) map[hostPort]bool {
+	hosts := make(map[hostPort]bool, len(texts))
+	for _, text := range texts {
+		hosts[parseHost(text)] = true
+	}
+	return hosts
 }
 
 // denial says why r is not served, or nothing.

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"tokend/messages"
+	"tokend/system/access"
+)
+
+// asked is a request that was let in: who makes it, and what the audit is to be
+// told when it has been answered.
+type asked struct {
+	caller access.Caller
+	conn   *conn
+	verb   access.Verb
+
+	token messages.Token // that was handed out, if it is one
+	shown *int           // how many services were, if it is a list
+	each  bool           // every service has had its record
+}
+
+type askedKey struct{}
+
+// admit says who makes a request that rt, nil for none, is to answer. It refuses
+// what no caller may do: come from a web page, be nobody, ask too often.
+func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
+	if h.opts.Access == nil {
+		return access.Caller{}, nil
+	}
+	c := connOf(r)
+	if c != nil && !c.door.unix {
+		if why := denial(r, c.door.allowed); why != "" {
+			return access.Caller{}, problem(CodeDenied, why)
+		}
+	}
+	caller, err := h.identify(r, c, rt != nil && rt.forwarded)
+	if rt != nil && rt.open {
+		return caller, nil
+	}
+	if !caller.Allow(h.now()) {
+		return caller, problem(CodeOverloaded, "too many requests of this client")
+	}
+	return caller, err
+}
+
+// identify returns who makes r, by what its connection and its key prove. Of a
+// request that was forwarded the key is somebody else's.
+func (h *handler) identify(r *http.Request, c *conn, forwarded bool) (access.Caller, error) {
+	if c == nil {
+		return access.Caller{}, problem(CodeDenied, "callers are not known here")
+	}
+	policy := h.opts.Access.Policy()
+	party := c.party(policy, r.TLS, h.now())
+	keys := !c.door.unix && !forwarded && policy.HasKeys()
+	caller, ok := party.Caller(), true
+	if sent, given := r.Header["Authorization"]; keys && given {
+		caller, ok = party.WithKey(bearerOf(sent))
+	}
+	switch {
+	case ok && caller.Known():
+		return caller, nil
+	case keys:
+		return caller, problem(CodeUnauthenticated, "a key that is known here is needed, as Authorization: Bearer KEY")
+	default:
+		return caller, problem(CodeDenied, "no client of this node")
+	}
+}
+
+// bearerOf returns the key in the Authorization header (RFC 6750, section 2.1), or
+// what is none: of two headers it is not guessed which one counts.
+func bearerOf(sent []string) string {
+	const scheme = "bearer "
+	if len(sent) != 1 || len(sent[0]) < len(scheme) || !strings.EqualFold(sent[0][:len(scheme)], scheme) {
+		return ""
+	}
+	return sent[0][len(scheme):]
+}
+
+// permit refuses what the caller may not do. It asks nobody whether the service
+// exists: the answer is the same for one that does not.
+func (h *handler) permit(caller access.Caller, rt *route, service string) error {
+	switch {
+	case h.opts.Access == nil || rt.open || rt.each:
+		return nil
+	case service == "" && caller.MayAny(rt.verb), service != "" && caller.May(rt.verb, service):
+		return nil
+	case service == "" || !validName(service):
+		return problem(CodeDenied, "not granted to this client")
+	default:
+		return denied(service)
+	}
+}
+
+// denied is what a caller without a grant is told, whether there is such a service
+// or not.
+func denied(service string) *Problem {
+	p := problem(CodeDenied, service+": not granted to this client")
+	p.Service = service
+	return p
+}
+
+// may reports whether whoever makes r may do that with the service. Routes that
+// are about several services ask it for each.
+func (h *handler) may(r *http.Request, verb access.Verb, service string) bool {
+	if h.opts.Access == nil {
+		return true
+	}
+	a := askedOf(r)
+	return a != nil && a.caller.May(verb, service)
+}
+
+// askedOf returns what is known of a request that was let in. It is nil when nobody
+// needs that: without access control, and without audit where the route is about
+// one service.
+func askedOf(r *http.Request) *asked {
+	a, _ := r.Context().Value(askedKey{}).(*asked)
+	return a
+}
+
+// handedOut notes the token that answers r, for the audit.
+func (h *handler) handedOut(r *http.Request, t messages.Token) {
+	if h.opts.Audit == nil {
+		return
+	}
+	if a := askedOf(r); a != nil {
+		a.token = t
+	}
+}
+
+// showed notes how many services the answer to r names.
+func showed(r *http.Request, n int) {
+	if a := askedOf(r); a != nil {
+		a.shown = &n
+	}
+}
+
+// serve answers a request that was let in, and has it recorded.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, caller access.Caller, service string) error {
+	if h.opts.Access == nil || h.opts.Audit == nil && service != "" {
+		return rt.serve(h, w, r, service)
+	}
+	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb}
+	return h.recorded(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)), rt, a, service)
+}
+
+// recorded answers and records also if the route panics.
+func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a *asked, service string) (err error) {
+	err = problem(CodeInternal, "internal error")
+	defer func() {
+		if !a.each && (!rt.open || a.shown != nil) {
+			h.record(a, service, a.token, err)
+		}
+	}()
+	err = rt.serve(h, w, r, service)
+	return err
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"tokend/system"
+	"tokend/system/access"
 	"tokend/system/httpapi"
 )
 
@@ -40,34 +41,48 @@ type server struct {
 }
 
 type door struct {
+	at       *httpapi.Door
 	listener net.Listener
 	server   *http.Server
 }
 
 // openServer opens every door or none.
-func openServer(ctx context.Context, sys *system.System, endpoints []httpapi.Endpoint, hosts []string, log logrus.FieldLogger) (*server, error) {
+func openServer(ctx context.Context, sys *system.System, o opening, log logrus.FieldLogger) (*server, error) {
+	policy, err := o.policy()
+	if err != nil {
+		return nil, err
+	}
 	s := &server{sys: sys, log: log, patience: drainTime}
 	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
 		Stopping: s.stopping.Load,
 		Report:   func(text string) { log.Error(text) },
+		Access:   access.NewShared(policy),
+		Audit:    o.audit,
 	}))
-	for _, e := range endpoints {
-		l, err := httpapi.Listen(ctx, e)
-		if err != nil {
+	for _, e := range o.endpoints {
+		if err := s.open(ctx, e, o, handler); err != nil {
 			s.closeDoors()
 			return nil, err
 		}
-		s.doors = append(s.doors, door{l, httpapi.NewServer(s.guarded(handler, l, hosts), errorLog(log))})
 	}
 	return s, nil
 }
 
-// guarded lets web pages reach no TCP door.
-func (s *server) guarded(handler http.Handler, l net.Listener, hosts []string) http.Handler {
-	if l.Addr().Network() == "unix" {
-		return handler
+// open opens one door.
+func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening, handler http.Handler) error {
+	l, err := httpapi.Listen(ctx, e)
+	if err != nil {
+		return err
 	}
-	return httpapi.Guard(handler, append([]string{l.Addr().String()}, hosts...))
+	at, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{
+		Hosts: o.hosts, Connections: o.connections, Audit: o.audit,
+		Report: func(text string) { s.log.Error(text) },
+	})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	s.doors = append(s.doors, door{at, l, at.Server(handler, errorLog(s.log))})
+	return nil
 }
 
 // run starts the system and serves until ctx ends or a door fails, then stops
@@ -90,8 +105,8 @@ func (s *server) run(ctx context.Context) error {
 
 func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {
 	for _, d := range s.doors {
-		serving.Go(func() { failed <- d.server.Serve(d.listener) })
-		s.log.WithField(fieldAddress, address(d.listener)).Info("serving")
+		serving.Go(func() { failed <- d.server.Serve(d.at.Listener()) })
+		s.log.WithField(fieldAddress, d.at.Address()).Info("serving")
 	}
 }
 

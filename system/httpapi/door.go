@@ -43,7 +43,7 @@ func NewDoor(l net.Listener, e Endpoint, opts DoorOptions) (*Door, error) {
 	if opts.Connections <= 0 {
 		opts.Connections = defaultConnections
 	}
-	d := &Door{listener: l, name: e.name(), unix: l.Addr().Network() == "unix", open: newConnections(opts.Connections), audit: opts.Audit}
+	d := &Door{listener: l, name: e.CalledBy(), unix: l.Addr().Network() == "unix", open: newConnections(opts.Connections), audit: opts.Audit}
 	if !d.unix {
 		d.allowed = hostsOf(append([]string{l.Addr().String()}, opts.Hosts...))
 	}

@@ -22,7 +22,8 @@ type Endpoint struct {
 	TLS     *TLSFiles   // of a port; nil: without TLS, which only loopback may be
 }
 
-func (e Endpoint) name() string {
+// CalledBy returns the name, or the address of one that has none.
+func (e Endpoint) CalledBy() string {
 	if e.Name != "" {
 		return e.Name
 	}

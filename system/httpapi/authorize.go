@@ -31,7 +31,7 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	}
 	c := connOf(r)
 	if c != nil && !c.door.unix {
-		if why := denial(r, c.door.allowed); why != "" {
+		if why := c.denial(r); why != "" {
 			return access.Caller{}, problem(CodeDenied, why)
 		}
 	}

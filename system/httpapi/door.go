@@ -132,6 +132,7 @@ type conn struct {
 	door *Door
 	peer *access.Peer
 	seen atomic.Pointer[sight]
+	host string // the last Host that was allowed: most clients send one and the same
 	place
 }
 
@@ -149,6 +150,16 @@ func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
 	}
 	d.open.add(known)
 	return context.WithValue(ctx, connKey{}, known)
+}
+
+// denial says why r is not served, or nothing. Requests of a connection come one
+// after the other.
+func (c *conn) denial(r *http.Request) string {
+	allowed := r.Host == c.host && r.Host != "" || hostAllowed(parseHost(r.Host), c.door.allowed)
+	if allowed {
+		c.host = r.Host
+	}
+	return denial(r, allowed)
 }
 
 // connOf returns the connection of r, nil if it came through no door.

@@ -22,7 +22,7 @@ import (
 func Guard(next http.Handler, allowedHosts []string) http.Handler {
 	allowed := hostsOf(allowedHosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := denial(r, allowed); why != "" {
+		if why := denial(r, hostAllowed(parseHost(r.Host), allowed)); why != "" {
 			writeProblem(w, problem(CodeDenied, why), time.Now())
 			return
 		}
@@ -38,15 +38,15 @@ func hostsOf(texts []string) map[hostPort]bool {
 	return hosts
 }
 
-// denial says why r is not served, or nothing.
-func denial(r *http.Request, allowed map[hostPort]bool) string {
+// denial says why r is not served, or nothing; allowed tells whether its Host is.
+func denial(r *http.Request, allowed bool) string {
 	_, fromPage := r.Header["Origin"]
 	switch {
 	case fromPage:
 		return "requests from web pages are not served: there is an Origin header"
 	case r.URL.Scheme != "" || r.URL.Host != "":
 		return "the target of the request must be a path alone, without a host"
-	case !hostAllowed(parseHost(r.Host), allowed):
+	case !allowed:
 		return "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
 	default:
 		return ""

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +61,7 @@ func openServer(ctx context.Context, sys *system.System, o opening, log logrus.F
 		Access:   access.NewShared(policy),
 		Audit:    o.audit,
 	}))
+	o.connections = s.affordable(o)
 	for _, e := range o.endpoints {
 		if err := s.open(ctx, e, o, handler); err != nil {
 			s.closeDoors()
@@ -66,6 +69,22 @@ func openServer(ctx context.Context, sys *system.System, o opening, log logrus.F
 		}
 	}
 	return s, nil
+}
+
+// reserved are the files that a node needs besides its doors' connections.
+const reserved = 256
+
+// affordable returns how many connections a door can have open. A listener that may
+// open no more files waits until others go, and with it whoever comes next.
+func (s *server) affordable(o opening) int {
+	wanted := cmp.Or(o.connections, httpapi.DefaultConnections)
+	files, known := openFiles()
+	most := max(1, (files-reserved)/max(1, len(o.endpoints)))
+	if !known || wanted <= most {
+		return wanted
+	}
+	s.log.WithField("connections", most).Warn("limits.connections is more than the open files that this process may have: fewer are kept")
+	return most
 }
 
 // open opens one door.
@@ -180,9 +199,19 @@ func address(l net.Listener) string {
 // errorLog hands what net/http complains about to the node's log.
 func errorLog(to logrus.FieldLogger) *log.Logger { return log.New(complaints{to}, "", 0) }
 
+// handshakeError begins what net/http says of everybody who does not get as far as a
+// request. Strangers could fill the log with it, and certificates that are refused
+// are in the audit.
+const handshakeError = "http: TLS handshake error"
+
 type complaints struct{ log logrus.FieldLogger }
 
 func (c complaints) Write(text []byte) (int, error) {
-	c.log.Warn(string(bytes.TrimSpace(text)))
+	said := string(bytes.TrimSpace(text))
+	if strings.HasPrefix(said, handshakeError) {
+		c.log.Debug(said)
+	} else {
+		c.log.Warn(said)
+	}
 	return len(text), nil
 }

@@ -227,4 +227,9 @@ func TestNetHTTPsComplaintsGoToTheLog(t *testing.T) {
 	if !strings.Contains(text.String(), `level=warning msg="http: something"`) {
 		t.Errorf("it says %q", text.String())
 	}
+	text.Reset()
+	errorLog(log).Print("http: TLS handshake error from 127.0.0.1:1: EOF\n")
+	if text.Len() > 0 {
+		t.Errorf("of a stranger it says %q", text.String())
+	}
 }

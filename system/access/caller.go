@@ -54,6 +54,9 @@ func (party *Party) WithKey(key string) (Caller, bool) {
 	return Caller{party, c}, true
 }
 
+// Under reports whether what is known of the caller is from p.
+func (c Caller) Under(p *Policy) bool { return p.Of(c.party) }
+
 // Known reports whether the caller is any client.
 func (c Caller) Known() bool { return c.key != nil || c.party != nil && len(c.party.clients) > 0 }
 

@@ -162,6 +162,48 @@ func TestAPolicyCountsForConnectionsThatAreOpen(t *testing.T) {
 	}
 }
 
+// swapping is a keeper that is asked for its list while the policy changes.
+type swapping struct {
+	*fakeKeeper
+	swap func()
+}
+
+func (s swapping) List() []messages.TokenInfo {
+	s.swap()
+	return s.fakeKeeper.List()
+}
+
+func TestAPolicyCountsWhileARequestIsAnswered(t *testing.T) {
+	shared := policyOf(t, 0, access.Client{Name: "a", Listener: "port", Grants: granting("info", "billing")})
+	none := policyOf(t, 0, access.Client{Name: "a", Listener: "other", Grants: granting("info", "billing")}).Policy()
+	k := swapping{newFake(), func() { shared.Replace(none) }}
+	_, l := serveDoor(t, k, aPort, Options{Access: shared}, DoorOptions{})
+	if _, body := dialTest(t, l).get("/v1/services"); body != `{"services":[]}` {
+		t.Errorf("got %s", body)
+	}
+}
+
+func TestANameThatIsListenedOnIsAHost(t *testing.T) {
+	shared := policyOf(t, 0, access.Client{Name: "a", Listener: "port", Grants: granting("get", "*")})
+	l := listenAt(t, aPort)
+	d, err := NewDoor(l, Endpoint{Address: "tcp://node.example:7460", Name: "port"}, DoorOptions{Hosts: []string{"other.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	defer func() { _, _ = near.Close(), far.Close() }()
+	h := New(newFake(), Options{Access: shared})
+	for host, want := range map[string]int{"node.example:7460": 200, "other.example": 200, "node.example": 403, "evil.example:7460": 403, l.Addr().String(): 200} {
+		r := httptest.NewRequestWithContext(d.connContext(t.Context(), near), "GET", "/v1/token/billing", nil)
+		r.Host = host
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code != want {
+			t.Errorf("%s: status %d, want %d", host, rec.Code, want)
+		}
+	}
+}
+
 func TestTooManyRequestsAreRefused(t *testing.T) {
 	audit := &ledger{}
 	now := &clock{now: noon}

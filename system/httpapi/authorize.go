@@ -16,6 +16,8 @@ type asked struct {
 	conn   *conn
 	verb   access.Verb
 
+	forwarded bool // the Authorization header is not the caller's own
+
 	token messages.Token // that was handed out, if it is one
 	shown *int           // how many services were, if it is a list
 	each  bool           // every service has had its record
@@ -102,13 +104,20 @@ func denied(service string) *Problem {
 }
 
 // may reports whether whoever makes r may do that with the service. Routes that
-// are about several services ask it for each.
+// are about several services ask it for each, and those whose answer takes long may
+// ask again: another policy counts at once.
 func (h *handler) may(r *http.Request, verb access.Verb, service string) bool {
 	if h.opts.Access == nil {
 		return true
 	}
 	a := askedOf(r)
-	return a != nil && a.caller.May(verb, service)
+	if a == nil {
+		return false
+	}
+	if !a.caller.Under(h.opts.Access.Policy()) {
+		a.caller, _ = h.identify(r, a.conn, a.forwarded) // who is nobody now may nothing
+	}
+	return a.caller.May(verb, service)
 }
 
 // askedOf returns what is known of a request that was let in. It is nil when nobody
@@ -141,7 +150,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, calle
 	if h.opts.Access == nil || h.opts.Audit == nil && service != "" {
 		return rt.serve(h, w, r, service)
 	}
-	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb}
+	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb, forwarded: rt.forwarded}
 	return h.recorded(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)), rt, a, service)
 }
 

@@ -33,7 +33,8 @@ type DoorOptions struct {
 	Report      func(text string) // told of certificates that cannot be read; nil: nobody is
 }
 
-const defaultConnections = 4096
+// DefaultConnections is how many a door keeps open if it is not told.
+const DefaultConnections = 4096
 
 // NewDoor returns the door at l, which [Listen] has opened for e.
 func NewDoor(l net.Listener, e Endpoint, opts DoorOptions) (*Door, error) {
@@ -41,11 +42,12 @@ func NewDoor(l net.Listener, e Endpoint, opts DoorOptions) (*Door, error) {
 		opts.Report = func(string) {}
 	}
 	if opts.Connections <= 0 {
-		opts.Connections = defaultConnections
+		opts.Connections = DefaultConnections
 	}
 	d := &Door{listener: l, name: e.CalledBy(), unix: l.Addr().Network() == "unix", open: newConnections(opts.Connections), audit: opts.Audit}
 	if !d.unix {
-		d.allowed = hostsOf(append([]string{l.Addr().String()}, opts.Hosts...))
+		// A name that the configuration listens on is an address of the listener too.
+		d.allowed = hostsOf(append([]string{l.Addr().String(), strings.TrimPrefix(e.Address, tcpScheme)}, opts.Hosts...))
 	}
 	if e.TLS != nil {
 		cert, err := readCertificates(*e.TLS, opts.Report)

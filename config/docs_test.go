@@ -14,7 +14,12 @@ import (
 
 func document(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
+	return documentOf(t, "configuration.md")
+}
+
+func documentOf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +132,28 @@ func TestEveryExampleOfTheDocumentLoads(t *testing.T) {
 		file := write(t, dir, "tokend.yaml", block[1])
 		if _, err := Load(file, WithEnviron(environ("BILLING_SECRET=hush", "CLIENT_ID=probe"))); err != nil {
 			t.Errorf("%v\nin\n%s", err, block[1])
+		}
+	}
+}
+
+func TestTheExampleOfAccessLoads(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := SelfSigned(t)
+	for name, text := range map[string]string{"ca.pem": files["ca.pem"], "server.pem": files["client.pem"], "server.key": files["client.key"]} {
+		write(t, filepath.Join(dir, "tls"), name, text)
+	}
+	text := documentOf(t, "access.md")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(text)
+	c, err := Load(write(t, dir, "tokend.yaml", block[1]), WithEnviron(environ()))
+	if err != nil || len(c.Clients) != 5 {
+		t.Errorf("%v", err)
+	}
+	for _, verb := range verbs {
+		if !strings.Contains(text, "\n| `"+verb+"` |") {
+			t.Errorf("nothing is said about %s", verb)
 		}
 	}
 }

@@ -23,8 +23,9 @@ answers on every listen address.
 
 --listen replaces the listen addresses of the configuration and may be repeated:
 unix:///path/of/socket, which is for its owner only unless the configuration says
-otherwise, or http://127.0.0.1:7460, which every local process can use. The latter
-may also be written tcp://127.0.0.1:7460, as in a configuration.
+otherwise, or http://127.0.0.1:7460, which every local process can use unless the
+configuration has clients. The latter may also be written tcp://127.0.0.1:7460, as in
+a configuration. Other addresses need TLS, and stand in the configuration.
 
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal

@@ -70,6 +70,9 @@ func (v *checker) listener(at string, l *Listener, clients []Client) {
 	if l.Mode&^fs.ModePerm != 0 {
 		v.add(join(at, "mode"), "must be permission bits only")
 	}
+	if strings.Contains(l.Name, "://") {
+		v.add(join(at, "name"), "must not look like an address: a listener without a name goes by its own")
+	}
 	for key, text := range map[string]string{"name": l.Name, "group": l.Group} {
 		if len(text) > maxLabel || strings.ContainsFunc(text, unicode.IsControl) {
 			v.add(join(at, key), "must be a short text without control characters")

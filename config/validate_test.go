@@ -126,6 +126,10 @@ func TestValidateTopLevel(t *testing.T) {
 			func(c *config.Config) { c.Listen = []config.Listener{{Address: "unix:///a"}, {Address: "unix:///a"}} },
 			"listen[1]: has the same address as another listener",
 		},
+		"a name like an address": {
+			func(c *config.Config) { c.Listen = []config.Listener{{Address: "unix:///a", Name: "unix:///b"}} },
+			"listen[0].name: must not look like an address: a listener without a name goes by its own",
+		},
 		"the same name": {
 			func(c *config.Config) {
 				c.Listen = []config.Listener{{Address: "unix:///a", Name: "n"}, {Address: "unix:///b", Name: "n"}}

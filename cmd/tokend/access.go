@@ -5,7 +5,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 
@@ -74,6 +77,7 @@ func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (ac
 	case "":
 		return nil, func() {}, nil
 	case config.AuditStdout:
+		signal.Ignore(syscall.SIGPIPE) // the node outlives whoever reads its audit
 		l := audit.To(stdout, report)
 		return l, l.Close, nil
 	default:
@@ -122,10 +126,5 @@ func sockets(cfg *config.Config) (shut, opened string) {
 }
 
 func anyListener(cfg *config.Config, holds func(config.Listener) bool) bool {
-	for _, l := range cfg.Listen {
-		if holds(l) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(cfg.Listen, holds)
 }

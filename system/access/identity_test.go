@@ -2,12 +2,11 @@ package access
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"net/url"
 	"slices"
 	"testing"
-
-	"crypto/x509/pkix"
 )
 
 func certificate(t *testing.T, dns []string, uris []string, subject pkix.Name) *x509.Certificate {
@@ -34,7 +33,9 @@ func TestNamesOfACertificate(t *testing.T) {
 		want      []string
 	}{
 		"all of them": {
-			[]string{"Host.Example", "b"}, []string{"spiffe://td/app"}, pkix.Name{CommonName: "probe", Organization: []string{"Acme"}},
+			[]string{"Host.Example", "b"},
+			[]string{"spiffe://td/app"},
+			pkix.Name{CommonName: "probe", Organization: []string{"Acme"}},
 			[]string{"dns:host.example", "dns:b", "uri:spiffe://td/app", "subject:CN=probe,O=Acme"},
 		},
 		"two SPIFFE IDs are none":       {nil, []string{"spiffe://td/a", "spiffe://td/b"}, pkix.Name{}, nil},

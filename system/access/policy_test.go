@@ -8,8 +8,6 @@ import (
 	"tokend/messages"
 )
 
-func id(n uint32) *uint32 { return &n }
-
 func grants(verbs string, services ...string) []Grant {
 	return []Grant{{Services: services, Verbs: strings.Split(verbs, ",")}}
 }
@@ -31,13 +29,13 @@ func policy(t testing.TB, clients ...Client) *Policy {
 
 func TestWhatIsNotGrantedIsDenied(t *testing.T) {
 	p := policy(t,
-		Client{Name: "app", UID: id(1000), Grants: []Grant{
+		Client{Name: "app", UID: new(uint32(1000)), Grants: []Grant{
 			{Services: []string{"billing", "erp-*"}, Verbs: []string{"get", "info"}},
 			{Services: []string{"a?c"}, Verbs: []string{"refresh"}},
 		}},
-		Client{Name: "staff", GID: id(50), Grants: grants("watch", "*")},
-		Client{Name: "root", UID: id(0), Grants: grants("admin", "*")},
-		Client{Name: "chief", UID: id(7), Grants: grants("admin", "billing")},
+		Client{Name: "staff", GID: new(uint32(50)), Grants: grants("watch", "*")},
+		Client{Name: "root", UID: new(uint32(0)), Grants: grants("admin", "*")},
+		Client{Name: "chief", UID: new(uint32(7)), Grants: grants("admin", "billing")},
 		Client{Name: "prometheus", Listener: "scrape", Grants: grants("metrics")},
 	)
 	app, staff := Identity{Peer: &Peer{UID: 1000, GID: 50}}, Identity{Peer: &Peer{UID: 1, GID: 50}}
@@ -146,16 +144,16 @@ func TestNewKeysAreLongAndDiffer(t *testing.T) {
 func TestWrongClientsAreRefused(t *testing.T) {
 	_, hash := key()
 	get := grants("get", "billing")
-	one := Client{Name: "a", UID: id(1), Grants: get}
+	one := Client{Name: "a", UID: new(uint32(1)), Grants: get}
 	tests := map[string]struct {
 		clients []Client
 		want    string
 	}{
-		"no name":                 {[]Client{{UID: id(1), Grants: get}}, "a name of its own"},
-		"the same name":           {[]Client{one, {Name: "a", UID: id(2), Grants: get}}, "a name of its own"},
+		"no name":                 {[]Client{{UID: new(uint32(1)), Grants: get}}, "a name of its own"},
+		"the same name":           {[]Client{one, {Name: "a", UID: new(uint32(2)), Grants: get}}, "a name of its own"},
 		"no identity":             {[]Client{{Name: "a", Grants: get}}, "exactly one of"},
-		"two identities":          {[]Client{{Name: "a", UID: id(1), KeyHash: hash, Grants: get}}, "exactly one of"},
-		"the same user":           {[]Client{one, {Name: "b", UID: id(1), Grants: get}}, "client a has the same uid"},
+		"two identities":          {[]Client{{Name: "a", UID: new(uint32(1)), KeyHash: hash, Grants: get}}, "exactly one of"},
+		"the same user":           {[]Client{one, {Name: "b", UID: new(uint32(1)), Grants: get}}, "client a has the same uid"},
 		"the same key":            {[]Client{{Name: "a", KeyHash: hash, Grants: get}, {Name: "b", KeyHash: hash, Grants: get}}, "client a has the same key"},
 		"the same SPIFFE ID":      {[]Client{{Name: "a", SAN: "spiffe://x/y", Grants: get}, {Name: "b", SAN: "uri:spiffe://x/y", Grants: get}}, "the same san"},
 		"a hash of another kind":  {[]Client{{Name: "a", KeyHash: "md5:00", Grants: get}}, "64 lower-case"},
@@ -164,15 +162,15 @@ func TestWrongClientsAreRefused(t *testing.T) {
 		"a hash of other letters": {[]Client{{Name: "a", KeyHash: "sha256:" + strings.Repeat("g", 64), Grants: get}}, "64 lower-case"},
 		"a san without a form":    {[]Client{{Name: "a", SAN: "host.example", Grants: get}}, "a san is"},
 		"a san with a star":       {[]Client{{Name: "a", SAN: "dns:*.example", Grants: get}}, "a san is"},
-		"an unknown verb":         {[]Client{{Name: "a", UID: id(1), Grants: grants("put", "x")}}, `no verb "put"`},
-		"no verbs":                {[]Client{{Name: "a", UID: id(1), Grants: []Grant{{Services: []string{"x"}}}}}, "services and verbs"},
-		"no services":             {[]Client{{Name: "a", UID: id(1), Grants: grants("get,metrics")}}, "services and verbs"},
-		"a glob in capitals":      {[]Client{{Name: "a", UID: id(1), Grants: grants("get", "Billing")}}, "a glob"},
-		"a glob with a slash":     {[]Client{{Name: "a", UID: id(1), Grants: grants("get", "a/*")}}, "a glob"},
-		"a glob with brackets":    {[]Client{{Name: "a", UID: id(1), Grants: grants("get", "[ab]")}}, "a glob"},
-		"a glob of nothing":       {[]Client{{Name: "a", UID: id(1), Grants: grants("get", "")}}, "a glob"},
-		"a glob no name matches":  {[]Client{{Name: "a", UID: id(1), Grants: grants("get", "-a*")}}, "a glob"},
-		"a glob of a long name":   {[]Client{{Name: "a", UID: id(1), Grants: grants("get", strings.Repeat("?", 64))}}, "a glob"},
+		"an unknown verb":         {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("put", "x")}}, `no verb "put"`},
+		"no verbs":                {[]Client{{Name: "a", UID: new(uint32(1)), Grants: []Grant{{Services: []string{"x"}}}}}, "services and verbs"},
+		"no services":             {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get,metrics")}}, "services and verbs"},
+		"a glob in capitals":      {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", "Billing")}}, "a glob"},
+		"a glob with a slash":     {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", "a/*")}}, "a glob"},
+		"a glob with brackets":    {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", "[ab]")}}, "a glob"},
+		"a glob of nothing":       {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", "")}}, "a glob"},
+		"a glob no name matches":  {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", "-a*")}}, "a glob"},
+		"a glob of a long name":   {[]Client{{Name: "a", UID: new(uint32(1)), Grants: grants("get", strings.Repeat("?", 64))}}, "a glob"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -207,7 +205,7 @@ func TestTheDefaultIsForTheOwnerAndTheListenersNamed(t *testing.T) {
 }
 
 func TestANewPolicyTakesThePlaceOfTheOld(t *testing.T) {
-	old := policy(t, Client{Name: "a", UID: id(1), Grants: grants("get", "*")})
+	old := policy(t, Client{Name: "a", UID: new(uint32(1)), Grants: grants("get", "*")})
 	s := NewShared(old)
 	party := s.Policy().Match(Identity{Peer: &Peer{UID: 1}})
 	if !s.Policy().Of(party) || s.Policy().Of(nil) {
@@ -221,7 +219,7 @@ func TestANewPolicyTakesThePlaceOfTheOld(t *testing.T) {
 
 func TestRatesAreCountedByClient(t *testing.T) {
 	p, err := New([]Client{
-		{Name: "a", UID: id(1), Grants: grants("get", "*")}, {Name: "b", UID: id(2), Grants: grants("get", "*")},
+		{Name: "a", UID: new(uint32(1)), Grants: grants("get", "*")}, {Name: "b", UID: new(uint32(2)), Grants: grants("get", "*")},
 	}, Options{Rate: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -258,8 +256,8 @@ func TestVerbsHaveNames(t *testing.T) {
 
 func TestTheNameOfADecisionIsThatOfItsGrant(t *testing.T) {
 	p := policy(t,
-		Client{Name: "app", UID: id(1), Grants: grants("get", "a")},
-		Client{Name: "staff", GID: id(2), Grants: grants("get", "b")},
+		Client{Name: "app", UID: new(uint32(1)), Grants: grants("get", "a")},
+		Client{Name: "staff", GID: new(uint32(2)), Grants: grants("get", "b")},
 	)
 	c := p.Match(Identity{Peer: &Peer{UID: 1, GID: 2}}).Caller()
 	for service, want := range map[string]string{"a": "app", "b": "staff", "c": "app"} {
@@ -291,7 +289,7 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 func BenchmarkDecision(b *testing.B) {
 	text, hash := key()
 	p := policy(b, Client{Name: "ci", KeyHash: hash, Grants: grants("get", "a*z", "b?d", "billing")},
-		Client{Name: "app", UID: id(1), Grants: grants("get", "billing")})
+		Client{Name: "app", UID: new(uint32(1)), Grants: grants("get", "billing")})
 	party := p.Match(Identity{Peer: &Peer{UID: 1}})
 	b.Run("peer", func(b *testing.B) {
 		b.ReportAllocs()

@@ -111,11 +111,12 @@ func connect(t *testing.T, c net.Conn, err error) *line {
 
 func (l *line) get(target string, headers ...string) (int, string) {
 	l.t.Helper()
-	text := "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n"
+	var text strings.Builder
+	text.WriteString("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n")
 	for _, h := range headers {
-		text += h + "\r\n"
+		text.WriteString(h + "\r\n")
 	}
-	if _, err := io.WriteString(l, text+"\r\n"); err != nil {
+	if _, err := io.WriteString(l, text.String()+"\r\n"); err != nil {
 		l.t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(l.answers, nil)

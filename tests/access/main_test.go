@@ -59,7 +59,8 @@ type node struct {
 	keys      map[string]string
 	pki       *pki
 	process   int
-	read      int // lines of the audit so far
+	stdout    *os.File // nil: nowhere
+	read      int      // lines of the audit so far
 }
 
 const (
@@ -107,6 +108,14 @@ services:
 
 func start(t *testing.T, limits string) *node {
 	t.Helper()
+	n := prepare(t)
+	n.run(t, n.configured(limits))
+	return n
+}
+
+// prepare returns a node that does not run yet.
+func prepare(t *testing.T) *node {
+	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no Unix sockets on Windows")
 	}
@@ -118,15 +127,18 @@ func start(t *testing.T, limits string) *node {
 	if err := os.Chmod(dir, 0o755); err != nil { // other users come to the socket
 		t.Fatal(err)
 	}
-	n := &node{dir: dir, keys: map[string]string{}, pki: newPKI(t, dir)}
-	text := strings.NewReplacer("DIR", dir, "LIMITS", limits).Replace(configuration)
+	return &node{dir: dir, keys: map[string]string{}, pki: newPKI(t, dir)}
+}
+
+// configured returns the configuration, with new keys.
+func (n *node) configured(limits string) string {
+	text := strings.NewReplacer("DIR", n.dir, "LIMITS", limits).Replace(configuration)
 	for i, name := range []string{"billing", "crm"} {
 		secret, hash := access.NewKey()
 		n.keys[name] = secret.Reveal()
 		text = strings.Replace(text, fmt.Sprintf("KEY%d", i+1), hash, 1)
 	}
-	n.run(t, text)
-	return n
+	return text
 }
 
 func (n *node) run(t *testing.T, config string) {
@@ -140,6 +152,9 @@ func (n *node) run(t *testing.T, config string) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "serve", "--config", file)
+	if n.stdout != nil {
+		cmd.Stdout = n.stdout
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	log, err := cmd.StderrPipe()
 	if err != nil {
@@ -175,7 +190,7 @@ func (n *node) checkEnd(t *testing.T, cmd *exec.Cmd, log string) {
 		t.Errorf("the node ended with %v", err)
 	}
 	audit, err := os.ReadFile(filepath.Join(n.dir, "audit"))
-	if err != nil {
+	if err != nil && n.stdout == nil {
 		t.Error(err)
 	}
 	for _, text := range []string{log, string(audit)} {

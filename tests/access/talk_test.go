@@ -34,11 +34,11 @@ func request(method, target string, headers ...string) string {
 }
 
 func lines(headers []string) string {
-	text := ""
+	var text strings.Builder
 	for _, h := range headers {
-		text += h + "\r\n"
+		text.WriteString(h + "\r\n")
 	}
-	return text
+	return text.String()
 }
 
 func post(target, body string, headers ...string) string {

@@ -163,6 +163,17 @@ func TestAPolicyCountsForConnectionsThatAreOpen(t *testing.T) {
 	}
 }
 
+func TestADoorHasItsGuardWithoutAccessToo(t *testing.T) {
+	_, l := serveDoor(t, newFake(), aPort, Options{}, DoorOptions{})
+	c := dialTest(t, l)
+	if status, _ := c.get("/v1/token/billing"); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	if status, _ := c.get("/v1/token/billing", "Origin: http://evil.example"); status != http.StatusForbidden {
+		t.Errorf("from a page: status %d", status)
+	}
+}
+
 // swapping is a keeper that is asked for its list while the policy changes.
 type swapping struct {
 	*fakeKeeper

@@ -28,14 +28,14 @@ type askedKey struct{}
 // admit says who makes a request that rt, nil for none, is to answer. It refuses
 // what no caller may do: come from a web page, be nobody, ask too often.
 func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
-	if h.opts.Access == nil {
-		return access.Caller{}, nil
-	}
 	c := connOf(r)
 	if c != nil && !c.door.unix {
 		if why := c.denial(r); why != "" {
 			return access.Caller{}, problem(CodeDenied, why)
 		}
+	}
+	if h.opts.Access == nil {
+		return access.Caller{}, nil
 	}
 	caller, err := h.identify(r, c, rt != nil && rt.forwarded)
 	if rt != nil && rt.open {
@@ -88,16 +88,17 @@ func (h *handler) permit(caller access.Caller, rt *route, service string) error 
 		return nil
 	case service == "" && caller.MayAny(rt.verb), service != "" && caller.May(rt.verb, service):
 		return nil
-	case service == "" || !validName(service):
-		return problem(CodeDenied, "not granted to this client")
 	default:
 		return denied(service)
 	}
 }
 
 // denied is what a caller without a grant is told, whether there is such a service
-// or not.
+// or not. A name that no service can have may be anything and is not repeated.
 func denied(service string) *Problem {
+	if !validName(service) {
+		return problem(CodeDenied, "not granted to this client")
+	}
 	p := problem(CodeDenied, service+": not granted to this client")
 	p.Service = service
 	return p

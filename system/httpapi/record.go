@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 
 	"tokend/messages"
 	"tokend/system/access"
@@ -38,10 +40,11 @@ func (h *handler) recordEach(r *http.Request, tokens map[string]messages.Token, 
 		return
 	}
 	a.each = true
-	for name, t := range tokens {
-		h.record(a, name, t, nil)
+	for _, name := range slices.Sorted(maps.Keys(tokens)) {
+		h.record(a, name, tokens[name], nil)
 	}
-	for name, p := range problems {
+	for _, name := range slices.Sorted(maps.Keys(problems)) {
+		p := problems[name]
 		if p.Code == CodeDenied {
 			h.refuse(r, a.caller, a.verb, name, p)
 			continue

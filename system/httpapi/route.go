@@ -13,7 +13,7 @@ import (
 // verb: on the service in the path, or where the path names none on any service.
 type route struct {
 	allow string      // value of the Allow header
-	verb  access.Verb // what the caller must be granted
+	verb  access.Verb // what the caller must be granted; only an open route may have none
 	serve func(h *handler, w http.ResponseWriter, r *http.Request, service string) error
 
 	open      bool // to callers who are nobody, and without a grant

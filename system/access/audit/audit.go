@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	queueLength = 8192
+	queueLength = 16 << 10
 	fileMode    = 0o600
 	lookAgain   = time.Second
 	// batchSize is how much is written at once, at most.

@@ -16,14 +16,14 @@ import (
 // platform, with room for the name of a temporary file beside it.
 const maxSocketPath = 100
 
-func (v *checker) listeners(all []Listener) {
+func (v *checker) listeners(all []Listener, clients []Client) {
 	if all != nil && len(all) == 0 {
 		v.add("listen", "is empty: name an address, or leave the key out")
 	}
 	addresses, names := map[string]bool{}, map[string]bool{}
 	for i := range all {
 		l, at := &all[i], item("listen", i)
-		v.listener(at, l)
+		v.listener(at, l, clients)
 		address := canonical(l.Address)
 		ephemeral := strings.HasSuffix(address, ":0")
 		if addresses[address] && !ephemeral {
@@ -48,21 +48,30 @@ func canonical(address string) string {
 	return address
 }
 
-func (v *checker) listener(at string, l *Listener) {
+func (v *checker) listener(at string, l *Listener, clients []Client) {
 	scheme, rest, _ := strings.Cut(canonical(l.Address), "://")
 	switch scheme {
 	case "unix":
 		v.unixAddress(at, rest)
+		if l.TLS != nil {
+			v.add(join(at, "tls"), "is for TCP listeners only")
+		}
 	case "tcp":
-		v.tcpAddress(at, rest)
+		if v.tcpAddress(at, rest) {
+			v.remote(at, l, clients)
+		}
 		if l.Mode != 0 || l.Group != "" {
 			v.add(at, "mode and group are for Unix sockets only")
 		}
 	default:
 		v.add(at, "the address must be unix:///ABSOLUTE/PATH or tcp://127.0.0.1:PORT")
 	}
+	v.listenerTLS(join(at, "tls"), l.TLS)
 	if l.Mode&^fs.ModePerm != 0 {
 		v.add(join(at, "mode"), "must be permission bits only")
+	}
+	if strings.Contains(l.Name, "://") {
+		v.add(join(at, "name"), "must not look like an address: a listener without a name goes by its own")
 	}
 	for key, text := range map[string]string{"name": l.Name, "group": l.Group} {
 		if len(text) > maxLabel || strings.ContainsFunc(text, unicode.IsControl) {
@@ -82,14 +91,14 @@ func (v *checker) unixAddress(at, file string) {
 	}
 }
 
-func (v *checker) tcpAddress(at, hostPort string) {
+// tcpAddress reports whether the address is fine, and one that others can reach.
+func (v *checker) tcpAddress(at, hostPort string) (remote bool) {
 	host, port, err := net.SplitHostPort(hostPort)
-	switch {
-	case err != nil || !isPort(port):
+	if err != nil || !isPort(port) {
 		v.add(at, "a TCP address is tcp://HOST:PORT")
-	case !isLoopback(host):
-		v.add(at, "a TCP listener must be on loopback (127.0.0.1, [::1] or localhost) until access control exists")
+		return false
 	}
+	return !isLoopback(host)
 }
 
 func isPort(text string) bool {

@@ -20,6 +20,8 @@ type Config struct {
 	Listen   []Listener         `key:"listen" default:"unix:///run/tokend/tokend.sock"` // where the node serves
 	Hosts    []string           `key:"hosts"`                                           // names that a TCP request's Host header may carry besides loopback and the listen addresses; lower case
 	Log      Log                `key:"log"`                                             // how the node logs
+	Clients  []Client           `key:"clients"`                                         // who may do what; empty: whoever the listeners let in by themselves
+	Audit    Audit              `key:"audit"`                                           // where decisions about access are written
 	Vault    Vault              `key:"vault"`                                           // how tokens are kept
 	Limits   Limits             `key:"limits"`                                          // bounds
 	Defaults Settings           `key:"defaults"`                                        // what services start from
@@ -32,6 +34,8 @@ type Listener struct {
 	Name    string      `key:"name"`                // how messages call it; empty: the address
 	Mode    fs.FileMode `key:"mode" default:"0600"` // permission bits of a Unix socket; 0: 0600
 	Group   string      `key:"group"`               // group of a Unix socket; empty: the process's own
+
+	TLS *ListenerTLS `key:"tls"` // how a TCP listener serves TLS; nil: it does not, which only loopback may
 }
 
 // Log says how the node logs.
@@ -51,6 +55,8 @@ type Vault struct {
 type Limits struct {
 	WaitersPerService int `key:"waiters_per_service" default:"10000"` // callers that may wait for one service; 0: 10,000
 	InFlightPerHost   int `key:"in_flight_per_host" default:"32"`     // acquisitions under way per token-endpoint host; 0: 32
+	Connections       int `key:"connections" default:"4096"`          // open connections per listener; 0: 4096
+	RequestsPerSecond int `key:"requests_per_second"`                 // of one client; 0: no bound
 }
 
 // The kinds of provider that come with tokend. A host's own kinds have other

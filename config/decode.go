@@ -42,6 +42,8 @@ func (d *decoder) value(path string, raw any, dst reflect.Value) {
 		*p, err = d.text(raw)
 	case *int:
 		*p, err = count(raw)
+	case *uint32:
+		*p, err = number32(raw)
 	case *bool:
 		*p, err = boolean(raw)
 	case *time.Duration:
@@ -133,6 +135,14 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 	case *TLS:
 		d.object(path, m, dst, "")
 		p.CAFile, p.CertFile, p.KeyFile = d.source.path(p.CAFile), d.source.path(p.CertFile), d.source.path(p.KeyFile)
+	case *ListenerTLS:
+		d.object(path, m, dst, "")
+		p.CertFile, p.KeyFile, p.ClientCAFile = d.source.path(p.CertFile), d.source.path(p.KeyFile), d.source.path(p.ClientCAFile)
+	case *Audit:
+		d.object(path, m, dst, "")
+		if p.Path != AuditStdout {
+			p.Path = d.source.path(p.Path)
+		}
 	case *Vault:
 		d.object(path, m, dst, "")
 		p.Path = d.source.path(p.Path)
@@ -222,8 +232,6 @@ func misplaced(t reflect.Type, key, kind string, kinds []string) string {
 		return misplacedOptions
 	case kinds != nil:
 		return belongsTo(anyOf(kinds), kind)
-	case t == reflect.TypeFor[Listener]() && key == "tls":
-		return "is not supported yet: a listener serves without TLS"
 	}
 	if near := nearest(key, keyNames(t)); near != "" {
 		return "unknown key; did you mean " + near + "?"

@@ -14,7 +14,12 @@ import (
 
 func document(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
+	return documentOf(t, "configuration.md")
+}
+
+func documentOf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +31,8 @@ type documented struct{ typ, preset string }
 
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
-	"listen[].address", "services.NAME.provider",
+	"listen[].address", "listen[].tls.cert_file", "listen[].tls.key_file",
+	"clients[].name", "clients[].grants", "clients[].grants[].verbs", "services.NAME.provider",
 	"services.NAME.refresh_token", "services.NAME.fallback.provider", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 	"services.NAME.path", "services.NAME.command",
 }
@@ -46,7 +52,7 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 			keysOf(out, at, f.typ.Elem())
 		case f.typ == reflect.TypeFor[map[string]Service]():
 			keysOf(out, at+".NAME", f.typ.Elem())
-		case f.typ == reflect.TypeFor[[]Listener]():
+		case f.typ.Kind() == reflect.Slice && schema[f.typ.Elem()] != nil:
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())
 		case f.typ == reflect.TypeFor[[]Step]():
@@ -84,6 +90,7 @@ func typeName(t reflect.Type) string {
 	return map[reflect.Type]string{
 		reflect.TypeFor[string]():        "text",
 		reflect.TypeFor[int]():           "number",
+		reflect.TypeFor[uint32]():        "number",
 		reflect.TypeFor[bool]():          "true or false",
 		reflect.TypeFor[time.Duration](): "duration",
 		reflect.TypeFor[time.Time]():     "time",
@@ -137,6 +144,28 @@ func TestEveryExampleOfTheDocumentLoads(t *testing.T) {
 		file := write(t, dir, "tokend.yaml", block[1])
 		if _, err := Load(file, WithEnviron(environ("BILLING_SECRET=hush", "CLIENT_ID=probe"))); err != nil {
 			t.Errorf("%v\nin\n%s", err, block[1])
+		}
+	}
+}
+
+func TestTheExampleOfAccessLoads(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := SelfSigned(t)
+	for name, text := range map[string]string{"ca.pem": files["ca.pem"], "server.pem": files["client.pem"], "server.key": files["client.key"]} {
+		write(t, filepath.Join(dir, "tls"), name, text)
+	}
+	text := documentOf(t, "access.md")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(text)
+	c, err := Load(write(t, dir, "tokend.yaml", block[1]), WithEnviron(environ()))
+	if err != nil || len(c.Clients) != 5 {
+		t.Errorf("%v", err)
+	}
+	for _, verb := range verbs {
+		if !strings.Contains(text, "\n| `"+verb+"` |") {
+			t.Errorf("nothing is said about %s", verb)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func TestLayersGoOverOneAnother(t *testing.T) {
 	}
 	want := []any{
 		config.Log{Level: "debug", Format: "json"},
-		config.Limits{WaitersPerService: 9, InFlightPerHost: 7},
+		config.Limits{WaitersPerService: 9, InFlightPerHost: 7, Connections: 4096},
 		[]string{"one.example", "two.example"},
 		"sealed",
 		[]config.Listener{{Address: "unix:///a"}, {Address: "tcp://[::1]:1"}},

@@ -46,7 +46,13 @@ listen:
 hosts: [Tokend.Internal, "tokend.internal:7460"]
 log: {level: debug, format: json}
 vault: {memory: plain}
-limits: {waiters_per_service: 5, in_flight_per_host: 6}
+limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8}
+audit: {path: /var/log/audit}
+clients:
+  - {name: app, uid: 0, grants: [{services: [billing, "erp-*"], verbs: [get]}]}
+  - {name: web, gid: 33, grants: [{verbs: [metrics]}]}
+  - {name: near, listener: local, grants: [{services: ["*"], verbs: [info, watch]}]}
+  - {name: host, san: "dns:Host.example", grants: [{services: ["*"], verbs: [admin]}]}
 defaults:
   {timeout: 20s, connect_timeout: 2s, refresh_threshold: 1m, warn_before: 1m30s, warn_always: true, min_ttl: 5s, default_ttl: 1h, eager: true, required: false}
 services:
@@ -92,7 +98,14 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Hosts:  []string{"tokend.internal", "tokend.internal:7460"},
 		Log:    config.Log{Level: "debug", Format: "json"},
 		Vault:  config.Vault{Memory: "plain"},
-		Limits: config.Limits{WaitersPerService: 5, InFlightPerHost: 6},
+		Limits: config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8},
+		Audit:  config.Audit{Path: "/var/log/audit"},
+		Clients: []config.Client{
+			{Name: "app", UID: new(uint32(0)), Grants: []config.Grant{{Services: []string{"billing", "erp-*"}, Verbs: []string{"get"}}}},
+			{Name: "web", GID: new(uint32(33)), Grants: []config.Grant{{Verbs: []string{"metrics"}}}},
+			{Name: "near", Listener: "local", Grants: []config.Grant{{Services: []string{"*"}, Verbs: []string{"info", "watch"}}}},
+			{Name: "host", SAN: "dns:Host.example", Grants: []config.Grant{{Services: []string{"*"}, Verbs: []string{"admin"}}}},
+		},
 		Defaults: config.Settings{
 			Timeout: dur(20 * time.Second), ConnectTimeout: dur(2 * time.Second), RefreshThreshold: dur(time.Minute),
 			WarnBefore: dur(90 * time.Second), WarnAlways: new(true), MinTTL: dur(5 * time.Second),
@@ -185,7 +198,7 @@ func TestDefaultsAreThoseOfAServiceThatSetsNone(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, config.DefaultPolicy())
 	}
 	if c.Version != 1 || c.Listen[0].Address != "unix:///run/tokend/tokend.sock" || c.Log != (config.Log{Level: "info", Format: "text"}) ||
-		c.Vault.Memory != "sealed" || c.Limits != (config.Limits{WaitersPerService: 10_000, InFlightPerHost: 32}) {
+		c.Vault.Memory != "sealed" || c.Limits != (config.Limits{WaitersPerService: 10_000, InFlightPerHost: 32, Connections: 4096}) {
 		t.Errorf("got %+v", c)
 	}
 }

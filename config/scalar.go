@@ -61,6 +61,19 @@ func count(raw any) (int, error) {
 	return n, nil
 }
 
+// number32 returns the number of a user or a group, which may be 0.
+func number32(raw any) (uint32, error) {
+	text, ok := raw.(number)
+	if !ok {
+		return 0, fmt.Errorf("must be a number, not %s", nameOf(raw))
+	}
+	n, err := strconv.ParseUint(string(text), 10, 32)
+	if err != nil || strconv.FormatUint(n, 10) != string(text) || n == math.MaxUint32 {
+		return 0, errors.New("must be the number of a user or a group")
+	}
+	return uint32(n), nil
+}
+
 func (d *decoder) duration(raw any) (time.Duration, error) {
 	if n, ok := raw.(number); ok {
 		return 0, fmt.Errorf("a duration needs a unit: write %.20ss for seconds", n)

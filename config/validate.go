@@ -18,13 +18,17 @@ func (c *Config) check(kinds []string) problems {
 	if c.Version != 0 && c.Version != 1 {
 		v.add("version", "must be 1")
 	}
-	v.listeners(c.Listen)
+	v.listeners(c.Listen, c.Clients)
+	v.clients(c)
+	v.audit(&c.Audit)
 	v.hosts("hosts", c.Hosts)
 	v.oneOf("log.level", c.Log.Level, "error", "warn", "info", "debug")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.vault(&c.Vault)
 	v.limit("limits.waiters_per_service", c.Limits.WaitersPerService, 1_000_000)
 	v.limit("limits.in_flight_per_host", c.Limits.InFlightPerHost, 10_000)
+	v.limit("limits.connections", c.Limits.Connections, 1_000_000)
+	v.limit("limits.requests_per_second", c.Limits.RequestsPerSecond, 1_000_000)
 	v.settings("defaults", &c.Defaults)
 	for name, svc := range c.Services {
 		v.service(join("services", name), name, &svc)

@@ -70,7 +70,7 @@ func checkLiterals(t *testing.T, cases map[string]struct {
 
 const (
 	unixForm = "listen[0]: the path of a Unix socket must be absolute, without . and .. and doubled slashes"
-	loopback = "listen[0]: a TCP listener must be on loopback (127.0.0.1, [::1] or localhost) until access control exists"
+	loopback = "clients: required, for listen[0] can be reached from other machines\nlisten[0].tls: required, for the address is not on loopback: tokens would cross the network in the clear"
 	tcpForm  = "listen[0]: a TCP address is tcp://HOST:PORT"
 	hostForm = "hosts[0]: must be a host or host:port in lower case, without scheme and path"
 )
@@ -127,6 +127,10 @@ func TestValidateTopLevel(t *testing.T) {
 		"the same address": {
 			func(c *config.Config) { c.Listen = []config.Listener{{Address: "unix:///a"}, {Address: "unix:///a"}} },
 			"listen[1]: has the same address as another listener",
+		},
+		"a name like an address": {
+			func(c *config.Config) { c.Listen = []config.Listener{{Address: "unix:///a", Name: "unix:///b"}} },
+			"listen[0].name: must not look like an address: a listener without a name goes by its own",
 		},
 		"the same name": {
 			func(c *config.Config) {

@@ -42,8 +42,9 @@ var arrows = map[string][]string{
 	"actors/token":           parts,
 	"actors/supervisor":      append(slices.Clone(parts), "actors/token"),
 	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk"),
-	"system/httpapi":         values,
 	"system/access":          values,
+	"system/access/audit":    append(slices.Clone(values), "system/access"),
+	"system/httpapi":         append(slices.Clone(values), "system/access"),
 }
 
 // owners says which packages alone may import some libraries, tests aside.

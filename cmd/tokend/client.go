@@ -13,8 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"tokend/messages"
 	"tokend/system/httpapi"
 )
 
@@ -35,22 +34,21 @@ const addressForms = "an address is unix:///path/of/socket or http://127.0.0.1:7
 const addrHelp = `
 
 The node is found by --addr, else by the environment variable TOKEND_ADDR, else
-at unix:///run/tokend/tokend.sock. An address is unix:///path/of/socket or
-http://127.0.0.1:7460.`
+at unix:///run/tokend/tokend.sock. An address is unix:///path/of/socket,
+http://127.0.0.1:7460 or, on any machine, https://host:port. Over TCP the key in
+--key-file, else in the file that TOKEND_KEY_FILE names, is sent.`
 
 // node is a tokend that serves somewhere.
 type node struct {
 	addr   string // as the node itself prints it
 	base   string // of every URL
+	key    messages.Secret
 	client *http.Client
 }
 
-func addAddr(cmd *cobra.Command, addr *string) {
-	cmd.Flags().StringVar(addr, "addr", "", "ask the node at `ADDRESS`")
-}
-
 // findNode applies the rules of addrHelp.
-func (p program) findNode(addr string) (*node, error) {
+func (p program) findNode(at place) (*node, error) {
+	addr := at.addr
 	if addr == "" {
 		addr = p.getenv(addrEnv)
 	}
@@ -70,21 +68,35 @@ func (p program) findNode(addr string) (*node, error) {
 		}
 		return n, nil
 	}
-	base, err := loopbackURL(addr)
+	base, err := nodeURL(addr)
+	if err != nil {
+		return nil, err
+	}
 	n.addr, n.base = base, base
+	if n.key, err = p.key(at); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(base, "https:") {
+		transport.TLSClientConfig, err = at.tlsConfig()
+	} else if at.caFile != "" || at.certFile != "" || at.certKeyFile != "" {
+		err = usageError("--ca-file, --cert-file and --cert-key-file are for https addresses")
+	}
 	return n, err
 }
 
-// loopbackURL refuses other machines: a token would cross the network in the
-// clear.
-func loopbackURL(addr string) (string, error) {
+// nodeURL refuses other machines without TLS: a token, and the key too, would cross
+// the network in the clear.
+func nodeURL(addr string) (string, error) {
 	u, err := url.Parse(addr)
-	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return "", usageError(addressForms)
+	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return "", usageError(addressForms + ", or https://host:port")
+	}
+	if u.Scheme == "https" {
+		return "https://" + u.Host, nil
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost")
+		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost; others by https")
 	}
 	return "http://" + u.Host, nil
 }
@@ -99,6 +111,9 @@ func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, 
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, err
+	}
+	if !n.key.IsZero() {
+		r.Header.Set("Authorization", "Bearer "+n.key.Reveal())
 	}
 	resp, err := n.client.Do(r)
 	if err != nil {

@@ -25,12 +25,13 @@ func TestFindNode(t *testing.T) {
 		"the environment":            {"", "http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1"},
 		"the flag before all":        {"http://[::1]:2/", "http://127.0.0.1:1", "http://[::1]:2", "http://[::1]:2"},
 		"as a configuration says it": {"tcp://localhost:3", "", "http://localhost:3", "http://localhost:3"},
+		"another machine":            {"https://node.example:7460/", "", "https://node.example:7460", "https://node.example:7460"},
 		"another socket":             {"unix:///tmp/s", "", "unix:///tmp/s", "http://localhost"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := program{getenv: func(string) string { return tt.env }}
-			n, err := p.findNode(tt.flag)
+			p := program{getenv: func(name string) string { return map[string]string{addrEnv: tt.env}[name] }}
+			n, err := p.findNode(place{addr: tt.flag})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,10 +44,10 @@ func TestFindNode(t *testing.T) {
 
 func TestAddressesThatAreNone(t *testing.T) {
 	for _, addr := range []string{
-		"unix://relative", "unix:", "/run/s", "127.0.0.1:7460", "https://127.0.0.1", "http://", "http://127.0.0.1/path",
+		"unix://relative", "unix:", "/run/s", "127.0.0.1:7460", "https://127.0.0.1/x", "https://", "https://user@node.example", "http://", "http://127.0.0.1/path",
 		"http://127.0.0.1?q", "http://user@127.0.0.1", "http://10.0.0.1:7460", "http://node.example", "http://localhost.example", ":",
 	} {
-		if _, err := (program{getenv: func(string) string { return "" }}).findNode(addr); err == nil {
+		if _, err := (program{getenv: func(string) string { return "" }}).findNode(place{addr: addr}); err == nil {
 			t.Errorf("%q is taken for an address", addr)
 		}
 	}

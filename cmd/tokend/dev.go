@@ -82,7 +82,7 @@ func (d *devCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	srv, err := openServer(ctx, sys, []httpapi.Endpoint{at}, nil, logger)
+	srv, err := openServer(ctx, sys, opening{endpoints: []httpapi.Endpoint{at}}, logger)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(elsewhere(ctx, err)))
 	}

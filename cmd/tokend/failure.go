@@ -99,6 +99,9 @@ func complain(stderr io.Writer, code, detail string) {
 
 // hint tells what a problem says besides its detail.
 func hint(p *httpapi.Problem) string {
+	if p.Code == httpapi.CodeUnauthenticated {
+		return "; --key-file or " + keyFileEnv + " names the file of one"
+	}
 	if p.Attempts == 0 {
 		return ""
 	}

@@ -30,8 +30,9 @@ token with less life is printed when no better one can be had now.
 
 type getCommand struct {
 	program
-	addr, output string
-	minTTL       time.Duration
+	at     place
+	output string
+	minTTL time.Duration
 }
 
 func newGet(p program) *cobra.Command {
@@ -43,7 +44,7 @@ func newGet(p program) *cobra.Command {
 		Args:  usage(oneService),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
 	}
-	addAddr(cmd, &g.addr)
+	addAddr(cmd, &g.at)
 	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "wish for a token with `LIFE` left, such as 30s; 0: the service's min_ttl")
 	cmd.Flags().StringVar(&g.output, "output", "token", "print as `FORMAT`: token, header or json")
 	return cmd
@@ -56,7 +57,7 @@ func (g *getCommand) run(ctx context.Context, service string) error {
 	if g.minTTL < 0 {
 		return usageError("--min-ttl cannot be negative")
 	}
-	n, err := g.findNode(g.addr)
+	n, err := g.findNode(g.at)
 	if err != nil {
 		return err
 	}

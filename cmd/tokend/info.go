@@ -18,28 +18,31 @@ when it is renewed, its fingerprint, what went wrong last, and counters.
 --output json prints what the node answers.` + addrHelp
 
 func newInfo(p program) *cobra.Command {
-	var addr, output string
+	var (
+		at     place
+		output string
+	)
 	cmd := &cobra.Command{
 		Use:   "info SERVICE",
 		Short: "Print everything about a service's token but the token",
 		Long:  infoHelp,
 		Args:  usage(oneService),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.info(cmd.Context(), addr, output, args[0])
+			return p.info(cmd.Context(), at, output, args[0])
 		},
 	}
-	addAddr(cmd, &addr)
+	addAddr(cmd, &at)
 	addOutput(cmd, &output)
 	return cmd
 }
 
-func (p program) info(ctx context.Context, addr, output, service string) error {
+func (p program) info(ctx context.Context, at place, output, service string) error {
 	path, err := servicePath("/v1/services/", service)
 	if err != nil {
 		return err
 	}
 	var info httpapi.TokenInfo
-	if err := p.show(ctx, addr, output, path, &info); err != nil || output == "json" {
+	if err := p.show(ctx, at, output, path, &info); err != nil || output == "json" {
 		return err
 	}
 	return p.paintFor(p.stdout).table(p.stdout, infoRows(info, time.Now()))

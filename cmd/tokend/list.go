@@ -23,24 +23,27 @@ lives, when it is renewed, and what went wrong last.
 --output json prints what the node answers.` + addrHelp
 
 func newList(p program) *cobra.Command {
-	var addr, output string
+	var (
+		at     place
+		output string
+	)
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Print the state of every service",
 		Long:  listHelp,
 		Args:  noArgument("tokend info %s prints one service"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.list(cmd.Context(), addr, output)
+			return p.list(cmd.Context(), at, output)
 		},
 	}
-	addAddr(cmd, &addr)
+	addAddr(cmd, &at)
 	addOutput(cmd, &output)
 	return cmd
 }
 
-func (p program) list(ctx context.Context, addr, output string) error {
+func (p program) list(ctx context.Context, at place, output string) error {
 	var services httpapi.Services
-	if err := p.show(ctx, addr, output, "/v1/services", &services); err != nil || output == "json" {
+	if err := p.show(ctx, at, output, "/v1/services", &services); err != nil || output == "json" {
 		return err
 	}
 	rows := [][]string{{"SERVICE", "STATE", "EXPIRES", "REFRESH", "LAST ERROR"}}
@@ -72,11 +75,11 @@ func addOutput(cmd *cobra.Command, output *string) {
 
 // show asks the node for path. With json it prints the answer, else it reads it
 // into value.
-func (p program) show(ctx context.Context, addr, output, path string, value any) error {
+func (p program) show(ctx context.Context, at place, output, path string, value any) error {
 	if err := oneOf(output, "text", "json"); err != nil {
 		return err
 	}
-	n, err := p.findNode(addr)
+	n, err := p.findNode(at)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ func TestCheckAndServeAgreeOnListeners(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Config{Listen: []config.Listener{l}}
 			check := cfg.Validate()
-			l = cfg.WithDefaults().Listen[0] // as serve gets it
-			serve := httpapi.Endpoint{Address: l.Address, Mode: l.Mode, Group: l.Group}.Validate()
+			l = cfg.WithDefaults().Listen[0]                                                       // as serve gets it
+			serve := httpapi.Endpoint{Address: l.Address, Mode: l.Mode, Group: l.Group}.Validate() // without TLS
 			if (check == nil) != (serve == nil) {
 				t.Errorf("check says %v, serve says %v", check, serve)
 			}

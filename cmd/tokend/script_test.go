@@ -55,8 +55,9 @@ func unwrap() {
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
-// runs in the background to write no core dumps. The program "unwrap FILE" prints a
-// file.
+// runs in the background to write no core dumps, "certificates" writes some, and
+// "together FILE PART…" writes several files into one. The program "unwrap FILE"
+// prints a file.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
-			"coreless": coreless,
+			"coreless": coreless, "certificates": certificates, "together": together,
 		},
 	})
 }

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -23,8 +23,9 @@ answers on every listen address.
 
 --listen replaces the listen addresses of the configuration and may be repeated:
 unix:///path/of/socket, which is for its owner only unless the configuration says
-otherwise, or http://127.0.0.1:7460, which every local process can use. The latter
-may also be written tcp://127.0.0.1:7460, as in a configuration.
+otherwise, or http://127.0.0.1:7460, which every local process can use unless the
+configuration has clients. The latter may also be written tcp://127.0.0.1:7460, as in
+a configuration. Other addresses need TLS, and stand in the configuration.
 
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal
@@ -70,11 +71,28 @@ func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 	if err != nil {
 		return s.invalidConfig(err)
 	}
-	srv, err := openServer(ctx, sys, endpoints(cfg), cfg.Hosts, log)
+	return s.serve(ctx, cfg, sys, log)
+}
+
+// serve opens the doors and serves until the node is stopped.
+func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *system.System, log logrus.FieldLogger) error {
+	auditor, closeAudit, err := openAudit(cfg, s.stdout, log)
+	if err != nil {
+		return errors.Join(unavailable(err), stopSystem(ctx, sys))
+	}
+	defer closeAudit()
+	doors := openingOf(cfg)
+	doors.audit = auditor
+	srv, err := openServer(ctx, sys, doors, log)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(err))
 	}
-	warnOfTCP(srv, log)
+	for _, text := range warnings(cfg) {
+		log.Warn(text)
+	}
+	if len(cfg.Clients) == 0 {
+		warnOfTCP(srv, log)
+	}
 	return srv.run(ctx)
 }
 
@@ -106,7 +124,10 @@ func layer(flags *pflag.FlagSet) map[string]any {
 func endpoints(cfg *config.Config) []httpapi.Endpoint {
 	all := make([]httpapi.Endpoint, len(cfg.Listen))
 	for i, l := range cfg.Listen {
-		all[i] = httpapi.Endpoint{Address: l.Address, Mode: fs.FileMode(l.Mode), Group: l.Group}
+		all[i] = httpapi.Endpoint{Address: l.Address, Name: l.Name, Mode: l.Mode, Group: l.Group}
+		if l.TLS != nil {
+			all[i].TLS = &httpapi.TLSFiles{Cert: l.TLS.CertFile, Key: l.TLS.KeyFile, ClientCA: l.TLS.ClientCAFile}
+		}
 	}
 	return all
 }
@@ -117,7 +138,7 @@ const openToAll = "every process on this machine can get every token at this add
 func warnOfTCP(s *server, log logrus.FieldLogger) {
 	for _, d := range s.doors {
 		if d.listener.Addr().Network() != "unix" {
-			log.WithField(fieldAddress, address(d.listener)).Warn(openToAll)
+			log.WithField(fieldAddress, d.at.Address()).Warn(openToAll)
 		}
 	}
 }

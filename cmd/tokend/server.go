@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"tokend/system"
+	"tokend/system/access"
 	"tokend/system/httpapi"
 )
 
@@ -40,34 +43,65 @@ type server struct {
 }
 
 type door struct {
+	at       *httpapi.Door
 	listener net.Listener
 	server   *http.Server
 }
 
 // openServer opens every door or none.
-func openServer(ctx context.Context, sys *system.System, endpoints []httpapi.Endpoint, hosts []string, log logrus.FieldLogger) (*server, error) {
+func openServer(ctx context.Context, sys *system.System, o opening, log logrus.FieldLogger) (*server, error) {
+	policy, err := o.policy()
+	if err != nil {
+		return nil, err
+	}
 	s := &server{sys: sys, log: log, patience: drainTime}
 	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
 		Stopping: s.stopping.Load,
 		Report:   func(text string) { log.Error(text) },
+		Access:   access.NewShared(policy),
+		Audit:    o.audit,
 	}))
-	for _, e := range endpoints {
-		l, err := httpapi.Listen(ctx, e)
-		if err != nil {
+	o.connections = s.affordable(o)
+	for _, e := range o.endpoints {
+		if err := s.open(ctx, e, o, handler); err != nil {
 			s.closeDoors()
 			return nil, err
 		}
-		s.doors = append(s.doors, door{l, httpapi.NewServer(s.guarded(handler, l, hosts), errorLog(log))})
 	}
 	return s, nil
 }
 
-// guarded lets web pages reach no TCP door.
-func (s *server) guarded(handler http.Handler, l net.Listener, hosts []string) http.Handler {
-	if l.Addr().Network() == "unix" {
-		return handler
+// reserved are the files that a node needs besides its doors' connections.
+const reserved = 256
+
+// affordable returns how many connections a door can have open. A listener that may
+// open no more files waits until others go, and with it whoever comes next.
+func (s *server) affordable(o opening) int {
+	wanted := cmp.Or(o.connections, httpapi.DefaultConnections)
+	files, known := openFiles()
+	most := max(1, (files-reserved)/max(1, len(o.endpoints)))
+	if !known || wanted <= most {
+		return wanted
 	}
-	return httpapi.Guard(handler, append([]string{l.Addr().String()}, hosts...))
+	s.log.WithField("connections", most).Warn("limits.connections is more than the open files that this process may have: fewer are kept")
+	return most
+}
+
+// open opens one door.
+func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening, handler http.Handler) error {
+	l, err := httpapi.Listen(ctx, e)
+	if err != nil {
+		return err
+	}
+	at, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{
+		Hosts: o.hosts, Connections: o.connections, Audit: o.audit,
+		Report: func(text string) { s.log.Error(text) },
+	})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	s.doors = append(s.doors, door{at, l, at.Server(handler, errorLog(s.log))})
+	return nil
 }
 
 // run starts the system and serves until ctx ends or a door fails, then stops
@@ -90,8 +124,8 @@ func (s *server) run(ctx context.Context) error {
 
 func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {
 	for _, d := range s.doors {
-		serving.Go(func() { failed <- d.server.Serve(d.listener) })
-		s.log.WithField(fieldAddress, address(d.listener)).Info("serving")
+		serving.Go(func() { failed <- d.server.Serve(d.at.Listener()) })
+		s.log.WithField(fieldAddress, d.at.Address()).Info("serving")
 	}
 }
 
@@ -165,9 +199,19 @@ func address(l net.Listener) string {
 // errorLog hands what net/http complains about to the node's log.
 func errorLog(to logrus.FieldLogger) *log.Logger { return log.New(complaints{to}, "", 0) }
 
+// handshakeError begins what net/http says of everybody who does not get as far as a
+// request. Strangers could fill the log with it, and certificates that are refused
+// are in the audit.
+const handshakeError = "http: TLS handshake error"
+
 type complaints struct{ log logrus.FieldLogger }
 
 func (c complaints) Write(text []byte) (int, error) {
-	c.log.Warn(string(bytes.TrimSpace(text)))
+	said := string(bytes.TrimSpace(text))
+	if strings.HasPrefix(said, handshakeError) {
+		c.log.Debug(said)
+	} else {
+		c.log.Warn(said)
+	}
 	return len(text), nil
 }

@@ -82,7 +82,7 @@ func runServer(t *testing.T, sys *system.System, log *logrus.Logger, patience ti
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	srv, err := openServer(ctx, sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, log)
+	srv, err := openServer(ctx, sys, opening{endpoints: []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func runServer(t *testing.T, sys *system.System, log *logrus.Logger, patience ti
 func (r running) ask(t *testing.T) <-chan error {
 	answered := make(chan error, 1)
 	go func() {
-		n, err := program{}.findNode(address(r.doors[0].listener))
+		n, err := program{getenv: func(string) string { return "" }}.findNode(place{addr: address(r.doors[0].listener)})
 		if err == nil {
 			_, err = n.get(context.WithoutCancel(t.Context()), "/v1/token/slow", nil)
 		}
@@ -184,7 +184,7 @@ func TestANodeThatIsStoppedBeforeItHasStartedHasNotFailed(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	srv, err := openServer(ctx, slowSystem(t, nil, nil), []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, silent())
+	srv, err := openServer(ctx, slowSystem(t, nil, nil), opening{endpoints: []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}}, silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestAStartThatFailsIsNobodysTimeout(t *testing.T) {
 	if err := sys.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	srv, err := openServer(t.Context(), sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}, nil, silent())
+	srv, err := openServer(t.Context(), sys, opening{endpoints: []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}}}, silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestDoorsOpenAllOrNone(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	sys := slowSystem(t, nil, nil)
 	defer func() { _ = sys.Stop(t.Context()) }()
-	_, err := openServer(t.Context(), sys, []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}, {Address: "tcp://10.0.0.1:1"}}, nil, silent())
+	_, err := openServer(t.Context(), sys, opening{endpoints: []httpapi.Endpoint{{Address: "tcp://127.0.0.1:0"}, {Address: "tcp://10.0.0.1:1"}}}, silent())
 	if err == nil || !strings.Contains(err.Error(), "only loopback") {
 		t.Errorf("error %v", err)
 	}
@@ -226,5 +226,10 @@ func TestNetHTTPsComplaintsGoToTheLog(t *testing.T) {
 	errorLog(log).Print("http: something\n")
 	if !strings.Contains(text.String(), `level=warning msg="http: something"`) {
 		t.Errorf("it says %q", text.String())
+	}
+	text.Reset()
+	errorLog(log).Print("http: TLS handshake error from 127.0.0.1:1: EOF\n")
+	if text.Len() > 0 {
+		t.Errorf("of a stranger it says %q", text.String())
 	}
 }

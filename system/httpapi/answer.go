@@ -12,6 +12,7 @@ var (
 	jsonType    = []string{"application/json"}
 	problemType = []string{"application/problem+json"}
 	noStore     = []string{"no-store"}
+	bearer      = []string{"Bearer"}
 )
 
 // write sends an answer whole. The length is given so that HEAD has it and no

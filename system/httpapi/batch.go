@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tokend/messages"
+	"tokend/system/access"
 )
 
 const (
@@ -39,11 +40,17 @@ func (h *handler) tokens(w http.ResponseWriter, r *http.Request, _ string) error
 	if err != nil {
 		return err
 	}
-	tokens, problems := h.ask(r.Context(), asked)
+	tokens, problems := h.ask(r, asked)
+	h.recordEach(r, tokens, problems)
 	return h.writeBatch(w, tokens, problems)
 }
 
+// readBody gives the body little time: it is small, and who sends it in drops would
+// be in others' way. The wait for tokens has the whole time again.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	deadlines := http.NewResponseController(w)
+	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout)) // a host's server may have none
+	defer func() { _ = deadlines.SetReadDeadline(time.Now().Add(requestTimeout)) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, problem(CodeTooLarge, "the body may have 128 KiB")
@@ -56,13 +63,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // ask gets the tokens, waiting as long as the slowest of the services may take.
 // Names that cannot be anybody's do not trouble the keeper.
-func (h *handler) ask(ctx context.Context, asked batch) (map[string]messages.Token, map[string]*Problem) {
+func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, map[string]*Problem) {
 	var (
 		known    []string
 		bound    time.Duration
 		problems = map[string]*Problem{}
 	)
 	for _, name := range asked.services {
+		if !h.may(r, access.Get, name) {
+			problems[name] = denied(name)
+			continue
+		}
 		timeout, err := h.timeout(name)
 		if err != nil {
 			problems[name] = ProblemOf(err)
@@ -73,7 +84,7 @@ func (h *handler) ask(ctx context.Context, asked batch) (map[string]messages.Tok
 	if len(known) == 0 {
 		return nil, problems
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(r.Context(), bound)
 	defer cancel()
 	tokens, errs := h.keeper.TokensByName(ctx, asked.minTTL, known...)
 	for name, err := range errs {

@@ -8,8 +8,12 @@
 //
 // # Key types
 //
-// [New] makes the handler, [Guard] keeps browsers away from it on TCP, [Listen]
-// opens a Unix socket or a loopback port and [NewServer] has the time limits that
+// [New] makes the handler, [Listen] opens a Unix socket or a port, and a [Door] is
+// such a listener with all that there is to know of whoever comes through it: users,
+// certificates, and how many connections there may be. With [Options.Access] the
+// handler asks of every request who makes it and what that one may do, at one place
+// and before it looks at a service. Without, whoever gets there may do everything;
+// [Guard] then keeps browsers away on TCP, and [NewServer] has the time limits that
 // fit. [Token], [TokenInfo], [Services], [Readiness] and [Problem] are what goes
 // over the wire; clients decode into them.
 //
@@ -20,6 +24,10 @@
 //   - Every other answer under /v1 is JSON too, errors included, and nothing under
 //     /v1 may be stored by a cache.
 //   - Nobody waits longer than [MaxWait].
+//   - A route is for callers who have been granted its verb on the service in its
+//     path. Routes about several services ask for each by handler.may.
+//   - What a caller without a grant is told does not depend on whether there is such
+//     a service.
 //   - A request is taken exactly as documented or refused: unknown and repeated
 //     query parameters, unknown, repeated and null JSON fields, and trailing JSON
 //     are errors, and a path that was escaped or has dot segments matches nothing.

@@ -18,14 +18,11 @@ import (
 // An allowed host is a name or an address, with a port if only that port is
 // meant. Names are the same in any case and with a dot at their end, addresses in
 // every way to write them; brackets around one make no difference. A Unix socket
-// needs no guard: no browser reaches it.
+// needs no guard: no browser reaches it. A [Door] brings a guard of its own.
 func Guard(next http.Handler, allowedHosts []string) http.Handler {
-	allowed := make(map[hostPort]bool, len(allowedHosts))
-	for _, host := range allowedHosts {
-		allowed[parseHost(host)] = true
-	}
+	allowed := hostsOf(allowedHosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := denial(r, allowed); why != "" {
+		if why := denial(r, hostAllowed(parseHost(r.Host), allowed)); why != "" {
 			writeProblem(w, problem(CodeDenied, why), time.Now())
 			return
 		}
@@ -33,15 +30,23 @@ func Guard(next http.Handler, allowedHosts []string) http.Handler {
 	})
 }
 
-// denial says why r is not served, or nothing.
-func denial(r *http.Request, allowed map[hostPort]bool) string {
+func hostsOf(texts []string) map[hostPort]bool {
+	hosts := make(map[hostPort]bool, len(texts))
+	for _, text := range texts {
+		hosts[parseHost(text)] = true
+	}
+	return hosts
+}
+
+// denial says why r is not served, or nothing; allowed tells whether its Host is.
+func denial(r *http.Request, allowed bool) string {
 	_, fromPage := r.Header["Origin"]
 	switch {
 	case fromPage:
 		return "requests from web pages are not served: there is an Origin header"
 	case r.URL.Scheme != "" || r.URL.Host != "":
 		return "the target of the request must be a path alone, without a host"
-	case !hostAllowed(parseHost(r.Host), allowed):
+	case !allowed:
 		return "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
 	default:
 		return ""

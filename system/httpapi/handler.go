@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"tokend/system/access"
 )
 
 // Options are what a door may be told besides its keeper. The zero Options are
@@ -19,6 +21,11 @@ type Options struct {
 	// Report is told of what no answer shows, such as a handler that panicked. The
 	// text holds no secret. nil: nobody is told.
 	Report func(text string)
+	// Access says what callers may do; requests must come through a [Door] then. nil:
+	// whoever gets here may do everything.
+	Access *access.Shared
+	// Audit is told of every decision, if there is Access; nil: nobody is.
+	Audit access.Auditor
 }
 
 func (o Options) withDefaults() Options {
@@ -48,20 +55,42 @@ type handler struct {
 
 func (h *handler) now() time.Time { return h.opts.Now().Round(0) }
 
-// ServeHTTP finds the route and turns whatever goes wrong into a problem.
+// ServeHTTP turns whatever goes wrong into a problem.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.rescue(w)
+	if err := h.answer(w, r); err != nil {
+		h.fail(w, ProblemOf(err))
+	}
+}
+
+// answer decides everything that can be decided before a service is looked at: who
+// asks, whether there is such a route, and whether the caller may use it.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request) error {
 	rt, service := find(r.URL)
+	caller, err := h.admit(r, rt)
+	if err == nil {
+		err = routed(w, r, rt)
+	}
+	if err == nil {
+		err = h.permit(caller, rt, service)
+	}
+	if err != nil {
+		h.refuse(r, caller, rt.needs(), service, err)
+		return err
+	}
+	return h.serve(w, r, rt, caller, service)
+}
+
+// routed refuses what no route answers.
+func routed(w http.ResponseWriter, r *http.Request, rt *route) error {
 	switch {
 	case rt == nil:
-		h.fail(w, problem(CodeNotFound, "no such path"))
+		return problem(CodeNotFound, "no such path")
 	case !rt.allows(r.Method):
 		w.Header().Set("Allow", rt.allow)
-		h.fail(w, problem(CodeMethodNotAllowed, "this path answers to "+rt.allow))
+		return problem(CodeMethodNotAllowed, "this path answers to "+rt.allow)
 	default:
-		if err := rt.serve(h, w, r, service); err != nil {
-			h.fail(w, ProblemOf(err))
-		}
+		return nil
 	}
 }
 

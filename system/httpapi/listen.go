@@ -18,6 +18,16 @@ type Endpoint struct {
 	Address string      // unix:///absolute/path or tcp://127.0.0.1:7460
 	Mode    fs.FileMode // permission bits of a Unix socket; 0: 0600
 	Group   string      // name or number of a Unix socket's group; empty: the process's own
+	Name    string      // how clients and the audit call it; empty: by its address
+	TLS     *TLSFiles   // of a port; nil: without TLS, which only loopback may be
+}
+
+// CalledBy returns the name, or the address of one that has none.
+func (e Endpoint) CalledBy() string {
+	if e.Name != "" {
+		return e.Name
+	}
+	return e.Address
 }
 
 const (
@@ -51,6 +61,8 @@ func (e Endpoint) validateUnix(file string) error {
 		return errors.New("the path of a socket must not hold control characters")
 	case e.Mode&^fs.ModePerm != 0:
 		return errors.New("the mode of a socket is permission bits only")
+	case e.TLS != nil:
+		return errors.New("TLS is for TCP listeners only")
 	default:
 		return nil
 	}
@@ -61,8 +73,8 @@ func (e Endpoint) validateTCP(hostport string) error {
 	switch {
 	case err != nil || !isPort(port):
 		return errors.New("a TCP address has a host and a port, such as 127.0.0.1:7460")
-	case !isLoopback(host):
-		return errors.New("only loopback addresses are served on TCP; use 127.0.0.1, [::1] or localhost")
+	case !isLoopback(host) && e.TLS == nil:
+		return errors.New("only loopback addresses are served on TCP without TLS; use 127.0.0.1, [::1] or localhost")
 	case e.Mode != 0 || e.Group != "":
 		return errors.New("mode and group are for Unix sockets only")
 	default:
@@ -82,7 +94,7 @@ func isPort(text string) bool {
 // anything that is not a socket. It is removed when the listener is closed. Beside
 // it stands PATH.lock, locked while the socket is open and never removed: of
 // several nodes that start at once on what was left behind, one gets the socket
-// and the others an error. A TCP listener must be on loopback.
+// and the others an error. A TCP listener without TLS must be on loopback.
 func Listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	l, err := listen(ctx, e)
 	if err != nil {
@@ -99,16 +111,16 @@ func listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(e.Address, unixScheme); ok {
 		return listenUnix(ctx, path, e)
 	}
-	return listenTCP(ctx, strings.TrimPrefix(e.Address, tcpScheme))
+	return listenTCP(ctx, strings.TrimPrefix(e.Address, tcpScheme), e.TLS != nil)
 }
 
-func listenTCP(ctx context.Context, hostport string) (net.Listener, error) {
+func listenTCP(ctx context.Context, hostport string, anywhere bool) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", hostport)
 	if err != nil {
 		return nil, explainTCP(err)
 	}
 	// A name is as loopback as the resolver says.
-	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+	if a, ok := l.Addr().(*net.TCPAddr); !anywhere && (!ok || !a.IP.IsLoopback()) {
 		return nil, errors.Join(fmt.Errorf("%s is not a loopback address here; use 127.0.0.1", hostport), l.Close())
 	}
 	return l, nil

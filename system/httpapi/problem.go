@@ -14,6 +14,7 @@ import (
 // The codes of a [Problem]: what a program branches on.
 const (
 	CodeInvalidRequest   = "invalid_request"
+	CodeUnauthenticated  = "unauthenticated"
 	CodeDenied           = "denied"
 	CodeUnknownService   = "unknown_service"
 	CodeNotFound         = "not_found"
@@ -54,6 +55,8 @@ func statusOf(code string) int {
 	switch code {
 	case CodeInvalidRequest:
 		return http.StatusBadRequest
+	case CodeUnauthenticated:
+		return http.StatusUnauthorized
 	case CodeDenied:
 		return http.StatusForbidden
 	case CodeUnknownService, CodeNotFound:
@@ -137,6 +140,9 @@ func (h *handler) fail(w http.ResponseWriter, p *Problem) {
 func writeProblem(w http.ResponseWriter, p *Problem, now time.Time) {
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter(p.NextTry, now))
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header()["Www-Authenticate"] = bearer
 	}
 	body, err := json.Marshal(p)
 	if err != nil { // only a time outside years 0 to 9999

@@ -4,13 +4,21 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"tokend/system/access"
 )
 
 // route is one kind of path. serve either answers, or returns an error and has
-// written nothing.
+// written nothing. Before it is called, the caller is known to have a grant of the
+// verb: on the service in the path, or where the path names none on any service.
 type route struct {
-	allow string // value of the Allow header
+	allow string      // value of the Allow header
+	verb  access.Verb // what the caller must be granted; only an open route may have none
 	serve func(h *handler, w http.ResponseWriter, r *http.Request, service string) error
+
+	open      bool // to callers who are nobody, and without a grant
+	each      bool // serve itself asks for a grant on each service
+	forwarded bool // the Authorization header is not the caller's own
 }
 
 const (
@@ -22,13 +30,21 @@ const (
 )
 
 var (
-	tokenRoute    = &route{reading, (*handler).token}
-	tokensRoute   = &route{posting, (*handler).tokens}
-	servicesRoute = &route{reading, (*handler).services}
-	serviceRoute  = &route{reading, (*handler).service}
-	healthRoute   = &route{reading, (*handler).health}
-	readyRoute    = &route{reading, (*handler).ready}
+	tokenRoute    = &route{allow: reading, verb: access.Get, serve: (*handler).token}
+	tokensRoute   = &route{allow: posting, verb: access.Get, serve: (*handler).tokens, each: true}
+	servicesRoute = &route{allow: reading, verb: access.Info, serve: (*handler).services}
+	serviceRoute  = &route{allow: reading, verb: access.Info, serve: (*handler).service}
+	healthRoute   = &route{allow: reading, serve: (*handler).health, open: true}
+	readyRoute    = &route{allow: reading, verb: access.Info, serve: (*handler).ready, open: true}
 )
+
+// needs returns the verb of a route, none of no route.
+func (rt *route) needs() access.Verb {
+	if rt == nil {
+		return 0
+	}
+	return rt.verb
+}
 
 func (rt *route) allows(method string) bool {
 	if rt.allow == posting {

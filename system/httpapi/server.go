@@ -8,6 +8,7 @@ import (
 
 const (
 	headerTimeout = 5 * time.Second
+	bodyTimeout   = 10 * time.Second
 	// requestTimeout bounds a whole request. It must exceed MaxWait for reading as
 	// well as for writing: the server reads on while a handler waits, and a read
 	// deadline that passes meanwhile would cancel the request.

@@ -1,13 +1,26 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+
+	"tokend/messages"
+	"tokend/system/access"
+)
 
 // services answers GET /v1/services.
 func (h *handler) services(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := noQuery(r.URL); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, ServicesOf(h.keeper.List()))
+	granted := h.keeper.List()
+	if h.opts.Access != nil {
+		granted = slices.DeleteFunc(slices.Clone(granted), func(i messages.TokenInfo) bool {
+			return !h.may(r, access.Info, i.Service)
+		})
+	}
+	showed(r, len(granted))
+	return writeJSON(w, http.StatusOK, ServicesOf(granted))
 }
 
 // service answers GET /v1/services/{service}.
@@ -35,12 +48,19 @@ func (*handler) health(w http.ResponseWriter, r *http.Request, _ string) error {
 	return nil
 }
 
-// ready answers GET /readyz.
+// ready answers GET /readyz. Services are named to those who may know of them.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := noQuery(r.URL); err != nil {
 		return err
 	}
-	readiness := ReadinessOf(h.keeper.Readiness())
+	all := h.keeper.Readiness()
+	all.Services = slices.DeleteFunc(slices.Clone(all.Services), func(u messages.Unready) bool {
+		return !h.may(r, access.Info, u.Service)
+	})
+	if len(all.Services) > 0 {
+		showed(r, len(all.Services))
+	}
+	readiness := ReadinessOf(all)
 	readiness.Ready = readiness.Ready && !h.opts.Stopping()
 	if k, ok := h.keeper.(VaultKeeper); ok {
 		if state, kept := k.VaultState(); kept {

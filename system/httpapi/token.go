@@ -29,6 +29,7 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request, service string) 
 	if err != nil {
 		return err
 	}
+	h.handedOut(r, t)
 	h.writeToken(w, t)
 	return nil
 }

@@ -1,0 +1,30 @@
+//go:build unix
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+
+	"tokend/system/httpapi"
+)
+
+func TestNoMoreConnectionsThanFiles(t *testing.T) {
+	files, known := openFiles()
+	if !known {
+		t.Skip("NOT TESTED: this process may have as many files open as it likes")
+	}
+	most := max(1, (files-reserved)/2)
+	for wanted, want := range map[int]int{1: 1, most: most, most + 1: most} {
+		var text strings.Builder
+		log := logrus.New()
+		log.SetOutput(&text)
+		s := &server{log: log}
+		got := s.affordable(opening{connections: wanted, endpoints: make([]httpapi.Endpoint, 2)})
+		if got != want || (text.Len() > 0) != (wanted > want) {
+			t.Errorf("%d wanted: %d, and it says %q", wanted, got, text.String())
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"tokend/messages"
+	"tokend/system/access"
+)
+
+// asked is a request that was let in: who makes it, and what the audit is to be
+// told when it has been answered.
+type asked struct {
+	caller access.Caller
+	conn   *conn
+	verb   access.Verb
+
+	forwarded bool // the Authorization header is not the caller's own
+
+	token messages.Token // that was handed out, if it is one
+	shown *int           // how many services were, if it is a list
+	each  bool           // every service has had its record
+}
+
+type askedKey struct{}
+
+// admit says who makes a request that rt, nil for none, is to answer. It refuses
+// what no caller may do: come from a web page, be nobody, ask too often.
+func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
+	c := connOf(r)
+	if c != nil && !c.door.unix {
+		if why := c.denial(r); why != "" {
+			return access.Caller{}, problem(CodeDenied, why)
+		}
+	}
+	if h.opts.Access == nil {
+		return access.Caller{}, nil
+	}
+	caller, err := h.identify(r, c, rt != nil && rt.forwarded)
+	if rt != nil && rt.open {
+		return caller, nil
+	}
+	if !caller.Allow(h.now()) {
+		return caller, problem(CodeOverloaded, "too many requests of this client")
+	}
+	return caller, err
+}
+
+// identify returns who makes r, by what its connection and its key prove. Of a
+// request that was forwarded the key is somebody else's.
+func (h *handler) identify(r *http.Request, c *conn, forwarded bool) (access.Caller, error) {
+	if c == nil {
+		return access.Caller{}, problem(CodeDenied, "callers are not known here")
+	}
+	policy := h.opts.Access.Policy()
+	party := c.party(policy, r.TLS, h.now())
+	keys := !c.door.unix && !forwarded && policy.HasKeys()
+	caller, ok := party.Caller(), true
+	if sent, given := r.Header["Authorization"]; keys && given {
+		caller, ok = party.WithKey(bearerOf(sent))
+	}
+	switch {
+	case ok && caller.Known():
+		return caller, nil
+	case keys:
+		return caller, problem(CodeUnauthenticated, "a key that is known here is needed, as Authorization: Bearer KEY")
+	default:
+		return caller, problem(CodeDenied, "no client of this node")
+	}
+}
+
+// bearerOf returns the key in the Authorization header (RFC 6750, section 2.1), or
+// what is none: of two headers it is not guessed which one counts.
+func bearerOf(sent []string) string {
+	const scheme = "bearer "
+	if len(sent) != 1 || len(sent[0]) < len(scheme) || !strings.EqualFold(sent[0][:len(scheme)], scheme) {
+		return ""
+	}
+	return sent[0][len(scheme):]
+}
+
+// permit refuses what the caller may not do. It asks nobody whether the service
+// exists: the answer is the same for one that does not.
+func (h *handler) permit(caller access.Caller, rt *route, service string) error {
+	switch {
+	case h.opts.Access == nil || rt.open || rt.each:
+		return nil
+	case service == "" && caller.MayAny(rt.verb), service != "" && caller.May(rt.verb, service):
+		return nil
+	default:
+		return denied(service)
+	}
+}
+
+// denied is what a caller without a grant is told, whether there is such a service
+// or not. A name that no service can have may be anything and is not repeated.
+func denied(service string) *Problem {
+	if !validName(service) {
+		return problem(CodeDenied, "not granted to this client")
+	}
+	p := problem(CodeDenied, service+": not granted to this client")
+	p.Service = service
+	return p
+}
+
+// may reports whether whoever makes r may do that with the service. Routes that
+// are about several services ask it for each, and those whose answer takes long may
+// ask again: another policy counts at once.
+func (h *handler) may(r *http.Request, verb access.Verb, service string) bool {
+	if h.opts.Access == nil {
+		return true
+	}
+	a := askedOf(r)
+	if a == nil {
+		return false
+	}
+	if !a.caller.Under(h.opts.Access.Policy()) {
+		a.caller, _ = h.identify(r, a.conn, a.forwarded) // who is nobody now may nothing
+	}
+	return a.caller.May(verb, service)
+}
+
+// askedOf returns what is known of a request that was let in. It is nil when nobody
+// needs that: without access control, and without audit where the route is about
+// one service.
+func askedOf(r *http.Request) *asked {
+	a, _ := r.Context().Value(askedKey{}).(*asked)
+	return a
+}
+
+// handedOut notes the token that answers r, for the audit.
+func (h *handler) handedOut(r *http.Request, t messages.Token) {
+	if h.opts.Audit == nil {
+		return
+	}
+	if a := askedOf(r); a != nil {
+		a.token = t
+	}
+}
+
+// showed notes how many services the answer to r names.
+func showed(r *http.Request, n int) {
+	if a := askedOf(r); a != nil {
+		a.shown = &n
+	}
+}
+
+// serve answers a request that was let in, and has it recorded.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, caller access.Caller, service string) error {
+	if h.opts.Access == nil || h.opts.Audit == nil && service != "" {
+		return rt.serve(h, w, r, service)
+	}
+	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb, forwarded: rt.forwarded}
+	return h.recorded(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)), rt, a, service)
+}
+
+// recorded answers and records also if the route panics.
+func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a *asked, service string) (err error) {
+	err = problem(CodeInternal, "internal error")
+	defer func() {
+		if !a.each && (!rt.open || a.shown != nil) {
+			h.record(a, service, a.token, err)
+		}
+	}()
+	err = rt.serve(h, w, r, service)
+	return err
+}

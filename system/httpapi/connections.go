@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"container/list"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// connections bounds how many are open at a time. Of one too many, that which has
+// waited longest for its next request is closed, whether it has begun to send one
+// or not: who only holds connections, or sends a byte now and then, is in nobody's
+// way. Those whose request is being answered stay, and if all of them are, the new
+// one is closed.
+type connections struct {
+	limit   int
+	mu      sync.Mutex // guards what follows
+	open    map[net.Conn]*conn
+	waiting list.List // of *conn, that which has waited longest first
+}
+
+// place is where a connection stands in connections.
+type place struct {
+	waits *list.Element // nil: its request is being answered, or it is gone
+}
+
+func newConnections(limit int) *connections {
+	return &connections{limit: limit, open: map[net.Conn]*conn{}}
+}
+
+func (o *connections) add(c *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.open) >= o.limit && !o.makeRoom() {
+		hangUp(c.net)
+		return
+	}
+	o.open[c.net] = c
+	c.waits = o.waiting.PushBack(c)
+}
+
+// makeRoom closes the connection that has waited longest, if there is one.
+func (o *connections) makeRoom() bool {
+	first := o.waiting.Front()
+	if first == nil {
+		return false
+	}
+	c := first.Value.(*conn)
+	o.forget(c)
+	hangUp(c.net)
+	return true
+}
+
+// hangUp closes c without a word: TLS's goodbye may have to wait for whoever does
+// not read.
+func hangUp(c net.Conn) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	_ = c.Close() // whoever it was finds out
+}
+
+func (o *connections) forget(c *conn) {
+	delete(o.open, c.net)
+	if c.waits != nil {
+		o.waiting.Remove(c.waits)
+		c.waits = nil
+	}
+}
+
+// state is told by the server what becomes of its connections.
+func (o *connections) state(c net.Conn, s http.ConnState) {
+	if s != http.StateClosed && s != http.StateHijacked {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known := o.open[c]; known != nil {
+		o.forget(known)
+	}
+}
+
+// watched returns next, whose connections do not wait while it answers.
+func (o *connections) watched(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := connOf(r); c != nil {
+			o.begin(c)
+			defer o.end(c)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (o *connections) begin(c *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.waits != nil {
+		o.waiting.Remove(c.waits)
+		c.waits = nil
+	}
+}
+
+func (o *connections) end(c *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open[c.net] == c {
+		c.waits = o.waiting.PushBack(c)
+	}
+}

@@ -1,0 +1,208 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"tokend/system/access"
+)
+
+// Door is a listener and what there is to know of whoever comes through it.
+type Door struct {
+	listener net.Listener // as it was opened
+	name     string
+	unix     bool
+	allowed  map[hostPort]bool // what a Host header may hold; nil on a Unix socket
+	cert     *certificates     // nil: without TLS
+	open     *connections
+	audit    access.Auditor
+}
+
+// DoorOptions are what a door may be told. The zero DoorOptions are useful.
+type DoorOptions struct {
+	Hosts       []string          // names that a Host header may hold besides loopback and the listen address
+	Connections int               // that may be open at a time; 0: 4096
+	Audit       access.Auditor    // told of certificates that are refused; nil: nobody is
+	Report      func(text string) // told of certificates that cannot be read; nil: nobody is
+}
+
+// DefaultConnections is how many a door keeps open if it is not told.
+const DefaultConnections = 4096
+
+// NewDoor returns the door at l, which [Listen] has opened for e.
+func NewDoor(l net.Listener, e Endpoint, opts DoorOptions) (*Door, error) {
+	if opts.Report == nil {
+		opts.Report = func(string) {}
+	}
+	if opts.Connections <= 0 {
+		opts.Connections = DefaultConnections
+	}
+	d := &Door{listener: l, name: e.CalledBy(), unix: l.Addr().Network() == "unix", open: newConnections(opts.Connections), audit: opts.Audit}
+	if !d.unix {
+		// A name that the configuration listens on is an address of the listener too.
+		d.allowed = hostsOf(append([]string{l.Addr().String(), strings.TrimPrefix(e.Address, tcpScheme)}, opts.Hosts...))
+	}
+	if e.TLS != nil {
+		cert, err := readCertificates(*e.TLS, opts.Report)
+		if err != nil {
+			return nil, err
+		}
+		d.cert = cert
+	}
+	return d, nil
+}
+
+// Address is where the door is, as clients take it.
+func (d *Door) Address() string {
+	a := d.listener.Addr()
+	switch {
+	case d.unix:
+		return unixScheme + a.String()
+	case d.cert != nil:
+		return "https://" + a.String()
+	default:
+		return "http://" + a.String()
+	}
+}
+
+// Server returns a server for handler that knows the callers who come through the
+// door; it is to serve what [Door.Listener] returns. HTTP/2 stays off: with one
+// request at a time on a connection, its bounds hold for each caller.
+func (d *Door) Server(handler http.Handler, errorLog *log.Logger) *http.Server {
+	s := NewServer(d.open.watched(handler), errorLog)
+	s.ConnContext = d.connContext
+	s.ConnState = d.open.state
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	return s
+}
+
+// Listener returns what to serve: the listener, with TLS if the door has that.
+func (d *Door) Listener() net.Listener {
+	if d.cert == nil {
+		return d.listener
+	}
+	return tls.NewListener(d.listener, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: d.handshake,
+	})
+}
+
+// handshake returns how to talk to one client. A certificate that is given must be
+// good; one that is not is a decision like any other. No session is resumed, so
+// that every connection shows its certificate.
+func (d *Door) handshake(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	now := d.cert.current(time.Now())
+	config := &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		Certificates:           []tls.Certificate{now.pair},
+		NextProtos:             []string{"http/1.1"},
+		SessionTicketsDisabled: true,
+	}
+	if now.clientCAs == nil {
+		return config, nil
+	}
+	config.ClientAuth, config.ClientCAs = tls.RequestClientCert, now.clientCAs
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return nil
+		}
+		_, err := now.verify(s.PeerCertificates, time.Now())
+		if err != nil && d.audit != nil {
+			d.audit.Audit(access.Record{
+				Time: time.Now().Round(0), Identity: access.KindSAN, From: hello.Conn.RemoteAddr().String(),
+				Listener: d.name, Decision: access.Refused, Code: CodeUnauthenticated,
+			})
+		}
+		return err
+	}
+	return config, nil
+}
+
+type connKey struct{}
+
+// conn is one connection through a door.
+type conn struct {
+	net  net.Conn
+	door *Door
+	peer *access.Peer
+	seen atomic.Pointer[sight]
+	host string // the last Host that was allowed: most clients send one and the same
+	place
+}
+
+// sight is what a policy has made of a connection.
+type sight struct {
+	party *access.Party
+	cas   *x509.CertPool // that its certificate leads to; nil: it has none
+	until time.Time      // when that is no longer good
+}
+
+func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
+	known := &conn{net: c, door: d}
+	if u, ok := c.(*net.UnixConn); ok {
+		known.peer = peerOf(u)
+	}
+	d.open.add(known)
+	return context.WithValue(ctx, connKey{}, known)
+}
+
+// denial says why r is not served, or nothing. Requests of a connection come one
+// after the other.
+func (c *conn) denial(r *http.Request) string {
+	allowed := r.Host == c.host && r.Host != "" || hostAllowed(parseHost(r.Host), c.door.allowed)
+	if allowed {
+		c.host = r.Host
+	}
+	return denial(r, allowed)
+}
+
+// connOf returns the connection of r, nil if it came through no door.
+func connOf(r *http.Request) *conn {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return c
+}
+
+// party returns what p knows of the connection. It is found out once, and again
+// when there is another policy, other CAs, or the certificate is no longer good.
+func (c *conn) party(p *access.Policy, state *tls.ConnectionState, now time.Time) *access.Party {
+	if s := c.seen.Load(); s != nil && p.Of(s.party) && c.holds(s, now) {
+		return s.party
+	}
+	s := c.look(p, state, now)
+	c.seen.Store(s)
+	return s.party
+}
+
+func (c *conn) holds(s *sight, now time.Time) bool {
+	return s.cas == nil || c.door.cert.current(now).clientCAs == s.cas && now.Before(s.until)
+}
+
+func (c *conn) look(p *access.Policy, state *tls.ConnectionState, now time.Time) *sight {
+	id := access.Identity{Listener: c.door.name, Peer: c.peer}
+	s := &sight{}
+	if c.door.cert != nil && state != nil && len(state.PeerCertificates) > 0 {
+		current := c.door.cert.current(now)
+		if until, err := current.verify(state.PeerCertificates, now); err == nil {
+			id.Names = access.Names(state.PeerCertificates[0])
+			s.cas, s.until = current.clientCAs, until
+		}
+	}
+	s.party = p.Match(id)
+	return s
+}
+
+// from tells where the connection came from.
+func (c *conn) from() string {
+	if c.peer != nil {
+		return c.peer.String()
+	}
+	return strings.TrimPrefix(c.net.RemoteAddr().String(), "@")
+}

@@ -29,6 +29,12 @@ type Occurrence struct {
 // About returns o.
 func (o Occurrence) About() Occurrence { return o }
 
+// Entry is an event with its place among all events of a system.
+type Entry struct {
+	ID    uint64 // rises by one from event to event, and over restarts of the process
+	Event Event  // nil: events were lost here, because nobody could keep up with them
+}
+
 // TokenAcquired: the service had no valid token and got one.
 type TokenAcquired struct {
 	Occurrence

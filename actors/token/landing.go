@@ -79,7 +79,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 			})
 		}
 	})
-	k.slot.refreshes.Add(1)
+	k.slot.succeeded(l.took)
 	about := st.occurrence(k.slot.name, now, h)
 	if before.living(now) {
 		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: l.took})
@@ -140,7 +140,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 		}
 		s.postpone(now, "", 0, k.env.Roll())
 	})
-	k.slot.refreshes.Add(1)
+	k.slot.succeeded(l.took)
 	k.settleWaiters(now, nil)
 }
 
@@ -159,7 +159,7 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 			s.failure.Attempts = before.failure.Attempts + 1
 		}
 	})
-	k.slot.failures.Add(1)
+	k.slot.failed(err.Class, l.took)
 	if err.Stack != "" {
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}

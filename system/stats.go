@@ -48,12 +48,12 @@ func (s *System) EventsLost() uint64 { return s.publisher.Lost() }
 func (s *System) LastEvent() uint64 { return s.publisher.LastEvent() }
 
 // EventsAfter appends to entries the events that followed the one with the given
-// id, as many as there is room for; there must be room for one. It reports whether
-// others that followed it are gone: of all services' events the last few thousand
-// are kept. The channel is closed when there is more to get, and nil when the
-// System has ended and there never will be.
+// id, as many as there is room for; there must be room for one. Of all services'
+// events the last few thousand are kept, and an entry without event stands for
+// those that are gone. The channel is closed when there is more to get, and nil
+// when the System has ended and there never will be.
 //
 // Unlike those of [System.Subscribe], readers who lag behind cost nothing.
-func (s *System) EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, missed bool, more <-chan struct{}) {
+func (s *System) EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, more <-chan struct{}) {
 	return s.publisher.EventsAfter(id, entries)
 }

@@ -72,30 +72,31 @@ func (h *History) LastEvent() uint64 {
 }
 
 // EventsAfter appends to entries those that follow the one with the given id, the
-// oldest first, as many as there is room for. It reports whether others that
-// followed it are gone; so they are, as far as anybody knows, if the id is one that
-// was never given out here. The channel is closed when there is more to get, and
-// nil when there never will be.
-func (h *History) EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, missed bool, more <-chan struct{}) {
+// oldest first, as many as there is room for; there must be room for one. If others
+// that followed it are gone, an entry without event stands for them. So they are,
+// as far as anybody knows, if the id is one that was never given out here. The
+// channel is closed when there is more to get, and nil when there never will be.
+func (h *History) EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, more <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.begin()
 	before := h.last - uint64(len(h.ring)) // id before the oldest entry
 	if id < before || id > h.last {
-		id, missed = before, true
+		id = before
+		entries = append(entries, messages.Entry{ID: id})
 	}
 	for ; id < h.last && len(entries) < cap(entries); id++ {
 		entries = append(entries, h.ring[(h.oldest+int(id-before))%len(h.ring)])
 	}
 	switch {
 	case id < h.last:
-		return entries, missed, ready
+		return entries, ready
 	case h.closed:
-		return entries, missed, nil
+		return entries, nil
 	case h.more == nil:
 		h.more = make(chan struct{})
 	}
-	return entries, missed, h.more
+	return entries, h.more
 }
 
 // ready is a channel that is closed.

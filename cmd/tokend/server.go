@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -35,7 +34,7 @@ type server struct {
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
 	requests requests
-	stopping atomic.Bool
+	stopping chan struct{} // closed when the node is about to stop
 	doors    []door
 }
 
@@ -46,9 +45,9 @@ type door struct {
 
 // openServer opens every door or none.
 func openServer(ctx context.Context, sys *system.System, endpoints []httpapi.Endpoint, hosts []string, log logrus.FieldLogger) (*server, error) {
-	s := &server{sys: sys, log: log, patience: drainTime}
+	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{})}
 	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
-		Stopping: s.stopping.Load,
+		Stopping: s.stopping,
 		Report:   func(text string) { log.Error(text) },
 	}))
 	for _, e := range endpoints {
@@ -112,7 +111,7 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err err
 // open while requests under way end. Then the system stops and answers whoever
 // still waits, and the doors are closed last.
 func (s *server) stop(ctx context.Context, reason error) error {
-	s.stopping.Store(true)
+	close(s.stopping)
 	s.log.WithField("reason", reason).Info("stopping")
 	s.drain()
 	bound, cancel := context.WithTimeout(ctx, stopTime)

@@ -13,9 +13,13 @@ import (
 type Options struct {
 	// Now is the clock that expires_in and Retry-After are counted by; nil: time.Now.
 	Now func() time.Time
-	// Stopping reports that the node is about to stop, so that it is not ready any
-	// more though it still answers; nil: it never is.
-	Stopping func() bool
+	// Stopping is closed when the node is about to stop: it is not ready any more
+	// though it still answers, and streams of events end; nil: it never is.
+	Stopping <-chan struct{}
+	// Metrics answers GET /metrics; nil: there are none.
+	Metrics http.Handler
+	// Traffic counts the requests; nil: nobody wants to know.
+	Traffic *Traffic
 	// Report is told of what no answer shows, such as a handler that panicked. The
 	// text holds no secret. nil: nobody is told.
 	Report func(text string)
@@ -25,8 +29,8 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Stopping == nil {
-		o.Stopping = func() bool { return false }
+	if o.Traffic == nil {
+		o.Traffic = NewTraffic()
 	}
 	if o.Report == nil {
 		o.Report = func(string) {}
@@ -44,31 +48,69 @@ type handler struct {
 	keeper  Keeper
 	opts    Options
 	buffers sync.Pool // of *[]byte, wiped
+	answers sync.Pool // of *tracked
 }
 
 func (h *handler) now() time.Time { return h.opts.Now().Round(0) }
 
-// ServeHTTP finds the route and turns whatever goes wrong into a problem.
+// stopping reports whether the node is about to stop.
+func (h *handler) stopping() bool {
+	select {
+	case <-h.opts.Stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// ServeHTTP finds the route, has it answered and counts the answer.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer h.rescue(w)
+	began := time.Now()
 	rt, service := find(r.URL)
+	t, ok := h.answers.Get().(*tracked)
+	if !ok {
+		t = &tracked{}
+	}
+	t.ResponseWriter = w
+	defer func() {
+		h.opts.Traffic.note(rt, t.status, time.Since(began))
+		*t = tracked{}
+		h.answers.Put(t)
+	}()
+	h.answer(t, r, rt, service)
+}
+
+// answer turns whatever goes wrong into a problem.
+func (h *handler) answer(w *tracked, r *http.Request, rt *route, service string) {
+	defer h.rescue(w)
 	switch {
 	case rt == nil:
-		h.fail(w, problem(CodeNotFound, "no such path"))
+		h.fail(w, noSuchPath())
 	case !rt.allows(r.Method):
-		w.Header().Set("Allow", rt.allow)
-		h.fail(w, problem(CodeMethodNotAllowed, "this path answers to "+rt.allow))
+		w.Header().Set("Allow", rt.allowing)
+		h.fail(w, problem(CodeMethodNotAllowed, "this path answers to "+rt.allowing))
 	default:
-		if err := rt.serve(h, w, r, service); err != nil {
+		if err := h.serve(rt, w, r, service); err != nil {
 			h.fail(w, ProblemOf(err))
 		}
 	}
 }
 
+func (h *handler) serve(rt *route, w http.ResponseWriter, r *http.Request, service string) error {
+	if r.URL.RawQuery != "" && rt.queryless() {
+		if _, err := parseQuery(r.URL.RawQuery); err != nil {
+			return err
+		}
+	}
+	return rt.serve(h, w, r, service)
+}
+
+func noSuchPath() *Problem { return problem(CodeNotFound, "no such path") }
+
 // rescue answers a panic. Its value may hold anything, a token included, and is
 // named by type only. Handlers write nothing before they know all of their answer,
-// so the problem can still be sent.
-func (h *handler) rescue(w http.ResponseWriter) {
+// so the problem can still be sent; a stream that has begun is cut off.
+func (h *handler) rescue(w *tracked) {
 	v := recover()
 	if v == nil {
 		return
@@ -77,5 +119,8 @@ func (h *handler) rescue(w http.ResponseWriter) {
 		panic(v)
 	}
 	h.opts.Report(fmt.Sprintf("a handler panicked with a %T\n%s", v, debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
 	h.fail(w, problem(CodeInternal, "internal error"))
 }

@@ -14,6 +14,7 @@ import (
 // The codes of a [Problem]: what a program branches on.
 const (
 	CodeInvalidRequest   = "invalid_request"
+	CodeUnauthenticated  = "unauthenticated"
 	CodeDenied           = "denied"
 	CodeUnknownService   = "unknown_service"
 	CodeNotFound         = "not_found"
@@ -54,6 +55,8 @@ func statusOf(code string) int {
 	switch code {
 	case CodeInvalidRequest:
 		return http.StatusBadRequest
+	case CodeUnauthenticated:
+		return http.StatusUnauthorized
 	case CodeDenied:
 		return http.StatusForbidden
 	case CodeUnknownService, CodeNotFound:

@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk"),
 	"system/httpapi":         values,
 	"system/access":          values,
+	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi"},
 }
 
 // owners says which packages alone may import some libraries, tests aside.
@@ -49,6 +50,7 @@ var owners = map[string][]string{
 	"github.com/asynkron/protoactor-go": {"actors/gate", "actors/publisher", "actors/token", "actors/supervisor", "system"},
 	"github.com/knadh/koanf":            {"config"},
 	"github.com/luikyv/go-oidc":         {"cmd/..."},
+	"github.com/prometheus":             {"system/metrics"},
 	"go.etcd.io/bbolt":                  {"actors/vault/disk"},
 }
 

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"tokend/system"
 	"tokend/system/httpapi"
+	"tokend/system/metrics"
 )
 
 const (
@@ -35,7 +37,15 @@ type server struct {
 	patience time.Duration // with requests under way when the node stops
 	requests requests
 	stopping chan struct{} // closed when the node is about to stop
+	traffic  *httpapi.Traffic
 	doors    []door
+}
+
+// thisBuild is what the metrics say that runs.
+func thisBuild() metrics.Build {
+	info, _ := debug.ReadBuildInfo()
+	b := buildOf(info)
+	return metrics.Build{Version: b.Version, Revision: b.Revision}
 }
 
 type door struct {
@@ -45,10 +55,12 @@ type door struct {
 
 // openServer opens every door or none.
 func openServer(ctx context.Context, sys *system.System, endpoints []httpapi.Endpoint, hosts []string, log logrus.FieldLogger) (*server, error) {
-	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{})}
+	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{}), traffic: httpapi.NewTraffic()}
 	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
 		Stopping: s.stopping,
 		Report:   func(text string) { log.Error(text) },
+		Metrics:  metrics.Handler(metrics.Registry(sys, s.traffic, thisBuild())),
+		Traffic:  s.traffic,
 	}))
 	for _, e := range endpoints {
 		l, err := httpapi.Listen(ctx, e)
@@ -66,7 +78,7 @@ func (s *server) guarded(handler http.Handler, l net.Listener, hosts []string) h
 	if l.Addr().Network() == "unix" {
 		return handler
 	}
-	return httpapi.Guard(handler, append([]string{l.Addr().String()}, hosts...))
+	return s.traffic.Guard(handler, append([]string{l.Addr().String()}, hosts...))
 }
 
 // run starts the system and serves until ctx ends or a door fails, then stops

@@ -23,6 +23,13 @@ func (h *handler) metrics(w http.ResponseWriter, r *http.Request, _ string) erro
 	if h.opts.Metrics == nil {
 		return noSuchPath()
 	}
+	if !enter(&h.scrapes, maxScrapes) {
+		return problem(CodeOverloaded, "others are reading the metrics already")
+	}
+	defer h.scrapes.Add(-1)
 	h.opts.Metrics.ServeHTTP(w, r)
 	return nil
 }
+
+// maxScrapes bounds what the metrics of many services may take of the machine.
+const maxScrapes = 2

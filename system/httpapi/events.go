@@ -34,7 +34,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, _ string) error
 	if h.stopping() {
 		return problem(CodeStopped, "tokend is stopping")
 	}
-	if !enter(&h.opts.Traffic.streams) {
+	if !enter(&h.opts.Traffic.streams, maxStreams) {
 		return problem(CodeOverloaded, "too many streams of events are open already")
 	}
 	defer h.opts.Traffic.streams.Add(-1)
@@ -45,12 +45,12 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, _ string) error
 	return nil
 }
 
-// enter takes a place, if there is one.
-func enter(streams *atomic.Int64) bool {
-	if streams.Add(1) <= maxStreams {
+// enter takes one of so many places, if one is free.
+func enter(taken *atomic.Int64, places int64) bool {
+	if taken.Add(1) <= places {
 		return true
 	}
-	streams.Add(-1)
+	taken.Add(-1)
 	return false
 }
 

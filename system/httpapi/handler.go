@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -49,6 +50,7 @@ type handler struct {
 	opts    Options
 	buffers sync.Pool // of *[]byte, wiped
 	answers sync.Pool // of *tracked
+	scrapes atomic.Int64
 }
 
 func (h *handler) now() time.Time { return h.opts.Now().Round(0) }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"maps"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 )
@@ -100,6 +101,22 @@ func TestRefusalsAreCountedByReason(t *testing.T) {
 	if got := traffic.Refusals(); !maps.Equal(got, map[string]uint64{"origin": 1, "host": 1, "access": 1}) {
 		t.Errorf("refusals %v", got)
 	}
+}
+
+func TestScrapesAreBounded(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	door := New(newFake(), Options{Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		begun <- struct{}{}
+		<-finish
+	})})
+	var scraping sync.WaitGroup
+	for range maxScrapes {
+		scraping.Go(func() { call(t, door, "GET", "/metrics", "") })
+		<-begun
+	}
+	wantProblem(t, call(t, door, "GET", "/metrics", ""), CodeOverloaded)
+	close(finish)
+	scraping.Wait()
 }
 
 func TestMetricsAreNoPathWithoutAny(t *testing.T) {

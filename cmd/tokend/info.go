@@ -24,6 +24,8 @@ func newInfo(p program) *cobra.Command {
 		Short: "Print everything about a service's token but the token",
 		Long:  infoHelp,
 		Args:  usage(oneService),
+
+		ValidArgsFunction: p.completeService(&addr),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.info(cmd.Context(), addr, output, args[0])
 		},
@@ -42,7 +44,29 @@ func (p program) info(ctx context.Context, addr, output, service string) error {
 	if err := p.show(ctx, addr, output, path, &info); err != nil || output == "json" {
 		return err
 	}
-	return p.paintFor(p.stdout).table(p.stdout, infoRows(info, time.Now()))
+	paint := p.paintFor(p.stdout)
+	return paint.table(p.stdout, paint.infoRows(info, time.Now()))
+}
+
+// infoRows are the lines of an info, on a terminal with some more.
+func (p paint) infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
+	rows := infoRows(info, now)
+	if !p.terminal {
+		return rows
+	}
+	var more [][]string
+	for _, row := range rows {
+		more = append(more, row)
+		if row[0] != "state" {
+			continue
+		}
+		for _, extra := range []string{inWords(info.State), bar(info, now, 2*lifeCells)} {
+			if extra != "" {
+				more = append(more, []string{"", extra})
+			}
+		}
+	}
+	return more
 }
 
 // infoRows leaves out what the service does not have.

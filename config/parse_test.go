@@ -45,6 +45,7 @@ listen:
   - {address: unix:///run/other.sock, mode: "0660", group: web}
 hosts: [Tokend.Internal, "tokend.internal:7460"]
 log: {level: debug, format: json}
+startup: {mode: wait, timeout: 1m}
 vault: {memory: plain}
 limits: {waiters_per_service: 5, in_flight_per_host: 6}
 defaults:
@@ -89,10 +90,11 @@ func TestParseReadsEveryKey(t *testing.T) {
 			{Address: "tcp://127.0.0.1:7460", Name: "local"},
 			{Address: "unix:///run/other.sock", Mode: 0o660, Group: "web"},
 		},
-		Hosts:  []string{"tokend.internal", "tokend.internal:7460"},
-		Log:    config.Log{Level: "debug", Format: "json"},
-		Vault:  config.Vault{Memory: "plain"},
-		Limits: config.Limits{WaitersPerService: 5, InFlightPerHost: 6},
+		Hosts:   []string{"tokend.internal", "tokend.internal:7460"},
+		Log:     config.Log{Level: "debug", Format: "json"},
+		Startup: config.Startup{Mode: config.StartupWait, Timeout: time.Minute},
+		Vault:   config.Vault{Memory: "plain"},
+		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6},
 		Defaults: config.Settings{
 			Timeout: dur(20 * time.Second), ConnectTimeout: dur(2 * time.Second), RefreshThreshold: dur(time.Minute),
 			WarnBefore: dur(90 * time.Second), WarnAlways: new(true), MinTTL: dur(5 * time.Second),

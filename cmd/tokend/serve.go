@@ -26,6 +26,9 @@ unix:///path/of/socket, which is for its owner only unless the configuration say
 otherwise, or http://127.0.0.1:7460, which every local process can use. The latter
 may also be written tcp://127.0.0.1:7460, as in a configuration.
 
+With startup.mode wait the node answers only when every service that is eager and
+required has a token, or startup.timeout has passed; who connects meanwhile waits.
+
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal
 ends it at once. SIGHUP is ignored. The log goes to stderr.
@@ -75,6 +78,7 @@ func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 		return unlessStopped(ctx, unavailable(err))
 	}
 	warnOfTCP(srv, log)
+	srv.startup = cfg.Startup
 	return srv.run(ctx)
 }
 

@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"tokend/config"
 	"tokend/system"
 	"tokend/system/httpapi"
 	"tokend/system/metrics"
@@ -35,6 +37,7 @@ type server struct {
 	sys      *system.System
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
+	startup  config.Startup
 	requests requests
 	stopping chan struct{} // closed when the node is about to stop
 	traffic  *httpapi.Traffic
@@ -88,7 +91,7 @@ func (s *server) run(ctx context.Context) error {
 		serving sync.WaitGroup
 		failed  = make(chan error, len(s.doors)+1)
 	)
-	if err := s.sys.Start(ctx); err != nil {
+	if err := s.start(ctx); err != nil {
 		failed <- err
 	} else {
 		s.serve(&serving, failed)
@@ -97,6 +100,23 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
 	serving.Wait()
 	return internal(err)
+}
+
+// start starts the system and waits for tokens, if it is to.
+func (s *server) start(ctx context.Context) error {
+	events := s.sys.LastEvent()
+	if err := s.sys.Start(ctx); err != nil {
+		return err
+	}
+	if s.startup.Mode != config.StartupWait {
+		return nil
+	}
+	missing, err := awaitTokens(ctx, s.sys, events, s.startup.Timeout)
+	if len(missing) > 0 {
+		s.log.WithField("services", strings.Join(missing, ", ")).
+			Errorf("serving without the tokens of some services: startup.timeout of %s has passed", s.startup.Timeout)
+	}
+	return err
 }
 
 func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {

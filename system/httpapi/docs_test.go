@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -79,9 +80,7 @@ func curl(t *testing.T, command string) *http.Request {
 		t.Fatalf("%q asks nobody", command)
 	}
 	r := httptest.NewRequestWithContext(t.Context(), method, u.RequestURI(), strings.NewReader(body))
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	return r
 }
 

@@ -80,9 +80,7 @@ func (h *history) EventsAfter(id uint64, entries []messages.Entry) ([]messages.E
 		id = before
 		entries = append(entries, messages.Entry{ID: id})
 	}
-	for _, e := range h.entries[id-before:] {
-		entries = append(entries, e)
-	}
+	entries = append(entries, h.entries[id-before:]...)
 	if h.ended {
 		return entries, nil
 	}

@@ -147,8 +147,11 @@ var occasions = map[string][]occasion{
 	},
 	"get /v1/services": {{target: "/v1/services"}, {target: "/v1/services?x"}},
 	"get /v1/services/{service}": {
-		{target: "/v1/services/billing"}, {target: "/v1/services/billing?x"}, {target: "/v1/services/nope"},
-		{target: "/v1/services/billing", fails: kindOf(messages.ErrStopped)}, {target: "/v1/services/billing", fails: fmt.Errorf("nobody's")},
+		{target: "/v1/services/billing"},
+		{target: "/v1/services/billing?x"},
+		{target: "/v1/services/nope"},
+		{target: "/v1/services/billing", fails: kindOf(messages.ErrStopped)},
+		{target: "/v1/services/billing", fails: fmt.Errorf("nobody's")},
 	},
 	"post /v1/services/{service}/refresh": append(everyFailure("/v1/services/billing/refresh"),
 		occasion{target: "/v1/services/billing/refresh"}, occasion{target: "/v1/services/billing/refresh?x"},
@@ -158,7 +161,8 @@ var occasions = map[string][]occasion{
 		occasion{target: "/v1/services/billing/invalidate", body: tooLarge}),
 	"get /v1/events": {
 		{target: "/v1/events", change: func(k *fakeKeeper, _ *Options) { k.end() }},
-		{target: "/v1/events?x"}, {target: "/v1/events?service=nope"},
+		{target: "/v1/events?x"},
+		{target: "/v1/events?service=nope"},
 		{target: "/v1/events", change: func(_ *fakeKeeper, o *Options) { o.Stopping = stoppingIf(true) }},
 		{target: "/v1/events", change: func(_ *fakeKeeper, o *Options) {
 			o.Traffic = NewTraffic()
@@ -169,11 +173,14 @@ var occasions = map[string][]occasion{
 	"get /v1/openapi.yaml": {{target: "/v1/openapi.yaml"}, {target: "/v1/openapi.yaml?x"}},
 	"get /healthz":         {{target: "/healthz"}, {target: "/healthz?x"}},
 	"get /readyz": {
-		{target: "/readyz"}, {target: "/readyz?x"},
+		{target: "/readyz"},
+		{target: "/readyz?x"},
 		{target: "/readyz", change: func(_ *fakeKeeper, o *Options) { o.Stopping = stoppingIf(true) }},
 	},
 	"get /metrics": {
-		{target: "/metrics"}, {target: "/metrics", change: withMetrics(nil)}, {target: "/metrics?x"},
+		{target: "/metrics"},
+		{target: "/metrics", change: withMetrics(nil)},
+		{target: "/metrics?x"},
 		{target: "/metrics", change: withMetrics("at the disco")},
 	},
 }
@@ -284,8 +291,8 @@ func fieldsOf(typ reflect.Type) (required, optional []string) {
 	if typ == nil {
 		return nil, nil
 	}
-	for i := range typ.NumField() {
-		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if options == "" {
 			required = append(required, name)
 		} else {

@@ -27,8 +27,15 @@ func TestRequestsAreCountedByRouteAndCode(t *testing.T) {
 		_, _ = w.Write([]byte("# metrics\n")) // no WriteHeader
 	})})
 	for _, r := range []struct{ method, target string }{
-		{"GET", "/v1/token/billing"}, {"GET", "/v1/token/forever"}, {"GET", "/v1/token/nope"}, {"PUT", "/v1/token/billing"},
-		{"GET", "/v1/token/billing?x"}, {"GET", "/nope"}, {"GET", "/metrics"}, {"BREW", "/v1/authorize/billing/x"}, {"POST", "/v1/services/billing/refresh"},
+		{"GET", "/v1/token/billing"},
+		{"GET", "/v1/token/forever"},
+		{"GET", "/v1/token/nope"},
+		{"PUT", "/v1/token/billing"},
+		{"GET", "/v1/token/billing?x"},
+		{"GET", "/nope"},
+		{"GET", "/metrics"},
+		{"BREW", "/v1/authorize/billing/x"},
+		{"POST", "/v1/services/billing/refresh"},
 	} {
 		call(t, door, r.method, r.target, "")
 	}

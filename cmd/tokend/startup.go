@@ -26,9 +26,8 @@ func awaitTokens(ctx context.Context, sys *system.System, events uint64, timeout
 		if entries, more = sys.EventsAfter(events, entries[:0]); len(entries) > 0 {
 			events = entries[len(entries)-1].ID
 			pending = without(pending, entries, sys)
-			continue
 		}
-		if more == nil { // the system has ended: whoever serves finds out
+		if len(pending) == 0 || more == nil { // nil: the system has ended, and whoever serves finds out
 			break
 		}
 		select {

@@ -37,11 +37,14 @@ func (r *reader) Header() http.Header { return r.header }
 func (r *reader) WriteHeader(status int) { r.status = status }
 
 func (r *reader) Write(b []byte) (int, error) {
-	if r.stuck {
-		time.Sleep(time.Until(r.deadline))
+	r.mu.Lock()
+	stuck, pause, deadline := r.stuck, r.pause, r.deadline
+	r.mu.Unlock()
+	if stuck {
+		time.Sleep(time.Until(deadline))
 		return 0, os.ErrDeadlineExceeded
 	}
-	time.Sleep(r.pause)
+	time.Sleep(pause)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.Write(b)
@@ -50,13 +53,31 @@ func (r *reader) Write(b []byte) (int, error) {
 func (r *reader) Flush() { r.flushed++ }
 
 func (r *reader) SetReadDeadline(at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.reads = append(r.reads, at)
 	return r.fails
 }
 
 func (r *reader) SetWriteDeadline(at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.deadline = at
 	return r.fails
+}
+
+// be changes how the reader behaves.
+func (r *reader) be(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
+}
+
+// bounds returns the deadline of the last write and those of reading.
+func (r *reader) bounds() (write time.Time, reads []time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deadline, r.reads
 }
 
 // got returns what has come since the last call.
@@ -162,12 +183,13 @@ func TestAStreamSaysThatItIsThereEvery15Seconds(t *testing.T) {
 			r.want(t, "")
 			time.Sleep(time.Nanosecond)
 			r.want(t, ": still there\n\n")
-			if want := time.Now().Add(writePatience); !r.deadline.Equal(want) {
-				t.Errorf("a write may last until %s, want %s", r.deadline, want)
+			deadline, reads := r.bounds()
+			if want := time.Now().Add(writePatience); !deadline.Equal(want) {
+				t.Errorf("a write may last until %s, want %s", deadline, want)
 			}
-		}
-		if len(r.reads) != 1 || !r.reads[0].IsZero() {
-			t.Errorf("deadlines of reading %v, want none", r.reads)
+			if len(reads) != 1 || !reads[0].IsZero() {
+				t.Errorf("deadlines of reading %v, want none", reads)
+			}
 		}
 		leave()
 		<-r.ended
@@ -179,7 +201,7 @@ func TestAReaderThatIsStuckIsLeftAfter10Seconds(t *testing.T) {
 		k := newFake()
 		r := open(t.Context(), newDoor(k), "/v1/events", "")
 		r.want(t, hello)
-		r.stuck = true
+		r.be(func() { r.stuck = true })
 		k.publish(happened("billing"))
 		time.Sleep(writePatience - time.Nanosecond)
 		synctest.Wait()
@@ -199,7 +221,7 @@ func TestAReaderThatIsSlowIsToldWhatItMissed(t *testing.T) {
 		k := newFake()
 		r := open(ctx, newDoor(k), "/v1/events?service=billing", "")
 		r.want(t, hello)
-		r.pause = time.Second
+		r.be(func() { r.pause = time.Second })
 		k.publish(happened("billing"))
 		synctest.Wait()
 		for range 5 {

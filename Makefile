@@ -132,6 +132,11 @@ kill: ## Kill 500 nodes in a row and look at what they leave in the vault
 bench: ## Compare tokend with its peers, print the table and fail if a bound is broken
 	cd tests/bench && $(GO) run .
 
+.PHONY: bench-http
+bench-http: ## Compare the HTTP door with a bare handler, then load a node with wrk or h2load
+	cd tests/bench && $(GO) run . -only http
+	tests/bench/wrk.sh
+
 .PHONY: bench-once
 bench-once: ## Run one pass of every benchmark, so that none rots
 	@set -x; $(call each,$(GO) test -timeout $(TIMEOUT) -run '^$$' -bench . -benchtime 1x ./...)

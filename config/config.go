@@ -22,6 +22,7 @@ type Config struct {
 	Log      Log                `key:"log"`                                             // how the node logs
 	Clients  []Client           `key:"clients"`                                         // who may do what; empty: whoever the listeners let in by themselves
 	Audit    Audit              `key:"audit"`                                           // where decisions about access are written
+	Startup  Startup            `key:"startup"`                                         // what the node waits for before it serves
 	Vault    Vault              `key:"vault"`                                           // how tokens are kept
 	Limits   Limits             `key:"limits"`                                          // bounds
 	Defaults Settings           `key:"defaults"`                                        // what services start from
@@ -42,6 +43,18 @@ type Listener struct {
 type Log struct {
 	Level  string `key:"level" default:"info"`  // error, warn, info or debug; empty: info
 	Format string `key:"format" default:"text"` // text or json; empty: text
+}
+
+// The ways to start a node.
+const (
+	StartupServe = "serve" // it serves at once, tokens or not
+	StartupWait  = "wait"  // it serves when the eager services that are required have a token
+)
+
+// Startup says what the node waits for before it serves.
+type Startup struct {
+	Mode    string        `key:"mode" default:"serve"`  // one of the Startup constants; empty: serve
+	Timeout time.Duration `key:"timeout" default:"30s"` // with wait, the node serves after this at the latest; 0 in a literal: 30s
 }
 
 // Vault says how tokens are kept.

@@ -45,6 +45,7 @@ listen:
   - {address: unix:///run/other.sock, mode: "0660", group: web}
 hosts: [Tokend.Internal, "tokend.internal:7460"]
 log: {level: debug, format: json}
+startup: {mode: wait, timeout: 1m}
 vault: {memory: plain}
 limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8}
 audit: {path: /var/log/audit}
@@ -95,11 +96,12 @@ func TestParseReadsEveryKey(t *testing.T) {
 			{Address: "tcp://127.0.0.1:7460", Name: "local"},
 			{Address: "unix:///run/other.sock", Mode: 0o660, Group: "web"},
 		},
-		Hosts:  []string{"tokend.internal", "tokend.internal:7460"},
-		Log:    config.Log{Level: "debug", Format: "json"},
-		Vault:  config.Vault{Memory: "plain"},
-		Limits: config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8},
-		Audit:  config.Audit{Path: "/var/log/audit"},
+		Hosts:   []string{"tokend.internal", "tokend.internal:7460"},
+		Log:     config.Log{Level: "debug", Format: "json"},
+		Startup: config.Startup{Mode: config.StartupWait, Timeout: time.Minute},
+		Vault:   config.Vault{Memory: "plain"},
+		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8},
+		Audit:   config.Audit{Path: "/var/log/audit"},
 		Clients: []config.Client{
 			{Name: "app", UID: new(uint32(0)), Grants: []config.Grant{{Services: []string{"billing", "erp-*"}, Verbs: []string{"get"}}}},
 			{Name: "web", GID: new(uint32(33)), Grants: []config.Grant{{Verbs: []string{"metrics"}}}},

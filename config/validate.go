@@ -24,6 +24,7 @@ func (c *Config) check(kinds []string) problems {
 	v.hosts("hosts", c.Hosts)
 	v.oneOf("log.level", c.Log.Level, "error", "warn", "info", "debug")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
+	v.startup(&c.Startup)
 	v.vault(&c.Vault)
 	v.limit("limits.waiters_per_service", c.Limits.WaitersPerService, 1_000_000)
 	v.limit("limits.in_flight_per_host", c.Limits.InFlightPerHost, 10_000)
@@ -53,6 +54,13 @@ func (v *checker) oneOf(path, text string, allowed ...string) {
 func (v *checker) limit(path string, n, most int) {
 	if n < 0 || n > most {
 		v.add(path, "must be between 1 and %d", most)
+	}
+}
+
+func (v *checker) startup(c *Startup) {
+	v.oneOf("startup.mode", c.Mode, StartupServe, StartupWait)
+	if c.Timeout < 0 || c.Timeout > longestTimeout {
+		v.add("startup.timeout", "must be at most 5m, and not negative")
 	}
 }
 

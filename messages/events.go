@@ -29,6 +29,12 @@ type Occurrence struct {
 // About returns o.
 func (o Occurrence) About() Occurrence { return o }
 
+// Entry is an event with its place among all events of a system.
+type Entry struct {
+	ID    uint64 // rises from entry to entry, and over restarts of the process
+	Event Event  // nil: events up to here were lost, because somebody could not keep up with them
+}
+
 // TokenAcquired: the service had no valid token and got one.
 type TokenAcquired struct {
 	Occurrence

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,8 +19,14 @@ type gates struct {
 
 	mu      sync.Mutex // guards what follows
 	limit   int
-	byHost  map[string]*actor.PID
+	byHost  map[string]*hostGate
 	stopped bool
+}
+
+// hostGate is the gate of one host.
+type hostGate struct {
+	pid   *actor.PID
+	gauge gate.Gauge
 }
 
 // of returns the gate of a host, nil for the empty host: nothing is to be bounded
@@ -29,18 +37,21 @@ func (g *gates) of(host string) *actor.PID {
 	if host == "" || g.stopped {
 		return nil
 	}
-	if pid := g.byHost[host]; pid != nil {
-		return pid
+	if known := g.byHost[host]; known != nil {
+		return known.pid
 	}
-	pid, err := g.root.SpawnNamed(gate.Props(g.limit, g.props...), g.prefix+host)
-	if err != nil { // the host's own actor has that name: any other will do
-		pid = g.root.SpawnPrefix(gate.Props(g.limit, g.props...), g.prefix+host)
+	made := &hostGate{}
+	props := gate.Props(g.limit, &made.gauge, g.props...)
+	var err error
+	if made.pid, err = g.root.SpawnNamed(props, g.prefix+host); err != nil {
+		// The host's own actor has that name: any other will do.
+		made.pid = g.root.SpawnPrefix(props, g.prefix+host)
 	}
 	if g.byHost == nil {
-		g.byHost = make(map[string]*actor.PID)
+		g.byHost = make(map[string]*hostGate)
 	}
-	g.byHost[host] = pid
-	return pid
+	g.byHost[host] = made
+	return made.pid
 }
 
 func (g *gates) setLimit(limit int) {
@@ -50,8 +61,8 @@ func (g *gates) setLimit(limit int) {
 		return
 	}
 	g.limit = limit
-	for _, pid := range g.byHost {
-		g.root.Send(pid, &gate.SetLimit{Limit: limit})
+	for _, known := range g.byHost {
+		g.root.Send(known.pid, &gate.SetLimit{Limit: limit})
 	}
 }
 
@@ -60,7 +71,22 @@ func (g *gates) stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stopped = true
-	for _, pid := range g.byHost {
-		g.root.Stop(pid)
+	for _, known := range g.byHost {
+		g.root.Stop(known.pid)
 	}
+}
+
+// stats returns how busy the gates are, by host.
+func (g *gates) stats() []GateStats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]GateStats, 0, len(g.byHost))
+	for host, known := range g.byHost {
+		all = append(all, GateStats{
+			Host: host, Limit: g.limit,
+			InFlight: int(known.gauge.InFlight.Load()), Queued: int(known.gauge.Queued.Load()),
+		})
+	}
+	slices.SortFunc(all, func(a, b GateStats) int { return cmp.Compare(a.Host, b.Host) })
+	return all
 }

@@ -100,6 +100,7 @@ func (s *System) wire(b *build) error {
 	s.env = &token.Env{
 		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
 		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights, Numbers: &atomic.Uint64{},
+		Timings: &token.Timings{},
 	}
 	return nil
 }

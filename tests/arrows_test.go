@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 	"system/access":          values,
 	"system/access/audit":    append(slices.Clone(values), "system/access"),
 	"system/httpapi":         append(slices.Clone(values), "system/access"),
+	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi"},
 }
 
 // owners says which packages alone may import some libraries, tests aside.
@@ -52,6 +53,7 @@ var owners = map[string][]string{
 	"github.com/asynkron/protoactor-go": {"actors/gate", "actors/publisher", "actors/token", "actors/supervisor", "system"},
 	"github.com/knadh/koanf":            {"config"},
 	"github.com/luikyv/go-oidc":         {"cmd/..."},
+	"github.com/prometheus":             {"system/metrics"},
 	"go.etcd.io/bbolt":                  {"actors/vault/disk"},
 }
 

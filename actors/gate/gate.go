@@ -15,6 +15,8 @@
 package gate
 
 import (
+	"sync/atomic"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tokend/messages"
@@ -45,12 +47,23 @@ type Release struct {
 // SetLimit changes the number of places.
 type SetLimit struct{ Limit int }
 
-// Props returns the properties of a gate with limit places.
-func Props(limit int, opts ...actor.PropsOption) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &gate{queue: newQueue(limit)} }, opts...)
+// Gauge shows how busy a gate is to those who do not ask it. Its fields are
+// written by the gate only.
+type Gauge struct {
+	InFlight atomic.Int64 // places that are taken
+	Queued   atomic.Int64 // flights that wait for one
 }
 
-type gate struct{ queue *queue }
+// Props returns the properties of a gate with limit places, which keeps gauge up
+// to date.
+func Props(limit int, gauge *Gauge, opts ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &gate{newQueue(limit), gauge} }, opts...)
+}
+
+type gate struct {
+	queue *queue
+	gauge *Gauge
+}
 
 // Receive is the gate's table of messages.
 func (g *gate) Receive(c actor.Context) {
@@ -67,4 +80,6 @@ func (g *gate) Receive(c actor.Context) {
 	for e := g.queue.next(); e != nil; e = g.queue.next() {
 		c.Request(e.asker, &Granted{Flight: e.Flight}) // so that it knows where to give the place back
 	}
+	g.gauge.InFlight.Store(int64(g.queue.held))
+	g.gauge.Queued.Store(int64(len(g.queue.entries) - g.queue.held))
 }

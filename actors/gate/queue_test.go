@@ -153,8 +153,8 @@ func TestTheActorGrantsAsPlacesBecomeFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		system := actor.NewActorSystem()
 		defer system.Shutdown()
-		root := system.Root
-		gate := root.Spawn(Props(1))
+		root, gauge := system.Root, &Gauge{}
+		gate := root.Spawn(Props(1, gauge))
 		granted := make(chan uint64, 10)
 		asker := root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
 			if m, ok := c.Message().(*Granted); ok {
@@ -168,6 +168,9 @@ func TestTheActorGrantsAsPlacesBecomeFree(t *testing.T) {
 		if len(granted) != 1 || <-granted != 0 {
 			t.Fatal("the first, and only the first, should have its place")
 		}
+		if inFlight, queued := gauge.InFlight.Load(), gauge.Queued.Load(); inFlight != 1 || queued != 2 {
+			t.Errorf("it shows %d in flight and %d queued, want 1 and 2", inFlight, queued)
+		}
 		root.Send(gate, &Release{Service: "0", Flight: 0})
 		synctest.Wait()
 		if len(granted) != 1 || <-granted != 1 {
@@ -177,6 +180,12 @@ func TestTheActorGrantsAsPlacesBecomeFree(t *testing.T) {
 		synctest.Wait()
 		if len(granted) != 1 || <-granted != 2 {
 			t.Fatal("the third should have the place that was added")
+		}
+		root.Send(gate, &Release{Service: "1", Flight: 1})
+		root.Send(gate, &Release{Service: "2", Flight: 2})
+		synctest.Wait()
+		if inFlight, queued := gauge.InFlight.Load(), gauge.Queued.Load(); inFlight != 0 || queued != 0 {
+			t.Errorf("it shows %d in flight and %d queued, want none", inFlight, queued)
 		}
 		root.Stop(gate)
 		root.Stop(asker)

@@ -49,7 +49,7 @@ func TestAGrantSaysWhoSentIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		system := actor.NewActorSystem()
 		defer system.Shutdown()
-		gate := system.Root.Spawn(Props(1))
+		gate := system.Root.Spawn(Props(1, &Gauge{}))
 		var sender *actor.PID
 		asker := system.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
 			if _, ok := c.Message().(*Granted); ok {

@@ -2,9 +2,10 @@
 // come from.
 //
 // Token actors give their events to one publisher actor, which logs them, sends
-// them to subscribers and publishes them on protoactor's EventStream, whose
-// handlers run on its goroutine. Its queue is bounded: when a listener is too
-// slow, events are dropped and counted, and no token actor waits.
+// them to subscribers, keeps the last of them in a [History] and publishes them on
+// protoactor's EventStream, whose handlers run on its goroutine. Its queue is
+// bounded: when a listener is too slow, events are dropped and counted, and no
+// token actor waits.
 package publisher
 
 import (
@@ -22,6 +23,7 @@ const Limit = 10_000
 // concurrently.
 type Publisher struct {
 	Hub
+	History
 
 	Listener
 
@@ -70,6 +72,9 @@ func (p *Publisher) Publish(e messages.Event) {
 	p.root.Send(p.pid, &publish{event: e})
 }
 
+// Lost returns how many events were dropped, or lost with the actor's mailbox.
+func (p *Publisher) Lost() uint64 { return p.dropped.Load() }
+
 // Stop publishes what waits and then stops the actor; Done is closed after that.
 func (p *Publisher) Stop() {
 	if p.pid == nil { // never started
@@ -79,6 +84,13 @@ func (p *Publisher) Stop() {
 	}
 	p.ending.Store(true)
 	p.root.Poison(p.pid)
+}
+
+// Close ends all subscriptions and tells the readers of the history that nothing
+// comes any more. It is for a Publisher that was not started.
+func (p *Publisher) Close() {
+	p.Hub.Close()
+	p.end()
 }
 
 // Done is closed when the actor has stopped.
@@ -97,17 +109,29 @@ type publisherActor Publisher
 func (a *publisherActor) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *publish:
-		a.pending.Add(-1)
-		if total := a.dropped.Load(); total != a.reported {
-			a.reported = total
-			a.Dropped(total)
-		}
-		a.deliver(m.event) // first: this cannot panic, a host's listeners can
-		a.Event(m.event)
-		c.ActorSystem().EventStream.Publish(m.event)
+		a.onPublish(c, m.event)
 	case *actor.Stopped:
 		a.onStopped()
 	}
+}
+
+// onPublish hands the event to those first who cannot panic, as a host's listeners
+// can.
+func (a *publisherActor) onPublish(c actor.Context, e messages.Event) {
+	a.pending.Add(-1)
+	total := a.dropped.Load()
+	lost := total != a.reported
+	a.reported = total
+	if lost {
+		a.add(nil)
+	}
+	a.add(e)
+	a.deliver(e)
+	if lost {
+		a.Dropped(total)
+	}
+	a.Event(e)
+	c.ActorSystem().EventStream.Publish(e)
 }
 
 // onStopped ends the Publisher, unless somebody else stopped the actor: then it
@@ -120,6 +144,6 @@ func (a *publisherActor) onStopped() {
 			return
 		}
 	}
-	a.Close()
+	(*Publisher)(a).Close()
 	close(a.done)
 }

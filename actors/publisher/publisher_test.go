@@ -115,8 +115,8 @@ func TestWhatDoesNotFitTheQueueIsDroppedAndCounted(t *testing.T) {
 		close(stuck)
 		p.Stop()
 		<-p.Done()
-		if len(dropped) != 1 || dropped[0] != 5 {
-			t.Errorf("told of %v dropped, want once of 5", dropped)
+		if len(dropped) != 1 || dropped[0] != 5 || p.Lost() != 5 {
+			t.Errorf("told of %v dropped, want once of 5; %d lost", dropped, p.Lost())
 		}
 	})
 }

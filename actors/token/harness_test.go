@@ -57,6 +57,7 @@ func newHarness(t *testing.T, edit ...func(*harness, *Options)) *harness {
 	h.env = &Env{
 		Clock: NewClock(nil), Vault: v, Store: &vaulttest.Memory{}, Root: h.system.Root, Log: log,
 		Publish: h.publish, Roll: func() float64 { return 0.5 }, Flights: &sync.WaitGroup{}, Numbers: &atomic.Uint64{},
+		Timings: &Timings{},
 	}
 	o := &Options{
 		Kind: "test", Provider: provider.Func(h.acquire), Waiters: 10, Credential: 1, Required: true,

@@ -60,7 +60,11 @@ func (k *keeper) Receive(c actor.Context) {
 	default:
 		k.env.Log.Debugf("token actor of %s: unexpected %T", k.slot.name, m)
 	}
+	k.showWaiting()
 }
+
+// showWaiting lets others see how many wait.
+func (k *keeper) showWaiting() { k.slot.waiting.Store(int32(len(k.waiting.queue))) }
 
 func (k *keeper) onCommand(c actor.Context, w *waiter) {
 	k.serving = w
@@ -260,6 +264,7 @@ func (k *keeper) Abandon() {
 func (k *keeper) dismiss(err error) {
 	now, leaving := k.env.Clock.Now(), k.waiting.queue
 	k.waiting = waiters{}
+	k.showWaiting()
 	for _, w := range leaving {
 		k.turnAway(now, w, err)
 	}

@@ -81,7 +81,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 			})
 		}
 	})
-	k.slot.refreshes.Add(1)
+	k.slot.succeeded(l.took)
 	k.tellScopes(before, h)
 	k.announceNew(now, before, l.took)
 	k.settleWaiters(now, nil)
@@ -150,7 +150,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 		}
 		s.postpone(now, "", 0, k.env.Roll())
 	})
-	k.slot.refreshes.Add(1)
+	k.slot.succeeded(l.took)
 	k.settleWaiters(now, nil)
 }
 
@@ -169,7 +169,7 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 			s.failure.Attempts = before.failure.Attempts + 1
 		}
 	})
-	k.slot.failures.Add(1)
+	k.slot.failed(err.Class, l.took)
 	if err.Stack != "" {
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}

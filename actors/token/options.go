@@ -51,6 +51,7 @@ type Env struct {
 	Roll    func() float64       // a number in [0, 1)
 	Flights *sync.WaitGroup      // acquisitions under way
 	Numbers *atomic.Uint64       // of acquisitions: the last one given
+	Timings *Timings             // how long acquisitions take; nil: nobody wants to know
 }
 
 // Clock reads the time.

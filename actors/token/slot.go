@@ -31,6 +31,8 @@ type Slot struct {
 	landed  atomic.Pointer[landing]          // left by a flight, taken by the actor
 	down    atomic.Pointer[schedule.Instant] // when a crashed actor starts again; nil: it runs
 	gone    atomic.Pointer[chan struct{}]    // closed when the actor will not answer; made when somebody waits
+	tally   atomic.Pointer[tally]            // what few services have; nil: nothing of it yet
+	waiting atomic.Int32                     // callers in the actor's queue; written by the actor only
 	resumed bool                             // the store had a record; read once, by the actor's first incarnation
 	before  <-chan struct{}                  // closed when an earlier service's flight has landed; nil: there was none
 
@@ -152,11 +154,15 @@ func (s *Slot) Info() messages.TokenInfo {
 	info := s.state.Load().info(s.clock.Now())
 	info.ScopesMissing = o.missing(info.Scopes)
 	info.Service, info.Provider, info.Required, info.Eager = s.name, o.Kind, o.Required, o.Eager
-	info.Counters = messages.Counters{
+	info.Counters = s.counters()
+	return info
+}
+
+func (s *Slot) counters() messages.Counters {
+	return messages.Counters{
 		Hits: s.hits.Load(), Misses: s.misses.Load(),
 		Refreshes: s.refreshes.Load(), Failures: s.failures.Load(),
 	}
-	return info
 }
 
 // Down notes that the actor is down and starts again at that time. Callers who
@@ -175,8 +181,11 @@ func (s *Slot) Down(until schedule.Instant) {
 // Lost notes that what was in the actor's mailbox is lost. It is the supervisor's.
 func (s *Slot) Lost() { s.routed.Store(0) }
 
-// Up notes that the actor runs. It is the supervisor's.
-func (s *Slot) Up() { s.down.Store(nil) }
+// Up notes that the actor runs again. It is the supervisor's.
+func (s *Slot) Up() {
+	s.down.Store(nil)
+	s.rare().restarts.Add(1)
+}
 
 // End notes that the service ends and what callers are to be told: kind is
 // ErrStopped or ErrUnknownService. It is the supervisor's.

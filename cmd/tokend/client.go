@@ -101,20 +101,26 @@ func nodeURL(addr string) (string, error) {
 	return "http://" + u.Host, nil
 }
 
-// get returns the body of a 200 answer. Any other answer is an error, a
-// *httpapi.Problem if the node says what is wrong.
+// get returns the body of a 200 answer, see ask.
 func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
-	target := n.base + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
+	return n.ask(ctx, http.MethodGet, withQuery(path, query), nil)
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	return path + "?" + query.Encode()
+}
+
+// ask returns the body of a 200 answer. Any other answer is an error, a
+// *httpapi.Problem if the node says what is wrong.
+func (n *node) ask(ctx context.Context, method, target string, send io.Reader) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, n.base+target, send)
 	if err != nil {
 		return nil, err
 	}
-	if !n.key.IsZero() {
-		r.Header.Set("Authorization", "Bearer "+n.key.Reveal())
-	}
+	n.identify(r)
 	resp, err := n.client.Do(r)
 	if err != nil {
 		return nil, n.unreachable(ctx, err)
@@ -128,6 +134,13 @@ func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, 
 		return nil, n.refusal(resp, body)
 	}
 	return body, nil
+}
+
+// identify says who asks, if there is a key for that.
+func (n *node) identify(r *http.Request) {
+	if !n.key.IsZero() {
+		r.Header.Set("Authorization", "Bearer "+n.key.Reveal())
+	}
 }
 
 func (n *node) unreachable(ctx context.Context, err error) error {

@@ -253,7 +253,7 @@ func TestBuildsInALine(t *testing.T) {
 func TestInfoLeavesOutWhatIsNotThere(t *testing.T) {
 	for _, row := range infoRows(httpapi.TokenInfo{Service: "a", State: "empty"}, noon) {
 		switch row[0] {
-		case "service", "state", "generation", "answered", "acquired":
+		case "service", "state", "generation", "answered", "acquisitions":
 		default:
 			t.Errorf("row %q", row)
 		}

@@ -5,18 +5,27 @@ import (
 	"time"
 
 	"tokend/messages"
+	"tokend/system/httpapi"
 )
 
 // eventLine tells an event to a person, in columns.
 func (p paint) eventLine(e messages.Event, service int) string {
-	o := e.About()
-	name, state := fmt.Sprintf("%-17s", e.Name()), fmt.Sprintf("%-8s", o.State)
+	return p.line(httpapi.EventOf(e), cause(e), service)
+}
+
+// line tells an event in columns; service is the width of the name's. What stands
+// in it came from elsewhere and must not steer the terminal.
+func (p paint) line(e httpapi.Event, more string, service int) string {
+	at := ""
+	if !e.At.IsZero() {
+		at = e.At.Local().Format(clockLayout)
+	}
 	return fmt.Sprintf("%s  %s  %s  %s  %-12s  %-8s  %s",
-		p.in(faint, o.At.Local().Format(clockLayout)),
-		p.in(bold, fmt.Sprintf("%-*s", service, o.Service)),
-		p.in(colourOf(e.Name()), name),
-		p.in(colourOf(o.State), state),
-		o.Fingerprint, from(o.ExpiresAt, o.At), printable(cause(e)))
+		p.in(faint, fmt.Sprintf("%-*s", len(clockLayout), at)),
+		p.in(bold, fmt.Sprintf("%-*s", service, printable(e.Service))),
+		p.in(colourOf(e.Event), fmt.Sprintf("%-17s", printable(e.Event))),
+		p.in(colourOf(e.State), fmt.Sprintf("%-8s", printable(e.State))),
+		printable(e.Fingerprint), from(e.ExpiresAt, e.At), printable(more))
 }
 
 // cause tells what an event says besides what all of them do.

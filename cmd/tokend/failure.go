@@ -79,16 +79,24 @@ func report(stderr io.Writer, err error) int {
 	case errors.As(err, &said):
 		return int(said)
 	}
+	code, detail := told(err)
+	complain(stderr, code, detail)
 	if f, ok := errors.AsType[*failure](err); ok {
-		complain(stderr, f.code, f.err.Error())
 		return f.exit
+	}
+	return exitFailed
+}
+
+// told returns what is told of an error.
+func told(err error) (code, detail string) {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.code, f.err.Error()
 	}
 	p := httpapi.ProblemOf(err)
 	if p.Code == httpapi.CodeInternal {
 		p.Detail = err.Error()
 	}
-	complain(stderr, p.Code, p.Detail+hint(p))
-	return exitFailed
+	return p.Code, p.Detail + hint(p)
 }
 
 // complain writes one line. Neither code nor detail breaks it, for scripts read

@@ -42,11 +42,14 @@ func newGet(p program) *cobra.Command {
 		Short: "Print the access token of one service",
 		Long:  getHelp,
 		Args:  usage(oneService),
-		RunE:  func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
+
+		ValidArgsFunction: p.completeService(&g.at),
+		RunE:              func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
 	}
 	addAddr(cmd, &g.at)
 	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "wish for a token with `LIFE` left, such as 30s; 0: the service's min_ttl")
 	cmd.Flags().StringVar(&g.output, "output", "token", "print as `FORMAT`: token, header or json")
+	_ = cmd.RegisterFlagCompletionFunc("output", completeWords("token", "header", "json")) // the flag is there
 	return cmd
 }
 

@@ -27,6 +27,8 @@ func newInfo(p program) *cobra.Command {
 		Short: "Print everything about a service's token but the token",
 		Long:  infoHelp,
 		Args:  usage(oneService),
+
+		ValidArgsFunction: p.completeService(&at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.info(cmd.Context(), at, output, args[0])
 		},
@@ -45,7 +47,29 @@ func (p program) info(ctx context.Context, at place, output, service string) err
 	if err := p.show(ctx, at, output, path, &info); err != nil || output == "json" {
 		return err
 	}
-	return p.paintFor(p.stdout).table(p.stdout, infoRows(info, time.Now()))
+	paint := p.paintFor(p.stdout)
+	return paint.table(p.stdout, paint.infoRows(info, time.Now()))
+}
+
+// infoRows are the lines of an info, on a terminal with some more.
+func (p paint) infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
+	rows := infoRows(info, now)
+	if !p.terminal {
+		return rows
+	}
+	var more [][]string
+	for _, row := range rows {
+		more = append(more, row)
+		if row[0] != "state" {
+			continue
+		}
+		for _, extra := range []string{inWords(info.State), bar(info, now, 2*lifeCells)} {
+			if extra != "" {
+				more = append(more, []string{"", extra})
+			}
+		}
+	}
+	return more
 }
 
 // infoRows leaves out what the service does not have.
@@ -67,7 +91,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"settings", settings(info)},
 		{"last error", lastError(info.LastError, now)},
 		{"answered", fmt.Sprintf("%d at once, %d after waiting or not at all", info.Counters.Hits, info.Counters.Misses)},
-		{"acquired", fmt.Sprintf("%d, %d attempts failed", info.Counters.Refreshes, info.Counters.Failures)},
+		{"acquisitions", fmt.Sprintf("%d, %d attempts failed", info.Counters.Refreshes, info.Counters.Failures)},
 	}
 	var rows [][]string
 	for _, row := range all {

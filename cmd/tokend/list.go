@@ -20,6 +20,10 @@ lives, when it is renewed, and what went wrong last.
   empty     none acquired yet
   expired   died before a new one came
 
+On a terminal the token's life is drawn from its birth to its death, with the part
+that is left, R where it is renewed and W where a warning is due; and states have
+colours, unless the environment variable NO_COLOR is set.
+
 --output json prints what the node answers.` + addrHelp
 
 func newList(p program) *cobra.Command {
@@ -46,11 +50,27 @@ func (p program) list(ctx context.Context, at place, output string) error {
 	if err := p.show(ctx, at, output, "/v1/services", &services); err != nil || output == "json" {
 		return err
 	}
+	paint := p.paintFor(p.stdout)
+	return paint.table(p.stdout, paint.listRows(services.Services, time.Now()))
+}
+
+// lifeCells is how wide a token's life is drawn.
+const lifeCells = 24
+
+// listRows are the lines of a list, on a terminal with a column more.
+func (p paint) listRows(services []httpapi.TokenInfo, now time.Time) [][]string {
 	rows := [][]string{{"SERVICE", "STATE", "EXPIRES", "REFRESH", "LAST ERROR"}}
-	for _, info := range services.Services {
-		rows = append(rows, listRow(info, time.Now()))
+	for _, info := range services {
+		rows = append(rows, listRow(info, now))
 	}
-	return p.paintFor(p.stdout).table(p.stdout, rows)
+	if !p.terminal {
+		return rows
+	}
+	rows[0] = slices.Insert(rows[0], 2, "LIFE")
+	for i, info := range services {
+		rows[i+1] = slices.Insert(rows[i+1], 2, bar(info, now, lifeCells))
+	}
+	return rows
 }
 
 func listRow(info httpapi.TokenInfo, now time.Time) []string {
@@ -71,6 +91,7 @@ func expiry(info httpapi.TokenInfo, now time.Time) string {
 
 func addOutput(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVar(output, "output", "text", "print as `FORMAT`: text or json")
+	_ = cmd.RegisterFlagCompletionFunc("output", completeWords("text", "json")) // the flag is there
 }
 
 // show asks the node for path. With json it prints the answer, else it reads it

@@ -14,8 +14,11 @@ import (
 
 const clockLayout = "15:04:05"
 
-// paint colours text for a terminal; the zero paint leaves it plain.
-type paint struct{ colour bool }
+// paint makes text pleasant for a terminal; the zero paint leaves it plain.
+type paint struct {
+	colour   bool
+	terminal bool // a person looks at it, though perhaps not at colours
+}
 
 const (
 	red    = "31"
@@ -29,7 +32,8 @@ const (
 // paintFor colours only what a person sees at once. NO_COLOR is the usual way to
 // say no.
 func (p program) paintFor(w io.Writer) paint {
-	return paint{isTerminal(w) && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"}
+	terminal := isTerminal(w) && p.getenv("TERM") != "dumb"
+	return paint{colour: terminal && p.getenv("NO_COLOR") == "", terminal: terminal}
 }
 
 func isTerminal(w io.Writer) bool {

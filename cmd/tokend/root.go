@@ -85,7 +85,8 @@ func newRoot(p program) *cobra.Command {
 		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
 	})
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p), newClient(p), newVault(p), newVersion(p))
+	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p),
+		newRefresh(p), newInvalidate(p), newWatch(p), newClient(p), newVault(p), newCompletion(p), newVersion(p))
 	return root
 }
 

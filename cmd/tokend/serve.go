@@ -27,6 +27,9 @@ otherwise, or http://127.0.0.1:7460, which every local process can use unless th
 configuration has clients. The latter may also be written tcp://127.0.0.1:7460, as in
 a configuration. Other addresses need TLS, and stand in the configuration.
 
+With startup.mode wait the node answers only when every service that is eager and
+required has a token, or startup.timeout has passed; who connects meanwhile waits.
+
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal
 ends it at once. SIGHUP is ignored. The log goes to stderr.
@@ -93,6 +96,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	if len(cfg.Clients) == 0 {
 		warnOfTCP(srv, log)
 	}
+	srv.startup = cfg.Startup
 	return srv.run(ctx)
 }
 

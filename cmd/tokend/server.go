@@ -8,16 +8,18 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"tokend/config"
 	"tokend/system"
 	"tokend/system/access"
 	"tokend/system/httpapi"
+	"tokend/system/metrics"
 )
 
 const (
@@ -37,9 +39,18 @@ type server struct {
 	sys      *system.System
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
+	startup  config.Startup
 	requests requests
-	stopping atomic.Bool
+	stopping chan struct{} // closed when the node is about to stop
+	traffic  *httpapi.Traffic
 	doors    []door
+}
+
+// thisBuild is what the metrics say that runs.
+func thisBuild() metrics.Build {
+	info, _ := debug.ReadBuildInfo()
+	b := buildOf(info)
+	return metrics.Build{Version: b.Version, Revision: b.Revision}
 }
 
 type door struct {
@@ -54,12 +65,14 @@ func openServer(ctx context.Context, sys *system.System, o opening, log logrus.F
 	if err != nil {
 		return nil, err
 	}
-	s := &server{sys: sys, log: log, patience: drainTime}
+	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{}), traffic: httpapi.NewTraffic()}
 	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
-		Stopping: s.stopping.Load,
+		Stopping: s.stopping,
 		Report:   func(text string) { log.Error(text) },
 		Access:   access.NewShared(policy),
 		Audit:    o.audit,
+		Metrics:  metrics.Handler(metrics.Registry(sys, s.traffic, thisBuild())),
+		Traffic:  s.traffic,
 	}))
 	o.connections = s.affordable(o)
 	for _, e := range o.endpoints {
@@ -111,7 +124,7 @@ func (s *server) run(ctx context.Context) error {
 		serving sync.WaitGroup
 		failed  = make(chan error, len(s.doors)+1)
 	)
-	if err := s.sys.Start(ctx); err != nil {
+	if err := s.start(ctx); err != nil {
 		failed <- err
 	} else {
 		s.serve(&serving, failed)
@@ -120,6 +133,23 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
 	serving.Wait()
 	return internal(err)
+}
+
+// start starts the system and waits for tokens, if it is to.
+func (s *server) start(ctx context.Context) error {
+	events := s.sys.LastEvent()
+	if err := s.sys.Start(ctx); err != nil {
+		return err
+	}
+	if s.startup.Mode != config.StartupWait {
+		return nil
+	}
+	missing, err := awaitTokens(ctx, s.sys, events, s.startup.Timeout)
+	if len(missing) > 0 {
+		s.log.WithField("services", strings.Join(missing, ", ")).
+			Errorf("serving without the tokens of some services: startup.timeout of %s has passed", s.startup.Timeout)
+	}
+	return err
 }
 
 func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {
@@ -146,7 +176,7 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err err
 // open while requests under way end. Then the system stops and answers whoever
 // still waits, and the doors are closed last.
 func (s *server) stop(ctx context.Context, reason error) error {
-	s.stopping.Store(true)
+	close(s.stopping)
 	s.log.WithField("reason", reason).Info("stopping")
 	s.drain()
 	bound, cancel := context.WithTimeout(ctx, stopTime)

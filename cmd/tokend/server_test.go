@@ -169,6 +169,73 @@ func TestCallersStillWaitingAreToldThatTheNodeStops(t *testing.T) {
 	}
 }
 
+func TestStreamsOfEventsDoNotHoldTheEndUp(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	log, serving := announcing("serving")
+	srv := runServer(t, slowSystem(t, nil, nil), log, time.Hour)
+	<-serving
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address(srv.doors[0].listener)+"/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	srv.stop()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Errorf("the stream ended with %v", err)
+	}
+	_ = resp.Body.Close()
+	if err := <-srv.ended; err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
+// postRefresh asks for a refresh of the slow service.
+func (r running) postRefresh(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address(r.doors[0].listener)+"/v1/services/slow/refresh", nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+func TestWhoLeavesARefreshTakesItFromNobody(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	begun, finish := make(chan struct{}, 1), make(chan struct{})
+	log, serving := announcing("serving")
+	srv := runServer(t, slowSystem(t, begun, finish), log, time.Minute)
+	<-serving
+	impatient, leave := context.WithCancel(t.Context())
+	left, stayed := make(chan error, 1), make(chan error, 1)
+	go func() { left <- srv.postRefresh(impatient) }()
+	<-begun
+	go func() { stayed <- srv.postRefresh(context.WithoutCancel(t.Context())) }()
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("who leaves gets %v", err)
+	}
+	close(finish)
+	if err := <-stayed; err != nil {
+		t.Errorf("who stays gets %v", err)
+	}
+	srv.stop()
+	if err := <-srv.ended; err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
 func TestANodeWithoutRequestsEndsAtOnce(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	log, serving := announcing("serving")

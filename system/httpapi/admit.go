@@ -30,7 +30,8 @@ type askedKey struct{}
 func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	c := connOf(r)
 	if c != nil && !c.door.unix {
-		if why := c.denial(r); why != "" {
+		if reason, why := c.denial(r); why != "" {
+			h.opts.Traffic.Refused(reason)
 			return access.Caller{}, problem(CodeDenied, why)
 		}
 	}
@@ -43,6 +44,9 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	}
 	if !caller.Allow(h.now()) {
 		return caller, problem(CodeOverloaded, "too many requests of this client")
+	}
+	if err != nil {
+		h.opts.Traffic.Refused(ReasonAccess)
 	}
 	return caller, err
 }
@@ -89,6 +93,7 @@ func (h *handler) permit(caller access.Caller, rt *route, service string) error 
 	case service == "" && caller.MayAny(rt.verb), service != "" && caller.May(rt.verb, service):
 		return nil
 	default:
+		h.opts.Traffic.Refused(ReasonAccess)
 		return denied(service)
 	}
 }
@@ -149,7 +154,7 @@ func showed(r *http.Request, n int) {
 // serve answers a request that was let in, and has it recorded.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, caller access.Caller, service string) error {
 	if h.opts.Access == nil || h.opts.Audit == nil && service != "" {
-		return rt.serve(h, w, r, service)
+		return h.run(w, r, rt, service)
 	}
 	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb, forwarded: rt.forwarded}
 	return h.recorded(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)), rt, a, service)
@@ -163,6 +168,15 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 			h.record(a, service, a.token, err)
 		}
 	}()
-	err = rt.serve(h, w, r, service)
+	err = h.run(w, r, rt, service)
 	return err
+}
+
+func (h *handler) run(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
+	if r.URL.RawQuery != "" && rt.queryless() {
+		if _, err := parseQuery(r.URL.RawQuery); err != nil {
+			return err
+		}
+	}
+	return rt.serve(h, w, r, service)
 }

@@ -72,10 +72,17 @@ func appendString(b []byte, s string) []byte {
 }
 
 // plainRun returns how many bytes at the start of s stand for themselves. Tokens
-// are long and hold nothing else, so it looks at eight at a time.
+// are long and hold nothing else, so it looks at eight at a time. Subtracting from
+// all of them at once borrows into the high bit of a byte that was too small.
 func plainRun(s string) int {
 	n := 0
-	for n+8 <= len(s) && !special(s[n:n+8]) {
+	for rest := s; len(rest) >= 8; rest = rest[8:] {
+		w := uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |
+			uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56
+		quote, backslash := w^(ones*'"'), w^(ones*'\\')
+		if (w|(w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs != 0 {
+			break
+		}
 		n += 8
 	}
 	for n < len(s) && plain[s[n]] {
@@ -88,15 +95,6 @@ const (
 	ones  = 0x0101010101010101
 	highs = ones << 7
 )
-
-// special reports whether any of eight bytes is not plain. Subtracting from all
-// of them at once borrows into the high bit of a byte that was too small.
-func special(s string) bool {
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	quote, backslash := w^(ones*'"'), w^(ones*'\\')
-	return (w|(w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs != 0
-}
 
 // plain holds the bytes that stand for themselves.
 var plain = func() (table [256]bool) {

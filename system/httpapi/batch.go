@@ -1,11 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -15,11 +12,7 @@ import (
 	"tokend/system/access"
 )
 
-const (
-	// maxBody holds maxNames of the longest names there can be.
-	maxBody  = 128 << 10
-	maxNames = 1000
-)
+const maxNames = 1000
 
 // batch is the body of POST /v1/tokens.
 type batch struct {
@@ -29,9 +22,6 @@ type batch struct {
 
 // tokens answers POST /v1/tokens.
 func (h *handler) tokens(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := noQuery(r.URL); err != nil {
-		return err
-	}
 	body, err := readBody(w, r)
 	if err != nil {
 		return err
@@ -43,22 +33,6 @@ func (h *handler) tokens(w http.ResponseWriter, r *http.Request, _ string) error
 	tokens, problems := h.ask(r, asked)
 	h.recordEach(r, tokens, problems)
 	return h.writeBatch(w, tokens, problems)
-}
-
-// readBody gives the body little time: it is small, and who sends it in drops would
-// be in others' way. The wait for tokens has the whole time again.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	deadlines := http.NewResponseController(w)
-	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout)) // a host's server may have none
-	defer func() { _ = deadlines.SetReadDeadline(time.Now().Add(requestTimeout)) }()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, problem(CodeTooLarge, "the body may have 128 KiB")
-	}
-	if err != nil {
-		return nil, problem(CodeInvalidRequest, "the body did not come whole")
-	}
-	return body, nil
 }
 
 // ask gets the tokens, waiting as long as the slowest of the services may take.
@@ -123,41 +97,13 @@ func (h *handler) writeBatch(w http.ResponseWriter, tokens map[string]messages.T
 	return nil
 }
 
-// parseBatch reads the body by hand because encoding/json takes repeated fields,
-// fields in another case and null for granted.
 func parseBatch(body []byte) (batch, error) {
 	var asked batch
-	dec := json.NewDecoder(bytes.NewReader(body))
-	seen := map[string]bool{}
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return batch{}, problem(CodeInvalidRequest, `the body must be a JSON object such as {"services":["billing"],"min_ttl":"30s"}`)
-	}
-	for dec.More() {
-		name, err := fieldName(dec, seen)
-		if err != nil {
-			return batch{}, err
-		}
-		if err := asked.field(name, dec); err != nil {
-			return batch{}, err
-		}
-	}
-	if err := end(dec); err != nil {
+	const otherwise = `the body must be a JSON object such as {"services":["billing"],"min_ttl":"30s"}`
+	if err := parseObject(body, otherwise, asked.field); err != nil {
 		return batch{}, err
 	}
 	return asked, asked.check()
-}
-
-func fieldName(dec *json.Decoder, seen map[string]bool) (string, error) {
-	t, err := dec.Token()
-	name, ok := t.(string)
-	if err != nil || !ok {
-		return "", notJSON()
-	}
-	if seen[name] {
-		return "", problem(CodeInvalidRequest, "field "+quoted(name)+" is given twice")
-	}
-	seen[name] = true
-	return name, nil
 }
 
 func (a *batch) field(name string, dec *json.Decoder) error {
@@ -172,30 +118,16 @@ func (a *batch) field(name string, dec *json.Decoder) error {
 		}
 		return nil
 	case "min_ttl":
-		var text *string
-		if err := dec.Decode(&text); err != nil || text == nil {
-			return problem(CodeInvalidRequest, "min_ttl must be a text such as \"30s\"")
+		text, err := textField(name, dec)
+		if err != nil {
+			return err
 		}
-		var err error
-		a.minTTL, err = parseDuration("min_ttl", *text)
+		a.minTTL, err = parseDuration(name, text)
 		return err
 	default:
-		return problem(CodeInvalidRequest, "unknown field "+quoted(name))
+		return unknownField(name)
 	}
 }
-
-// end makes sure that the object is closed and nothing follows it.
-func end(dec *json.Decoder) error {
-	if _, err := dec.Token(); err != nil {
-		return notJSON()
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return problem(CodeInvalidRequest, "something follows the JSON object")
-	}
-	return nil
-}
-
-func notJSON() *Problem { return problem(CodeInvalidRequest, "the body is not JSON") }
 
 // check bounds the number of names and drops repeated ones: the answer has one
 // place for each.

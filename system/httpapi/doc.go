@@ -4,7 +4,12 @@
 //	GET  /v1/token/{service}?min_ttl=30s&wait=5s   one token
 //	POST /v1/tokens                                tokens of several services
 //	GET  /v1/services, /v1/services/{service}      everything but the tokens
-//	GET  /healthz, /readyz                         for whoever watches the node
+//	POST /v1/services/{service}/refresh            a new token now
+//	POST /v1/services/{service}/invalidate         a token that was refused
+//	GET  /v1/events?service=billing                what happens, as a stream
+//	ANY  /v1/authorize/{service}                   one token, as a header, for proxies
+//	GET  /v1/openapi.yaml                          all of this, for programs
+//	GET  /healthz, /readyz, /metrics               for whoever watches the node
 //
 // # Key types
 //
@@ -14,16 +19,20 @@
 // handler asks of every request who makes it and what that one may do, at one place
 // and before it looks at a service. Without, whoever gets there may do everything;
 // [Guard] then keeps browsers away on TCP, and [NewServer] has the time limits that
-// fit. [Token], [TokenInfo], [Services], [Readiness] and [Problem] are what goes
+// fit. [Traffic] counts requests, for metrics. [Token], [TokenInfo], [Services], [Readiness] and [Problem] are what goes
 // over the wire; clients decode into them.
 //
 // # Invariants
 //
-//   - A token's value leaves through [Token.AppendJSON] only, in the body of a 200
-//     answer to one of the two token routes. Everything else prints it redacted.
-//   - Every other answer under /v1 is JSON too, errors included, and nothing under
-//     /v1 may be stored by a cache.
-//   - Nobody waits longer than [MaxWait].
+//   - A token's value leaves in a 200 answer only: by [Token.AppendJSON] in the body of
+//     one to the two token routes, and in the header of one to authorize. Everything
+//     else prints it redacted.
+//   - Every answer under /v1 is JSON, errors included, but for the stream of events,
+//     the description and the empty body of authorize. Nothing under /v1 may be stored
+//     by a cache.
+//   - Nobody waits longer than [MaxWait] but who follows the events.
+//   - A stream reads the history of events at its own pace, so no reader delays
+//     anybody.
 //   - A route is for callers who have been granted its verb on the service in its
 //     path. Routes about several services ask for each by handler.may.
 //   - What a caller without a grant is told does not depend on whether there is such

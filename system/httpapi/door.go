@@ -156,7 +156,7 @@ func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
 
 // denial says why r is not served, or nothing. Requests of a connection come one
 // after the other.
-func (c *conn) denial(r *http.Request) string {
+func (c *conn) denial(r *http.Request) (reason Reason, why string) {
 	allowed := r.Host == c.host && r.Host != "" || hostAllowed(parseHost(r.Host), c.door.allowed)
 	if allowed {
 		c.host = r.Host

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,80 @@ type fakeKeeper struct {
 	deadline  time.Duration // how long the last call might wait
 	minTTL    time.Duration
 	asked     []string
+
+	commands []string // what was refreshed or invalidated
+	current  bool     // the answer to Invalidate
+	history
+}
+
+// history is one that keeps three events.
+type history struct {
+	mu      sync.Mutex
+	entries []messages.Entry
+	last    uint64
+	more    chan struct{}
+	ended   bool
+}
+
+func (h *history) publish(events ...messages.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range events {
+		h.last++
+		h.entries = append(h.entries, messages.Entry{ID: h.last, Event: e})
+	}
+	h.entries = h.entries[max(0, len(h.entries)-3):]
+	h.wake()
+}
+
+func (h *history) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	h.wake()
+}
+
+func (h *history) wake() {
+	if h.more != nil {
+		close(h.more)
+		h.more = nil
+	}
+}
+
+func (h *history) LastEvent() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
+func (h *history) EventsAfter(id uint64, entries []messages.Entry) ([]messages.Entry, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.last - uint64(len(h.entries))
+	if id < before || id > h.last {
+		id = before
+		entries = append(entries, messages.Entry{ID: id})
+	}
+	entries = append(entries, h.entries[id-before:]...)
+	if h.ended {
+		return entries, nil
+	}
+	if h.more == nil {
+		h.more = make(chan struct{})
+	}
+	return entries, h.more
+}
+
+func (k *fakeKeeper) Refresh(ctx context.Context, service string) error {
+	k.note(ctx, 0, service)
+	k.commands = append(k.commands, "refresh "+service)
+	return k.known(service)
+}
+
+func (k *fakeKeeper) Invalidate(ctx context.Context, service, fingerprint string) (bool, error) {
+	k.note(ctx, 0, service)
+	k.commands = append(k.commands, "invalidate "+service+" "+fingerprint)
+	return k.current, k.known(service)
 }
 
 func newFake() *fakeKeeper {

@@ -20,9 +20,15 @@ import (
 // every way to write them; brackets around one make no difference. A Unix socket
 // needs no guard: no browser reaches it. A [Door] brings a guard of its own.
 func Guard(next http.Handler, allowedHosts []string) http.Handler {
+	return (*Traffic)(nil).Guard(next, allowedHosts)
+}
+
+// Guard is the function Guard, and counts what it refuses.
+func (t *Traffic) Guard(next http.Handler, allowedHosts []string) http.Handler {
 	allowed := hostsOf(allowedHosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := denial(r, hostAllowed(parseHost(r.Host), allowed)); why != "" {
+		if reason, why := denial(r, hostAllowed(parseHost(r.Host), allowed)); why != "" {
+			t.Refused(reason)
 			writeProblem(w, problem(CodeDenied, why), time.Now())
 			return
 		}
@@ -39,17 +45,17 @@ func hostsOf(texts []string) map[hostPort]bool {
 }
 
 // denial says why r is not served, or nothing; allowed tells whether its Host is.
-func denial(r *http.Request, allowed bool) string {
+func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	_, fromPage := r.Header["Origin"]
 	switch {
 	case fromPage:
-		return "requests from web pages are not served: there is an Origin header"
+		return ReasonOrigin, "requests from web pages are not served: there is an Origin header"
 	case r.URL.Scheme != "" || r.URL.Host != "":
-		return "the target of the request must be a path alone, without a host"
+		return ReasonHost, "the target of the request must be a path alone, without a host"
 	case !allowed:
-		return "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
+		return ReasonHost, "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
 	default:
-		return ""
+		return 0, ""
 	}
 }
 

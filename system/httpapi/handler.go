@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tokend/system/access"
@@ -15,9 +16,13 @@ import (
 type Options struct {
 	// Now is the clock that expires_in and Retry-After are counted by; nil: time.Now.
 	Now func() time.Time
-	// Stopping reports that the node is about to stop, so that it is not ready any
-	// more though it still answers; nil: it never is.
-	Stopping func() bool
+	// Stopping is closed when the node is about to stop: it is not ready any more
+	// though it still answers, and streams of events end; nil: it never is.
+	Stopping <-chan struct{}
+	// Metrics answers GET /metrics; nil: there are none.
+	Metrics http.Handler
+	// Traffic counts the requests; nil: nobody wants to know.
+	Traffic *Traffic
 	// Report is told of what no answer shows, such as a handler that panicked. The
 	// text holds no secret. nil: nobody is told.
 	Report func(text string)
@@ -32,8 +37,8 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Stopping == nil {
-		o.Stopping = func() bool { return false }
+	if o.Traffic == nil {
+		o.Traffic = NewTraffic()
 	}
 	if o.Report == nil {
 		o.Report = func(string) {}
@@ -51,22 +56,50 @@ type handler struct {
 	keeper  Keeper
 	opts    Options
 	buffers sync.Pool // of *[]byte, wiped
+	answers sync.Pool // of *tracked
+	scrapes atomic.Int64
 }
 
 func (h *handler) now() time.Time { return h.opts.Now().Round(0) }
 
-// ServeHTTP turns whatever goes wrong into a problem.
+// stopping reports whether the node is about to stop.
+func (h *handler) stopping() bool {
+	select {
+	case <-h.opts.Stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// ServeHTTP finds the route, has it answered and counts the answer.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	rt, service := find(r.URL)
+	t, ok := h.answers.Get().(*tracked)
+	if !ok {
+		t = &tracked{}
+	}
+	t.ResponseWriter = w
+	defer func() {
+		h.opts.Traffic.note(rt, t.status, time.Since(began))
+		*t = tracked{}
+		h.answers.Put(t)
+	}()
+	h.respond(t, r, rt, service)
+}
+
+// respond turns whatever goes wrong into a problem.
+func (h *handler) respond(w *tracked, r *http.Request, rt *route, service string) {
 	defer h.rescue(w)
-	if err := h.answer(w, r); err != nil {
+	if err := h.answer(w, r, rt, service); err != nil {
 		h.fail(w, ProblemOf(err))
 	}
 }
 
 // answer decides everything that can be decided before a service is looked at: who
 // asks, whether there is such a route, and whether the caller may use it.
-func (h *handler) answer(w http.ResponseWriter, r *http.Request) error {
-	rt, service := find(r.URL)
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
 	caller, err := h.admit(r, rt)
 	if err == nil {
 		err = routed(w, r, rt)
@@ -74,30 +107,35 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = h.permit(caller, rt, service)
 	}
-	if err != nil {
-		h.refuse(r, caller, rt.needs(), service, err)
-		return err
+	if err == nil {
+		return h.serve(w, r, rt, caller, service)
 	}
-	return h.serve(w, r, rt, caller, service)
+	if rt != nil && rt.forwarded {
+		err = refusal(ProblemOf(err))
+	}
+	h.refuse(r, caller, rt.needs(), service, err)
+	return err
 }
 
 // routed refuses what no route answers.
 func routed(w http.ResponseWriter, r *http.Request, rt *route) error {
 	switch {
 	case rt == nil:
-		return problem(CodeNotFound, "no such path")
+		return noSuchPath()
 	case !rt.allows(r.Method):
-		w.Header().Set("Allow", rt.allow)
-		return problem(CodeMethodNotAllowed, "this path answers to "+rt.allow)
+		w.Header().Set("Allow", rt.allowing)
+		return problem(CodeMethodNotAllowed, "this path answers to "+rt.allowing)
 	default:
 		return nil
 	}
 }
 
+func noSuchPath() *Problem { return problem(CodeNotFound, "no such path") }
+
 // rescue answers a panic. Its value may hold anything, a token included, and is
 // named by type only. Handlers write nothing before they know all of their answer,
-// so the problem can still be sent.
-func (h *handler) rescue(w http.ResponseWriter) {
+// so the problem can still be sent; a stream that has begun is cut off.
+func (h *handler) rescue(w *tracked) {
 	v := recover()
 	if v == nil {
 		return
@@ -106,5 +144,8 @@ func (h *handler) rescue(w http.ResponseWriter) {
 		panic(v)
 	}
 	h.opts.Report(fmt.Sprintf("a handler panicked with a %T\n%s", v, debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
 	h.fail(w, problem(CodeInternal, "internal error"))
 }

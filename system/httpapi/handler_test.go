@@ -56,6 +56,15 @@ func TestAnswersAreToTheLetter(t *testing.T) {
 	}
 }
 
+// stoppingIf returns a channel that is closed if the node is to be stopping.
+func stoppingIf(stopping bool) <-chan struct{} {
+	c := make(chan struct{})
+	if stopping {
+		close(c)
+	}
+	return c
+}
+
 func orGet(method string) string {
 	if method == "" {
 		return http.MethodGet
@@ -256,7 +265,7 @@ func TestReadiness(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := newFake()
 			k.readiness = tt.readiness
-			h := New(k, Options{Now: func() time.Time { return noon }, Stopping: func() bool { return tt.stopping }})
+			h := New(k, Options{Now: func() time.Time { return noon }, Stopping: stoppingIf(tt.stopping)})
 			rec := call(t, h, "GET", "/readyz", "")
 			if rec.Code != http.StatusServiceUnavailable || rec.Body.String() != tt.want || rec.Header().Get("Retry-After") != tt.retry {
 				t.Errorf("got %d, %s, Retry-After %s", rec.Code, rec.Body, rec.Header().Get("Retry-After"))

@@ -21,6 +21,19 @@ type Keeper interface {
 	List() []messages.TokenInfo
 	// Readiness tells whether every service that counts has a valid token.
 	Readiness() messages.Readiness
+	// Refresh acquires a new token now and returns the attempt's error.
+	Refresh(ctx context.Context, service string) error
+	// Invalidate gives up the token with that fingerprint, if it is the current one,
+	// or whatever token is current if the fingerprint is empty. It reports whether it
+	// did, and waits for the acquisition it causes.
+	Invalidate(ctx context.Context, service, fingerprint string) (bool, error)
+	// LastEvent returns the id of the newest event.
+	LastEvent() uint64
+	// EventsAfter appends to entries the events that followed the one with that id,
+	// as many as there is room for, and one without event for those that are gone.
+	// The channel is closed when there is more to get, and nil when there never will
+	// be.
+	EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, more <-chan struct{})
 	// Timeout returns how long one acquisition for the service may take.
 	Timeout(service string) (time.Duration, error)
 }

@@ -28,13 +28,19 @@ func parseQuery(raw string, known ...string) (map[string]string, error) {
 	return single, nil
 }
 
-// noQuery refuses every parameter.
-func noQuery(u *url.URL) error {
-	if u.RawQuery == "" {
-		return nil
+// parseNames returns the values of the only parameter that a query may hold, which
+// may be repeated.
+func parseNames(raw, known string) ([]string, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, problem(CodeInvalidRequest, "the query cannot be parsed")
 	}
-	_, err := parseQuery(u.RawQuery)
-	return err
+	for name := range values {
+		if name != known {
+			return nil, problem(CodeInvalidRequest, "unknown query parameter "+quoted(name))
+		}
+	}
+	return values[known], nil
 }
 
 // parseDuration reads a duration that is not negative.

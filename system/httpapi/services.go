@@ -10,9 +10,6 @@ import (
 
 // services answers GET /v1/services.
 func (h *handler) services(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := noQuery(r.URL); err != nil {
-		return err
-	}
 	granted := h.keeper.List()
 	if h.opts.Access != nil {
 		granted = slices.DeleteFunc(slices.Clone(granted), func(i messages.TokenInfo) bool {
@@ -25,9 +22,6 @@ func (h *handler) services(w http.ResponseWriter, r *http.Request, _ string) err
 
 // service answers GET /v1/services/{service}.
 func (h *handler) service(w http.ResponseWriter, r *http.Request, service string) error {
-	if err := noQuery(r.URL); err != nil {
-		return err
-	}
 	if !validName(service) {
 		return unknownName()
 	}
@@ -40,19 +34,13 @@ func (h *handler) service(w http.ResponseWriter, r *http.Request, service string
 
 // health answers GET /healthz: whoever gets the answer knows that the process
 // serves.
-func (*handler) health(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := noQuery(r.URL); err != nil {
-		return err
-	}
+func (*handler) health(w http.ResponseWriter, _ *http.Request, _ string) error {
 	write(w, http.StatusOK, jsonType, []byte(`{"status":"ok"}`))
 	return nil
 }
 
 // ready answers GET /readyz. Services are named to those who may know of them.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := noQuery(r.URL); err != nil {
-		return err
-	}
 	all := h.keeper.Readiness()
 	all.Services = slices.DeleteFunc(slices.Clone(all.Services), func(u messages.Unready) bool {
 		return !h.may(r, access.Info, u.Service)
@@ -61,7 +49,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error 
 		showed(r, len(all.Services))
 	}
 	readiness := ReadinessOf(all)
-	readiness.Ready = readiness.Ready && !h.opts.Stopping()
+	readiness.Ready = readiness.Ready && !h.stopping()
 	if k, ok := h.keeper.(VaultKeeper); ok {
 		if state, kept := k.VaultState(); kept {
 			readiness.Vault = vaultOf(state)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -16,22 +17,32 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request, service string) 
 	if err != nil {
 		return err
 	}
-	bound, err := h.timeout(service)
-	if err != nil {
-		return err
-	}
-	if wait >= 0 {
-		bound = wait
-	}
-	ctx := within(r.Context(), bound)
-	defer ctx.stop()
-	t, err := h.keeper.TokenMinTTL(ctx, service, minTTL)
+	t, err := h.tokenWithin(r.Context(), service, minTTL, wait)
 	if err != nil {
 		return err
 	}
 	h.handedOut(r, t)
 	h.writeToken(w, t)
 	return nil
+}
+
+// tokenFor returns the service's token, as who asks for nothing special gets it.
+func (h *handler) tokenFor(ctx context.Context, service string) (messages.Token, error) {
+	return h.tokenWithin(ctx, service, 0, -1)
+}
+
+// tokenWithin returns the service's token. A negative wait means the service's own.
+func (h *handler) tokenWithin(ctx context.Context, service string, minTTL, wait time.Duration) (messages.Token, error) {
+	bound, err := h.timeout(service)
+	if err != nil {
+		return messages.Token{}, err
+	}
+	if wait >= 0 {
+		bound = wait
+	}
+	bounded := within(ctx, bound)
+	defer bounded.stop()
+	return h.keeper.TokenMinTTL(bounded, service, minTTL)
 }
 
 // timeout returns how long a request for service waits unless it says so itself.
@@ -63,7 +74,7 @@ func tokenQuery(raw string) (minTTL, wait time.Duration, err error) {
 	if raw == "" {
 		return minTTL, wait, nil
 	}
-	values, err := parseQuery(raw, "min_ttl", "wait")
+	values, err := parseQuery(raw, tokenParameters...)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tokend/system/httpapi"
+)
+
+const completionHelp = `completion prints a script with which the shell completes commands, flags and the
+names of services. Those it asks the node for, as other commands do; where there is
+none it completes nothing.
+
+  bash  source <(tokend completion bash)
+  zsh   source <(tokend completion zsh), after compinit
+  fish  tokend completion fish | source
+
+Such a line belongs into the file that the shell reads when it starts.`
+
+var shells = []string{"bash", "zsh", "fish"}
+
+func newCompletion(p program) *cobra.Command {
+	return &cobra.Command{
+		Use:       "completion bash|zsh|fish",
+		Short:     "Print a script that completes commands in a shell",
+		Long:      completionHelp,
+		Args:      usage(oneShell),
+		ValidArgs: shells,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch root := cmd.Root(); args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(p.stdout, true)
+			case "zsh":
+				return root.GenZshCompletion(p.stdout)
+			default:
+				return root.GenFishCompletion(p.stdout, true)
+			}
+		},
+	}
+}
+
+// oneShell wants the name of one shell.
+func oneShell(_ *cobra.Command, args []string) error {
+	if len(args) == 1 && oneOf(args[0], shells...) == nil {
+		return nil
+	}
+	return fmt.Errorf("exactly one shell must be named: %s", strings.Join(shells, ", "))
+}
+
+// completionTime is how long somebody who presses a key may wait for names.
+const completionTime = time.Second
+
+type completer = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
+
+// completeService completes the name of one service.
+func (p program) completeService(at *place) completer {
+	all := p.completeServices(at)
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return all(cmd, args, begun)
+	}
+}
+
+// completeServices completes names of services that are not there yet. It fails in
+// silence: there is no place for an error in the middle of a command line.
+func (p program) completeServices(at *place) completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+		defer cancel()
+		var names []string
+		for _, info := range p.servicesFor(ctx, *at) {
+			if strings.HasPrefix(info.Service, begun) && printable(info.Service) == info.Service && oneOf(info.Service, args...) != nil {
+				names = append(names, info.Service+"\t"+printable(info.State))
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// servicesFor returns what a node lists, nothing if there is none.
+func (p program) servicesFor(ctx context.Context, at place) []httpapi.TokenInfo {
+	n, err := p.findNode(at)
+	if err != nil {
+		return nil
+	}
+	body, err := n.get(ctx, "/v1/services", nil)
+	if err != nil {
+		return nil
+	}
+	var services httpapi.Services
+	if n.decode(body, &services) != nil {
+		return nil
+	}
+	return services.Services
+}
+
+// completeWords completes a flag's value.
+func completeWords(words ...string) completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+)
+
+// serving returns the address of a node that answers with body.
+func serving(t *testing.T, body string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestServicesAreCompleted(t *testing.T) {
+	const services = `{"services":[{"service":"billing","state":"fresh"},{"service":"bills","state":"due"},{"service":"erp"},{"service":"evil\u001b[2J"}]}`
+	tests := map[string]struct {
+		body string
+		line []string
+		want string
+	}{
+		"all":                      {services, []string{"get", ""}, "billing\nbills\nerp\n:4\n"},
+		"those that begin so":      {services, []string{"info", "bil"}, "billing\nbills\n:4\n"},
+		"of a refresh":             {services, []string{"refresh", "e"}, "erp\n:4\n"},
+		"of an invalidation":       {services, []string{"invalidate", "e"}, "erp\n:4\n"},
+		"one only":                 {services, []string{"get", "billing", ""}, ":4\n"},
+		"several":                  {services, []string{"watch", "billing", "b"}, "bills\n:4\n"},
+		"a flag's value":           {services, []string{"get", "billing", "--output", ""}, "token\nheader\njson\n:4\n"},
+		"another flag's":           {services, []string{"list", "--output", ""}, "text\njson\n:4\n"},
+		"a shell":                  {services, []string{"completion", "z"}, "zsh\n:4\n"},
+		"where there is no tokend": {"<html>", []string{"get", ""}, ":4\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			line := append([]string{"__completeNoDesc"}, tt.line...)
+			if tt.line[0] != "completion" {
+				line = slices.Insert(line, 2, "--addr", serving(t, tt.body))
+			}
+			if got := printed(t, line...); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCompletionIsSilentWhereThereIsNoNode(t *testing.T) {
+	for _, addr := range []string{"unix:///nowhere/at/all", "ftp://nowhere"} {
+		if got := printed(t, "__completeNoDesc", "get", "--addr", addr, ""); got != ":4\n" {
+			t.Errorf("%s: %q", addr, got)
+		}
+	}
+}
+
+// printed runs a command and returns what it prints to stdout.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	p := program{stdout: &out, stderr: &bytes.Buffer{}, getenv: func(string) string { return "" }}
+	if code := run(t.Context(), p, args); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	return out.String()
+}

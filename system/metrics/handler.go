@@ -1,0 +1,41 @@
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tokend/system"
+	"tokend/system/httpapi"
+)
+
+// Build says what runs.
+type Build struct{ Version, Revision string }
+
+// Registry returns a registry of its own with the metrics of a node.
+func Registry(sys *system.System, t *httpapi.Traffic, b Build) *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		Collector(sys), Door(t), buildInfo(b),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return reg
+}
+
+// Handler answers scrapes of reg.
+func Handler(reg *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+func buildInfo(b Build) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tokend_build_info", Help: "What runs; always 1.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": runtime.Version()},
+	})
+	g.Set(1)
+	return g
+}

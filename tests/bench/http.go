@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"tokend/system/httpapi"
+)
+
+const (
+	httpRounds = 21
+	httpRound  = 100 * time.Millisecond // of each server in each round
+	// httpAtLeast is how many of the bare server's requests a second the door makes.
+	httpAtLeast = 0.85
+)
+
+// connections are how many clients there are at a time.
+var connections = []int{1, 16, 64, 1000}
+
+// checkHTTP compares GET /v1/token/{service} with a handler that writes the same
+// bytes with the same headers without knowing why: same server, same client, same
+// run.
+func checkHTTP() (_ []row, err error) {
+	h, err := plan{services: services, size: 200, memory: memorySealed}.build()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	var rows []row
+	for _, network := range []string{"tcp", "unix"} {
+		d, err := openDuel(network, h)
+		if err != nil {
+			return nil, err
+		}
+		got, err := d.compare(connections, httpRounds, httpRound)
+		if err = errors.Join(err, d.close()); err != nil {
+			return nil, err
+		}
+		rows = append(rows, got...)
+	}
+	return rows, nil
+}
+
+// duel is the door and the bare handler, each on an address of its own.
+type duel struct {
+	network    string
+	door, bare *listening
+	dir        string // of sockets
+}
+
+func openDuel(network string, h *house) (*duel, error) {
+	dir, err := os.MkdirTemp("", "duel")
+	if err != nil {
+		return nil, err
+	}
+	d := &duel{network: network, dir: dir}
+	traffic := httpapi.NewTraffic()
+	door := httpapi.New(h.sys, httpapi.Options{Traffic: traffic})
+	path := "/v1/token/" + h.names[0]
+	if d.door, err = d.listen("door", path, door, traffic); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	if d.bare, err = d.listen("bare", path, bareHandler(door, path), nil); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// bareHandler writes what door answers now, for ever.
+func bareHandler(door http.Handler, path string) http.Handler {
+	rec := httptest.NewRecorder()
+	door.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil))
+	body := rec.Body.Bytes()
+	length := strconv.Itoa(len(body))
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Length", length)
+		_, _ = w.Write(body) // nobody is left to be told
+	})
+}
+
+// listen serves a handler. A door on TCP has the guard before it that a node has.
+func (d *duel) listen(name, path string, handler http.Handler, traffic *httpapi.Traffic) (*listening, error) {
+	address := "tcp://127.0.0.1:0"
+	if d.network == "unix" {
+		address = "unix://" + filepath.Join(d.dir, name)
+	}
+	l, err := httpapi.Listen(context.Background(), httpapi.Endpoint{Address: address})
+	if err != nil {
+		return nil, err
+	}
+	if traffic != nil && d.network == "tcp" {
+		handler = traffic.Guard(handler, []string{l.Addr().String()})
+	}
+	s := &listening{server: httpapi.NewServer(handler, nil), at: l.Addr(), path: path, served: make(chan error, 1)}
+	go func() { s.served <- s.server.Serve(l) }()
+	return s, nil
+}
+
+func (d *duel) close() error {
+	errs := []error{os.RemoveAll(d.dir)}
+	for _, s := range []*listening{d.door, d.bare} {
+		if s != nil {
+			errs = append(errs, s.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// listening is a server that runs.
+type listening struct {
+	server *http.Server
+	at     net.Addr
+	path   string
+	served chan error
+}
+
+func (s *listening) close() error {
+	err := s.server.Close()
+	if end := <-s.served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return err
+}
+
+// compare loads both servers in turn, in an order that turns from round to round.
+func (d *duel) compare(connections []int, rounds int, round time.Duration) ([]row, error) {
+	var rows []row
+	for _, n := range connections {
+		var ours, theirs []time.Duration
+		var ratios, rates, bareRates []float64
+		for i := range rounds {
+			pair := []*listening{d.door, d.bare}
+			if i%2 == 1 {
+				slices.Reverse(pair)
+			}
+			took := map[*listening][]time.Duration{}
+			for _, s := range pair {
+				waits, err := load(s.at, s.path, n, round)
+				if err != nil {
+					return nil, fmt.Errorf("%d connections over %s: %w", n, d.network, err)
+				}
+				took[s] = waits
+			}
+			ours, theirs = append(ours, took[d.door]...), append(theirs, took[d.bare]...)
+			ratios = append(ratios, float64(len(took[d.door]))/float64(len(took[d.bare])))
+			rates = append(rates, float64(len(took[d.door]))/round.Seconds())
+			bareRates = append(bareRates, float64(len(took[d.bare]))/round.Seconds())
+		}
+		rows = append(rows, d.rows(n, ours, theirs, median(ratios), median(rates), median(bareRates))...)
+	}
+	return rows, nil
+}
+
+func (d *duel) rows(n int, ours, theirs []time.Duration, ratio, rate, bareRate float64) []row {
+	name := fmt.Sprintf("HTTP over %s, %d connections", d.network, n)
+	return []row{
+		{
+			name: name + ", requests/s against a bare handler", ours: fmt.Sprintf("%.0f", rate), theirs: fmt.Sprintf("%.0f", bareRate),
+			ratio: fmt.Sprintf("%.2f", ratio), bound: fmt.Sprintf(">= %.2f", httpAtLeast), broken: ratio < httpAtLeast,
+		},
+		{name: name + ", p50 / p99 / p99.9", ours: percentiles(ours), theirs: percentiles(theirs)},
+	}
+}
+
+func percentiles(waits []time.Duration) string {
+	slices.Sort(waits)
+	at := func(share float64) time.Duration {
+		return waits[min(len(waits)-1, int(share*float64(len(waits))))].Round(time.Microsecond)
+	}
+	return fmt.Sprintf("%s / %s / %s", at(0.5), at(0.99), at(0.999))
+}

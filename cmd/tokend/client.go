@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -104,13 +105,28 @@ func nodeURL(addr string) (string, error) {
 // get returns the body of a 200 answer. Any other answer is an error, a
 // *httpapi.Problem if the node says what is wrong.
 func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
-	target := n.base + path
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	return n.ask(ctx, http.MethodGet, path, nil)
+}
+
+// post is get with a body of JSON.
+func (n *node) post(ctx context.Context, path string, body any) ([]byte, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, internal(err)
+	}
+	return n.ask(ctx, http.MethodPost, path, text)
+}
+
+func (n *node) ask(ctx context.Context, method, path string, send []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, n.base+path, bytes.NewReader(send))
 	if err != nil {
 		return nil, err
+	}
+	if len(send) > 0 {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if !n.key.IsZero() {
 		r.Header.Set("Authorization", "Bearer "+n.key.Reveal())
@@ -128,6 +144,25 @@ func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, 
 		return nil, n.refusal(resp, body)
 	}
 	return body, nil
+}
+
+// token returns the service's token, and the answer as it came. It wishes for one
+// with that life left; zero: the service's own wish.
+func (n *node) token(ctx context.Context, service string, minTTL time.Duration) (httpapi.Token, []byte, error) {
+	path, err := servicePath("/v1/token/", service)
+	if err != nil {
+		return httpapi.Token{}, nil, err
+	}
+	query := url.Values{}
+	if minTTL > 0 {
+		query.Set("min_ttl", minTTL.String())
+	}
+	body, err := n.get(ctx, path, query)
+	if err != nil {
+		return httpapi.Token{}, nil, err
+	}
+	var token httpapi.Token
+	return token, body, n.decode(body, &token)
 }
 
 func (n *node) unreachable(ctx context.Context, err error) error {

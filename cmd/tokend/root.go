@@ -12,6 +12,7 @@ import (
 
 // program is what the commands have of the world around them.
 type program struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	noCoreDumps    func() error // turns them off for the whole process; nil: it is somebody else's
@@ -85,7 +86,7 @@ func newRoot(p program) *cobra.Command {
 		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
 	})
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p), newClient(p), newVault(p), newVersion(p))
+	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p), newExec(p), newClient(p), newVault(p), newVersion(p))
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -26,13 +27,14 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tokend": main})
+	testscript.Main(m, map[string]func(){"tokend": main, "child": childMain})
 }
 
 // TestScripts runs the stories in testdata. They have an IdP at $IDP, a place for
 // a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
-// sends a signal to what runs in the background, "insist" sends SIGINT until that
+// sends a signal to what runs in the background, "sendlast SIGNAL" to what was started
+// last there, "lines FILE N" waits until a file has that many different lines, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
 // runs in the background to write no core dumps.
 func TestScripts(t *testing.T) {
@@ -44,7 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
-			"coreless": coreless,
+			"coreless": coreless, "sendlast": sendLast, "lines": lines,
 		},
 	})
 }
@@ -85,7 +87,8 @@ func freePort() (string, error) {
 
 type idpKey struct{}
 
-// testIdP answers at /token with a new token each time, at /broken with an error,
+// testIdP answers at /token with a new token each time, at /brief with one of two
+// seconds, at /broken with an error,
 // and at /hang not at all.
 type testIdP struct {
 	http.ServeMux
@@ -95,6 +98,10 @@ type testIdP struct {
 func newIdP() *testIdP {
 	idp := &testIdP{}
 	idp.HandleFunc("POST /token", idp.token)
+	idp.HandleFunc("POST /brief", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":"brief-%d","token_type":"Bearer","expires_in":2}`, idp.count.Add(1))
+	})
 	idp.HandleFunc("POST /broken", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 	})
@@ -144,6 +151,31 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(signals[args[0]]))
 	}
+}
+
+// sendLast sends a signal to the last command in the background.
+func sendLast(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}
+	if neg || len(args) != 1 || signals[args[0]] == nil {
+		ts.Fatalf("usage: sendlast HUP|TERM")
+	}
+	cmds := ts.BackgroundCmds()
+	ts.Check(cmds[len(cmds)-1].Process.Signal(signals[args[0]]))
+}
+
+// lines waits until a file has so many different lines.
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	until(ts, args[0]+" has not so many lines", func() bool {
+		text, _ := os.ReadFile(ts.MkAbs(args[0])) // there is none yet
+		all := strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
+		slices.Sort(all)
+		return len(slices.Compact(all)) >= n
+	})
 }
 
 // insist sends SIGINT to the first command in the background until it has ended.

@@ -143,6 +143,25 @@ func (n *node) identify(r *http.Request) {
 	}
 }
 
+// token returns the service's token, and the answer as it came. It wishes for one
+// with that life left; zero: the service's own wish.
+func (n *node) token(ctx context.Context, service string, minTTL time.Duration) (httpapi.Token, []byte, error) {
+	path, err := servicePath("/v1/token/", service)
+	if err != nil {
+		return httpapi.Token{}, nil, err
+	}
+	query := url.Values{}
+	if minTTL > 0 {
+		query.Set("min_ttl", minTTL.String())
+	}
+	body, err := n.get(ctx, path, query)
+	if err != nil {
+		return httpapi.Token{}, nil, err
+	}
+	var token httpapi.Token
+	return token, body, n.decode(body, &token)
+}
+
 func (n *node) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx)

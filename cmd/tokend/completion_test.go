@@ -30,7 +30,7 @@ func TestServicesAreCompleted(t *testing.T) {
 		"of an invalidation":       {services, []string{"invalidate", "e"}, "erp\n:4\n"},
 		"one only":                 {services, []string{"get", "billing", ""}, ":4\n"},
 		"several":                  {services, []string{"watch", "billing", "b"}, "bills\n:4\n"},
-		"a flag's value":           {services, []string{"get", "billing", "--output", ""}, "token\nheader\njson\n:4\n"},
+		"a flag's value":           {services, []string{"get", "billing", "--output", ""}, "token\nheader\njson\nnetrc\ngit-credential\ndocker-credential\nexec-credential\n:4\n"},
 		"another flag's":           {services, []string{"list", "--output", ""}, "text\njson\n:4\n"},
 		"a shell":                  {services, []string{"completion", "z"}, "zsh\n:4\n"},
 		"where there is no tokend": {"<html>", []string{"get", ""}, ":4\n"},

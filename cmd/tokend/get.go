@@ -2,10 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -26,13 +27,26 @@ token with less life is printed when no better one can be had now.
 
 --output token   the access token alone
 --output header  the Authorization header, as curl -H takes it
---output json    what the node answers: token, type, expiry, state, fingerprint` + addrHelp
+--output json    what the node answers: token, type, expiry, state, fingerprint
+
+Programs that ask a helper for a credential can ask tokend. Where they want a name
+beside the token, --username says which:
+
+--output netrc              a line for curl --netrc-file; --machine names the host
+--output git-credential     for git: git config credential.https://git.example.helper \
+                            '!tokend get forge --output git-credential'
+--output docker-credential  for docker, from a script named docker-credential-NAME:
+                            exec tokend get registry --output docker-credential "$1"
+--output exec-credential    for kubectl and client-go, from users[].user.exec
+
+git and docker add the word get, store, erase or list. Nothing is ever stored; git's
+erase, which comes when the token was refused, has the node renew it.` + addrHelp
 
 type getCommand struct {
 	program
-	at     place
-	output string
-	minTTL time.Duration
+	at                        place
+	output, machine, username string
+	minTTL                    time.Duration
 }
 
 func newGet(p program) *cobra.Command {
@@ -41,69 +55,123 @@ func newGet(p program) *cobra.Command {
 		Use:   "get SERVICE",
 		Short: "Print the access token of one service",
 		Long:  getHelp,
-		Args:  usage(oneService),
+		Args:  usage(g.arguments),
 
 		ValidArgsFunction: p.completeService(&g.at),
-		RunE:              func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args[0]) },
+		RunE:              func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args) },
 	}
 	addAddr(cmd, &g.at)
 	cmd.Flags().DurationVar(&g.minTTL, "min-ttl", 0, "wish for a token with `LIFE` left, such as 30s; 0: the service's min_ttl")
-	cmd.Flags().StringVar(&g.output, "output", "token", "print as `FORMAT`: token, header or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", completeWords("token", "header", "json")) // the flag is there
+	cmd.Flags().StringVar(&g.output, "output", "token", "print as `FORMAT`: "+strings.Join(getFormats, ", "))
+	cmd.Flags().StringVar(&g.machine, "machine", "", "the `HOST` that a netrc line is for")
+	cmd.Flags().StringVar(&g.username, "username", "", "the `NAME` beside the token, for netrc, git and docker")
+	_ = cmd.RegisterFlagCompletionFunc("output", completeWords(getFormats...)) // the flag is there
 	return cmd
 }
 
-func (g *getCommand) run(ctx context.Context, service string) error {
-	if err := oneOf(g.output, "token", "header", "json"); err != nil {
-		return err
+// The formats of get.
+const (
+	formatToken  = "token"
+	formatHeader = "header"
+	formatJSON   = "json"
+	formatNetrc  = "netrc"
+	formatGit    = "git-credential"
+	formatDocker = "docker-credential"
+	formatExec   = "exec-credential"
+)
+
+var getFormats = []string{formatToken, formatHeader, formatJSON, formatNetrc, formatGit, formatDocker, formatExec}
+
+// arguments wants one service, and what a program that asks a helper adds.
+func (g *getCommand) arguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 && (g.output == formatGit || g.output == formatDocker) {
+		return nil
 	}
-	if g.minTTL < 0 {
-		return usageError("--min-ttl cannot be negative")
+	return oneService(cmd, args)
+}
+
+func (g *getCommand) run(ctx context.Context, args []string) error {
+	if err := g.check(); err != nil {
+		return err
 	}
 	n, err := g.findNode(g.at)
 	if err != nil {
 		return err
 	}
-	path, err := servicePath("/v1/token/", service)
+	action := "get"
+	if len(args) == 2 {
+		action = args[1]
+	}
+	switch g.output {
+	case formatGit:
+		return g.git(ctx, n, args[0], action)
+	case formatDocker:
+		return g.docker(ctx, n, args[0], action)
+	}
+	token, body, err := n.token(ctx, args[0], g.minTTL)
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	if g.minTTL > 0 {
-		query.Set("min_ttl", g.minTTL.String())
-	}
-	body, err := n.get(ctx, path, query)
-	if err != nil {
+	return g.print(n, token, body)
+}
+
+func (g *getCommand) check() error {
+	switch err := oneOf(g.output, getFormats...); {
+	case err != nil:
 		return err
+	case g.minTTL < 0:
+		return usageError("--min-ttl cannot be negative")
+	case (g.machine != "") != (g.output == formatNetrc):
+		return usageError("--machine HOST belongs to --output netrc, which needs it")
+	case g.machine != "" && !isWord(g.machine), g.username != "" && !isWord(g.username):
+		return usageError("--machine and --username are words of visible ASCII, without spaces")
+	default:
+		return nil
 	}
-	if g.output == "json" {
-		return g.pass(n, body)
-	}
-	var token httpapi.Token
-	if err := n.decode(body, &token); err != nil {
-		return err
-	}
-	return g.print(n, token)
 }
 
 // print prints what may stand in a header only: anything else was not handed out
 // by a tokend, and would break out of the caller's header, or steer the terminal.
-func (g *getCommand) print(n *node, token httpapi.Token) error {
-	text := token.AccessToken.Reveal()
-	if !isFieldValue(text) || !isFieldValue(token.TokenType) || strings.Contains(token.TokenType, " ") {
+func (g *getCommand) print(n *node, token httpapi.Token, body []byte) error {
+	if g.output == formatJSON {
+		return g.pass(n, body)
+	}
+	if !isFieldValue(token.AccessToken.Reveal()) || !isWord(token.TokenType) {
 		return n.stranger()
 	}
-	if g.output == "header" {
+	text := token.AccessToken.Reveal()
+	switch g.output {
+	case formatHeader:
 		text = "Authorization: " + token.TokenType + " " + text
+	case formatNetrc:
+		if !isWord(text) {
+			return unavailable(errors.New("the token has a space in it, which no netrc can hold"))
+		}
+		text = fmt.Sprintf("machine %s login %s password %s", g.machine, cmp.Or(g.username, gitUsername), text)
+	case formatExec:
+		return g.execCredential(token)
 	}
 	_, err := fmt.Fprintln(g.stdout, text)
 	return err
 }
 
+// isWord reports whether text is visible ASCII without spaces.
+func isWord(text string) bool { return isFieldValue(text) && !strings.Contains(text, " ") }
+
 // isFieldValue reports whether text is visible ASCII, with spaces inside at most.
 func isFieldValue(text string) bool {
 	outside := func(r rune) bool { return r < ' ' || r > '~' }
 	return text != "" && text == strings.Trim(text, " ") && !strings.ContainsFunc(text, outside)
+}
+
+// writeJSON prints value in one line, as it is.
+func (p program) writeJSON(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return internal(err)
+	}
+	_, err = fmt.Fprintln(p.stdout, escaped(string(text)))
+	return err
 }
 
 // pass prints an answer, if it is JSON, in one line. Outside of its texts nothing

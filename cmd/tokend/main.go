@@ -19,6 +19,9 @@ func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, noCoreDumps: noCoreDumps, started: startedAs(os.Args[0])}
+	p := program{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		noCoreDumps: noCoreDumps, started: startedAs(os.Args[0]),
+	}
 	return run(ctx, p, os.Args[1:])
 }

@@ -12,6 +12,7 @@ import (
 
 // program is what the commands have of the world around them.
 type program struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	noCoreDumps    func() error // turns them off for the whole process; nil: it is somebody else's
@@ -86,7 +87,7 @@ func newRoot(p program) *cobra.Command {
 	})
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p),
-		newRefresh(p), newInvalidate(p), newWatch(p), newClient(p), newVault(p), newCompletion(p), newVersion(p))
+		newRefresh(p), newInvalidate(p), newWatch(p), newExec(p), newClient(p), newVault(p), newCompletion(p), newVersion(p))
 	return root
 }
 

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,7 +29,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tokend": main, "unwrap": unwrap})
+	testscript.Main(m, map[string]func(){"tokend": main, "unwrap": unwrap, "child": childMain})
 }
 
 // unwrap prints the file that its first argument names, and keeps count in the file
@@ -53,7 +54,8 @@ func unwrap() {
 // TestScripts runs the stories in testdata. They have an IdP at $IDP, the same one at
 // $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
-// sends a signal to what runs in the background, "insist" sends SIGINT until that
+// sends a signal to what runs in the background, "sendlast SIGNAL" to what was started
+// last there, "lines FILE N" waits until a file has that many different lines, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
 // runs in the background to write no core dumps, "certificates" writes some, and
 // "together FILE PART…" writes several files into one. The program "unwrap FILE"
@@ -68,6 +70,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
 			"coreless": coreless, "certificates": certificates, "together": together,
+			"sendlast": sendLast, "lines": differentLines,
 		},
 	})
 }
@@ -112,7 +115,8 @@ func freePort() (string, error) {
 
 type idpKey struct{}
 
-// testIdP answers at /token with a new token each time, at /hang not at all, and at
+// testIdP answers at /token with a new token each time, at /brief with
+// one of two seconds, at /hang not at all, and at
 // the other places as answers says.
 type testIdP struct {
 	http.ServeMux
@@ -140,6 +144,10 @@ var answers = map[string]struct {
 func newIdP() *testIdP {
 	idp := &testIdP{}
 	idp.HandleFunc("POST /token", idp.token)
+	idp.HandleFunc("POST /brief", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":"brief-%d","token_type":"Bearer","expires_in":2}`, idp.count.Add(1))
+	})
 	for path, r := range answers {
 		idp.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -194,6 +202,31 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(signals[args[0]]))
 	}
+}
+
+// sendLast sends a signal to the last command in the background.
+func sendLast(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}
+	if neg || len(args) != 1 || signals[args[0]] == nil {
+		ts.Fatalf("usage: sendlast HUP|TERM")
+	}
+	cmds := ts.BackgroundCmds()
+	ts.Check(cmds[len(cmds)-1].Process.Signal(signals[args[0]]))
+}
+
+// differentLines waits until a file has so many different lines.
+func differentLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	until(ts, args[0]+" has not so many lines", func() bool {
+		text, _ := os.ReadFile(ts.MkAbs(args[0])) // there is none yet
+		all := strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
+		slices.Sort(all)
+		return len(slices.Compact(all)) >= n
+	})
 }
 
 // insist sends SIGINT to the first command in the background until it has ended.

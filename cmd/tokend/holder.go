@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tokend/system/httpapi"
+)
+
+// holder has the tokens that a command is given, and the files they are in.
+type holder struct {
+	node      *node
+	variables []variable
+	tokens    []httpapi.Token
+	dir       string // of the files; empty: there are none
+}
+
+// take gets every token, and puts each into a file if so wanted.
+func (h *holder) take(ctx context.Context, inFiles bool) error {
+	var err error
+	if h.tokens, err = h.fetch(ctx); err != nil || !inFiles {
+		return err
+	}
+	if h.dir, err = os.MkdirTemp(runtimeDir(), "tokend-exec-"); err != nil {
+		return internal(err)
+	}
+	return h.write(h.tokens)
+}
+
+// fetch gets every token. It changes nothing, and may run beside everything else.
+func (h *holder) fetch(ctx context.Context) ([]httpapi.Token, error) {
+	tokens := make([]httpapi.Token, len(h.variables))
+	for i, v := range h.variables {
+		token, _, err := h.node.token(ctx, v.service, 0)
+		if err != nil {
+			return nil, err
+		}
+		if !isFieldValue(token.AccessToken.Reveal()) {
+			return nil, h.node.stranger()
+		}
+		tokens[i] = token
+	}
+	return tokens, nil
+}
+
+// adopt makes tokens those at hand and reports whether any is another than before.
+func (h *holder) adopt(tokens []httpapi.Token) (changed bool, err error) {
+	for i := range tokens {
+		changed = changed || tokens[i].Fingerprint != h.tokens[i].Fingerprint
+	}
+	h.tokens = tokens
+	if changed && h.dir != "" {
+		err = h.write(tokens)
+	}
+	return changed, err
+}
+
+// write puts every token into its file, which a reader finds old or new, never
+// half.
+func (h *holder) write(tokens []httpapi.Token) error {
+	for i, v := range h.variables {
+		next := h.path(v) + ".next"
+		if err := os.WriteFile(next, []byte(tokens[i].AccessToken.Reveal()), 0o600); err != nil {
+			return internal(err)
+		}
+		if err := os.Rename(next, h.path(v)); err != nil {
+			return internal(err)
+		}
+	}
+	return nil
+}
+
+func (h *holder) path(v variable) string { return filepath.Join(h.dir, v.name) }
+
+// environ returns the process's environment and the variables, which are in it once:
+// of two with the same name most programs see the first.
+func (h *holder) environ() []string {
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.ContainsFunc(h.variables, func(v variable) bool { return v.name == name })
+	})
+	for i, v := range h.variables {
+		value := h.tokens[i].AccessToken.Reveal()
+		if h.dir != "" {
+			value = h.path(v)
+		}
+		env = append(env, v.name+"="+value)
+	}
+	return env
+}
+
+// drop removes the files.
+func (h *holder) drop() {
+	if h.dir != "" {
+		_ = os.RemoveAll(h.dir) // it is in a place that is emptied by itself, too
+	}
+}
+
+// The node is asked again after a twentieth of the life that the shortest-lived
+// token has left. It answers at once from what it holds.
+const (
+	minPoll = time.Second
+	maxPoll = 10 * time.Second
+)
+
+func (h *holder) poll(now time.Time) time.Duration {
+	wait := maxPoll
+	for _, t := range h.tokens {
+		if !t.ExpiresAt.IsZero() {
+			wait = min(wait, t.ExpiresAt.Sub(now)/20)
+		}
+	}
+	return max(wait, minPoll)
+}
+
+// runtimeDir returns where files of this user's processes belong, which is no disk
+// if the system has such a place.
+func runtimeDir() string {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return dir
+	}
+	return os.TempDir()
+}

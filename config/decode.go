@@ -131,6 +131,12 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 	case *TLS:
 		d.object(path, m, dst, "")
 		p.CAFile, p.CertFile, p.KeyFile = d.source.path(p.CAFile), d.source.path(p.CertFile), d.source.path(p.KeyFile)
+	case *Sink:
+		d.object(path, m, dst, "")
+		p.Path, p.TemplateFile = d.source.path(p.Path), d.source.path(p.TemplateFile)
+	case *Signal:
+		d.object(path, m, dst, "")
+		p.PIDFile = d.source.path(p.PIDFile)
 	case *Vault:
 		d.object(path, m, dst, "")
 		p.Path = d.source.path(p.Path)

@@ -26,7 +26,7 @@ type documented struct{ typ, preset string }
 
 // requiredKeys are those without which there is an error where they may stand.
 var requiredKeys = []string{
-	"listen[].address", "services.NAME.provider",
+	"listen[].address", "services.NAME.provider", "services.NAME.sinks[].path", "services.NAME.sinks[].on_change.signal.pid_file",
 	"services.NAME.refresh_token", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 }
 
@@ -44,6 +44,9 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 		case f.typ == reflect.TypeFor[[]Listener]():
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())
+		case f.typ == reflect.TypeFor[*[]Sink]():
+			out[at] = documented{"list", preset(at, f)}
+			keysOf(out, at+"[]", f.typ.Elem().Elem())
 		case f.typ == reflect.TypeFor[[]Step]():
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())

@@ -198,6 +198,7 @@ func TestEventsHaveTheirNames(t *testing.T) {
 		"refresh_failed":    &RefreshFailed{Occurrence: o},
 		"token_invalidated": &TokenInvalidated{Occurrence: o},
 		"actor_restarted":   &ActorRestarted{Occurrence: o},
+		"sink_stale":        &SinkStale{Occurrence: o},
 		"service_removed":   &ServiceRemoved{Occurrence: o},
 	}
 	for name, e := range events {

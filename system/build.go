@@ -12,6 +12,7 @@ import (
 	"tokend/actors/schedule"
 	"tokend/actors/token"
 	"tokend/config"
+	"tokend/system/sink"
 )
 
 // build is a configuration made into what actors understand.
@@ -20,6 +21,7 @@ type build struct {
 	storage  storage
 	limits   config.Limits
 	services map[string]*service
+	sinks    []*sink.Sink
 }
 
 // service is one service of a build. It is immutable but for made, which is
@@ -53,11 +55,13 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		}
 	}
 	invalid := errs[0] != nil
+	errs = append(errs, b.makeSinks(&full, previous, invalid))
+	needed := b.needed()
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
 		if invalid && !validAlone(name, full.Services[name]) {
 			continue
 		}
-		svc, err := s.service(name, &full, previous.service(name))
+		svc, err := s.service(name, &full, previous.service(name), needed[name])
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 	}
@@ -118,13 +122,15 @@ func under(path string, err error) error {
 }
 
 // service returns one service of cfg: the one before, if nothing has changed,
-// else one with the provider of the one before, if that has not changed.
-func (s *System) service(name string, cfg *config.Config, before *service) (*service, error) {
+// else one with the provider of the one before, if that has not changed. A needed one
+// is eager.
+func (s *System) service(name string, cfg *config.Config, before *service, needed bool) (*service, error) {
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
 		hosts: newHosts(configured.Hosts),
 	}
+	next.policy.Eager = next.policy.Eager || needed
 	next.credential = s.credential(name, next)
 	if before == nil {
 		return next.withProvider(s, name)
@@ -148,6 +154,7 @@ func sameProvider(a, b *service) bool {
 	x.Settings, y.Settings = config.Settings{}, config.Settings{}
 	x.Hosts, y.Hosts = nil, nil
 	x.Inject, y.Inject = nil, nil
+	x.Sinks, y.Sinks = nil, nil
 	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
 }
 

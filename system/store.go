@@ -89,7 +89,7 @@ func (s *System) credential(name string, v *service) uint64 {
 	h := store.Identity()
 	_, _ = fmt.Fprintf(h, "%s\x00%d\x00", name, v.policy.ConnectTimeout) // a hash never fails
 	configured := v.configured
-	configured.Settings, configured.Hosts, configured.Inject = config.Settings{}, nil, nil
+	configured.Settings, configured.Hosts, configured.Inject, configured.Sinks = config.Settings{}, nil, nil, nil
 	configured.Digest(h)
 	return binary.BigEndian.Uint64(h.Sum(nil))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -17,6 +18,7 @@ import (
 	"tokend/actors/vault/disk"
 	"tokend/config"
 	"tokend/messages"
+	"tokend/system/sink"
 )
 
 // System keeps the tokens of all configured services. Make it with [New].
@@ -31,6 +33,7 @@ type System struct {
 	gates      gates
 	flights    sync.WaitGroup // acquisitions under way
 	batches    crew           // batches that were asked for by message
+	sinks      *sink.Keeper   // files that hold tokens
 
 	router     *actor.PID
 	supervisor *actor.PID
@@ -94,6 +97,9 @@ func (s *System) wire(b *build) error {
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
 	s.gates.root, s.gates.prefix, s.gates.props = root, s.options.id("gate/"), s.rootProps()
 	s.gates.limit = b.limits.InFlightPerHost
+	s.sinks = sink.NewKeeper(sink.Options{
+		Source: sinkSource{s}, Log: s.options.log, Now: func() time.Time { return s.env.Clock.Now().Time() },
+	})
 	s.env = &token.Env{
 		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
 		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights, Numbers: &atomic.Uint64{},
@@ -217,6 +223,7 @@ func (s *System) halt() {
 		s.shutdownActors()
 		close(s.stopped)
 	case s.stage.CompareAndSwap(running, stopping):
+		s.sinks.Halt() // before a token seems to be gone
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
 	}
@@ -236,6 +243,8 @@ func (s *System) shutdown() {
 	s.shutdownActors()
 	s.batches.wait()
 	s.flights.Wait()
+	s.sinks.Halt()
+	s.sinks.Wait()
 	s.closeStore()
 	s.stage.Store(stopped)
 	close(s.stopped)
@@ -278,6 +287,7 @@ func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 // tell makes the supervisor run these services.
 func (s *System) tell(ctx context.Context, b *build) error {
 	s.gates.setLimit(b.limits.InFlightPerHost)
+	s.sinks.Apply(b.sinks) // first: a service that goes takes its file along before its token seems dead
 	reply := make(chan error, 1)
 	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
 	select {

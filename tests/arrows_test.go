@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 	"actors/publisher":       pure,
 	"actors/token":           parts,
 	"actors/supervisor":      append(slices.Clone(parts), "actors/token"),
-	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk"),
+	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk", "system/sink"),
+	"system/sink":            append(slices.Clone(values), "system/httpapi"),
 	"system/httpapi":         values,
 	"system/access":          values,
 }

@@ -173,7 +173,7 @@ func (f *file) discard() error {
 		content, _, err := readRegular(dir, f.name)
 		defer clear(content)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist): // already
 		case errors.Is(err, errIrregular):
 			return errForeign
 		case err != nil:
@@ -185,6 +185,7 @@ func (f *file) discard() error {
 				return err
 			}
 		}
+		f.held, f.info = held{}, nil // whatever becomes of the note
 		err = dir.Remove(f.noteName())
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil

@@ -32,6 +32,7 @@ type worker struct {
 
 	complain complaints
 	tries    [remove + 1]try // by action
+	again    time.Time       // when the first of those that matter now is tried again; zero: none
 	foreign  bool            // another file stands where ours was
 	said     bool            // that the sink is stale
 }
@@ -133,6 +134,7 @@ func (w *worker) step(ctx context.Context) time.Duration {
 		return 0 // what was seen may be the system's end, not the tokens'
 	}
 	w.inspect()
+	w.again = time.Time{}
 	err := w.attempt(decide(want, w.file.held, w.sink.spec.KeepExpired, w.now()), want)
 	if err != nil && w.file.held.dead(w.now()) && !w.sink.spec.KeepExpired {
 		// What cannot be replaced must not stay either.
@@ -147,10 +149,8 @@ func (w *worker) step(ctx context.Context) time.Duration {
 // pause returns how long to wait for the next step.
 func (w *worker) pause() time.Duration {
 	wait := nextLook(w.file.held, w.now())
-	for _, t := range w.tries {
-		if t.failed {
-			wait = min(wait, max(time.Until(t.again), 0))
-		}
+	if !w.again.IsZero() {
+		wait = min(wait, max(time.Until(w.again), 0))
 	}
 	return wait
 }
@@ -201,6 +201,7 @@ func (w *worker) inspect() {
 func (w *worker) attempt(act action, want *wanted) error {
 	t := &w.tries[act]
 	if t.failed && t.sum == want.sum && time.Now().Before(t.again) {
+		w.retry(t)
 		return errPending
 	}
 	var err error
@@ -216,7 +217,15 @@ func (w *worker) attempt(act action, want *wanted) error {
 	}
 	w.ledger.edit(func(s *Stat) { s.WriteFailures++ })
 	t.failed, t.sum, t.again = true, want.sum, time.Now().Add(t.back.next())
+	w.retry(t)
 	return err
+}
+
+// retry sees to it that there is a step when something is to be tried again.
+func (w *worker) retry(t *try) {
+	if w.again.IsZero() || t.again.Before(w.again) {
+		w.again = t.again
+	}
 }
 
 // errPending stands for a failure that was told.

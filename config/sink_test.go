@@ -56,6 +56,19 @@ services:
 	}
 }
 
+func TestTheExampleOfSinksLoads(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "sinks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	c, err := config.Parse([]byte(example), environ("BILLING_SECRET=hush"))
+	if err != nil || len(*c.Services["billing"].Sinks) != 3 {
+		t.Errorf("%v in\n%s", err, example)
+	}
+}
+
 func TestSinksThatCannotBe(t *testing.T) {
 	with := func(sinks ...config.Sink) func(c *config.Config) {
 		return change("static", func(s *config.Service) { s.Sinks = &sinks })

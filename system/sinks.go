@@ -57,6 +57,7 @@ func (s *System) Sinks() []sink.Stat { return s.sinks.Stats() }
 // not be refused for what has become of a directory since.
 func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) error {
 	known := func(name string) bool { _, ok := full.Services[name]; return ok }
+	before := previous.sinksByPath()
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
 		svc := full.Services[name]
@@ -64,7 +65,7 @@ func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) er
 			continue
 		}
 		for i := range *svc.Sinks {
-			made, err := makeSink(name, &(*svc.Sinks)[i], known, previous)
+			made, err := makeSink(name, &(*svc.Sinks)[i], known, before)
 			errs = append(errs, under(fmt.Sprintf("services.%s.sinks[%d]", name, i), err))
 			if made != nil {
 				b.sinks = append(b.sinks, made)
@@ -74,7 +75,7 @@ func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) er
 	return errors.Join(errs...)
 }
 
-func makeSink(service string, s *config.Sink, known func(string) bool, previous *build) (*sink.Sink, error) {
+func makeSink(service string, s *config.Sink, known func(string) bool, before map[string]*sink.Sink) (*sink.Sink, error) {
 	spec, err := sinkSpec(service, s)
 	if err != nil {
 		return nil, err
@@ -83,10 +84,21 @@ func makeSink(service string, s *config.Sink, known func(string) bool, previous 
 	if err != nil {
 		return nil, ofSink(err)
 	}
-	if previous != nil && slices.ContainsFunc(previous.sinks, made.Same) {
+	if made.Same(before[made.Path()]) {
 		return made, nil
 	}
 	return made, ofSink(made.Place())
+}
+
+// sinksByPath returns the sinks of b, none if b is nil.
+func (b *build) sinksByPath() map[string]*sink.Sink {
+	all := map[string]*sink.Sink{}
+	if b != nil {
+		for _, s := range b.sinks {
+			all[s.Path()] = s
+		}
+	}
+	return all
 }
 
 // ofSink returns an error of a sink as one of the configuration.

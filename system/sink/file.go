@@ -161,8 +161,11 @@ func fill(out *os.File, content []byte, mode fs.FileMode, o owner) (info fs.File
 // standing looks whether what is held still is at the path.
 func (f *file) standing() (there, ours bool) {
 	info, err := os.Lstat(filepath.Join(f.dir, f.name))
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist), false
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, false
+	case err != nil:
+		return true, f.info != nil // the next writing says what is wrong
 	}
 	return true, f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size()
 }

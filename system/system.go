@@ -243,9 +243,9 @@ func (s *System) shutdown() {
 	s.shutdownActors()
 	s.batches.wait()
 	s.flights.Wait()
-	s.sinks.Halt()
-	s.sinks.Wait()
 	s.closeStore()
+	s.sinks.Halt()
+	s.sinks.Wait() // last: a disk that hangs must not keep the rest from ending
 	s.stage.Store(stopped)
 	close(s.stopped)
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,9 +332,11 @@ func TestASinkThatCrashesGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t)
 		s := r.sink("token")
-		render, crash := s.render, true
+		render := s.render
+		var crash atomic.Bool
+		crash.Store(true)
 		s.render = func(tokens map[string]messages.Token) ([]byte, error) {
-			if crash {
+			if crash.Load() {
 				panic("canary")
 			}
 			return render(tokens)
@@ -341,7 +344,7 @@ func TestASinkThatCrashesGoesOn(t *testing.T) {
 		r.put(lasting("one", time.Hour))
 		r.keeper.Apply([]*Sink{s})
 		r.wait(time.Second)
-		crash = false
+		crash.Store(false)
 		r.wait(retryMost)
 		r.holds("token", "one")
 		if text := r.log.String(); !strings.Contains(text, "cause=string") || strings.Contains(text, "canary") {

@@ -32,7 +32,7 @@ type Source interface {
 	// Subscribe returns a channel of the events of all services, closed when ctx ends.
 	Subscribe(ctx context.Context) <-chan messages.Event
 	// Stale is told of a sink whose token has died without a new one to be written;
-	// remains tells whether the file is still there.
+	// remains tells whether there is a file at the path still.
 	Stale(service, path string, remains bool)
 }
 

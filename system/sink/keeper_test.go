@@ -168,7 +168,7 @@ func TestAForeignFileIsLeftAlone(t *testing.T) {
 		}
 		r.wait(2 * time.Minute)
 		r.holds("token", "theirs, and longer")
-		if s := r.stat(); !s.Stale || s.Removals != 0 || strings.Count(r.log.String(), "somebody else has changed") != 1 || !strings.Contains(r.log.String(), "the file is not the sink's") {
+		if s := r.stat(); !s.Stale || s.Removals != 0 || !slices.Equal(r.said(), []string{"billing token true"}) || strings.Count(r.log.String(), "somebody else has changed") != 1 || !strings.Contains(r.log.String(), "the file is not the sink's") {
 			t.Errorf("%+v\n%s", s, r.log)
 		}
 		r.put(lasting("two", time.Minute))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -106,12 +105,12 @@ type rig struct {
 	*source
 	keeper *Keeper
 	dir    string
-	log    *bytes.Buffer
+	log    *output
 }
 
 // begin makes a Keeper in a bubble; it is stopped when the bubble ends.
 func begin(t *testing.T) *rig {
-	r := &rig{T: t, source: newSource(), dir: t.TempDir(), log: &bytes.Buffer{}}
+	r := &rig{T: t, source: newSource(), dir: t.TempDir(), log: &output{}}
 	r.keeper = r.newKeeper()
 	t.Cleanup(r.stop)
 	return r
@@ -119,7 +118,7 @@ func begin(t *testing.T) *rig {
 
 func (r *rig) newKeeper() *Keeper {
 	log := logrus.New()
-	log.SetOutput(&locked{to: r.log})
+	log.SetOutput(r.log)
 	log.SetLevel(logrus.DebugLevel)
 	return NewKeeper(Options{Source: r.source, Log: log, Now: time.Now})
 }
@@ -129,16 +128,22 @@ func (r *rig) stop() {
 	r.keeper.Wait()
 }
 
-// locked is a writer that several goroutines may use.
-type locked struct {
-	mu sync.Mutex
-	to io.Writer
+// output is where a logger writes, and a test reads.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.to.Write(p)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
 }
 
 func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }

@@ -135,6 +135,7 @@ func (w *worker) step(ctx context.Context) time.Duration {
 	}
 	w.inspect()
 	w.again = time.Time{}
+	died := want.dead || w.file.held.dead(w.now())
 	err := w.attempt(decide(want, w.file.held, w.sink.spec.KeepExpired, w.now()), want)
 	if err != nil && w.file.held.dead(w.now()) && !w.sink.spec.KeepExpired {
 		// What cannot be replaced must not stay either.
@@ -142,7 +143,8 @@ func (w *worker) step(ctx context.Context) time.Duration {
 			err = failed
 		}
 	}
-	w.report(want, err, w.now())
+	w.report(err)
+	w.judge(want, died)
 	return w.pause()
 }
 
@@ -277,28 +279,36 @@ func (w *worker) observeHook(err error) {
 }
 
 // report tells how a step went.
-func (w *worker) report(want *wanted, err error, now time.Time) {
-	h := w.file.held
+func (w *worker) report(err error) {
+	if errors.Is(err, errPending) {
+		return // it was told
+	}
+	w.ledger.edit(func(s *Stat) {
+		s.Failure = ""
+		if err != nil {
+			s.Failure = err.Error()
+		}
+	})
+	w.complain.about(w.log, err, "the file of a sink cannot be kept up to date, which is tried again", "the file of a sink is up to date again")
+}
+
+// judge notes how the file stands, and says so if it has become stale because a token
+// has died.
+func (w *worker) judge(want *wanted, died bool) {
+	h, now := w.file.held, w.now()
 	stale := !h.there || w.foreign || h.dead(now) || want.dead
 	w.ledger.edit(func(s *Stat) {
 		if s.Stale != stale {
 			s.Stale, s.Since = stale, now.UTC()
 		}
 		s.ExpiresAt = h.expires
-		if err == nil {
-			s.Failure = ""
-		} else if !errors.Is(err, errPending) {
-			s.Failure = err.Error()
-		}
 	})
-	if !errors.Is(err, errPending) {
-		w.complain.about(w.log, err, "the file of a sink cannot be kept up to date, which is tried again", "the file of a sink is up to date again")
-	}
 	switch {
-	case want.there && !stale:
+	case !stale:
 		w.said = false
-	case !w.said && (want.dead || h.dead(now)):
+	case died && !w.said:
 		w.said = true
-		w.source.Stale(w.sink.spec.Service, w.sink.spec.Path, h.there)
+		remains, _ := w.file.standing()
+		w.source.Stale(w.sink.spec.Service, w.sink.spec.Path, remains)
 	}
 }

@@ -8,11 +8,19 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"tokend/config"
 	"tokend/messages"
 	"tokend/system/sink"
 )
+
+// newSinks returns what keeps the files, without any yet.
+func (s *System) newSinks() *sink.Keeper {
+	return sink.NewKeeper(sink.Options{
+		Source: sinkSource{s}, Log: s.options.log, Now: func() time.Time { return s.env.Clock.Now().Time() },
+	})
+}
 
 // sinkSource is what sinks see of a System.
 type sinkSource struct{ system *System }

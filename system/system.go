@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -97,9 +96,7 @@ func (s *System) wire(b *build) error {
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
 	s.gates.root, s.gates.prefix, s.gates.props = root, s.options.id("gate/"), s.rootProps()
 	s.gates.limit = b.limits.InFlightPerHost
-	s.sinks = sink.NewKeeper(sink.Options{
-		Source: sinkSource{s}, Log: s.options.log, Now: func() time.Time { return s.env.Clock.Now().Time() },
-	})
+	s.sinks = s.newSinks()
 	s.env = &token.Env{
 		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
 		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights, Numbers: &atomic.Uint64{},
@@ -292,6 +289,7 @@ func (s *System) tell(ctx context.Context, b *build) error {
 	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
 	select {
 	case err := <-reply:
+		s.sinks.Look()
 		return err
 	case <-s.ended:
 		return &messages.Error{Kind: messages.ErrStopped}
@@ -299,10 +297,3 @@ func (s *System) tell(ctx context.Context, b *build) error {
 		return fmt.Errorf("services: %w", context.Cause(ctx))
 	}
 }
-
-// ActorSystem returns the actor system that the actors live in.
-func (s *System) ActorSystem() *actor.ActorSystem { return s.actors }
-
-// PID returns where commands may be sent as messages, see tokend/messages. They
-// are handed on to the mailbox of the service they are about.
-func (s *System) PID() *actor.PID { return s.router }

@@ -142,6 +142,16 @@ func (k *Keeper) wake(service string) {
 	}
 }
 
+// Look makes all sinks look at their tokens now. Tokens that were kept over a restart
+// come without an event.
+func (k *Keeper) Look() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, w := range k.workers {
+		w.look()
+	}
+}
+
 // Halt begins to end everything: from when it returns, no file is removed because its
 // token seems to be gone. It does not wait.
 func (k *Keeper) Halt() {

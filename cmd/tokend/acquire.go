@@ -97,8 +97,9 @@ func attempt(ctx context.Context, cfg *config.Config, name string) outcome {
 // answer: a service that fails is not tried again while others are waited for,
 // and nobody's time passes while others have their turn.
 func acquire(ctx context.Context, cfg *config.Config, name string) (_ messages.Token, err error) {
-	alone := *cfg
-	alone.Services = map[string]config.Service{name: cfg.Services[name]}
+	alone, svc := *cfg, cfg.Services[name]
+	svc.Sinks = nil // a check writes no file
+	alone.Services = map[string]config.Service{name: svc}
 	alone.Vault.Path, alone.Vault.Keys = "", nil // a kept token would say nothing, and the node has the file
 	sys, err := system.New(&alone, system.WithLogger(discard()))
 	if err != nil {

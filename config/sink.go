@@ -174,7 +174,7 @@ func (v *checker) sinkPaths(c *Config) {
 	}
 }
 
-// sinkFiles calls yield with the files of all sinks, each with its path in the
+// sinkFiles goes through the files of all sinks, each with its path in the
 // configuration, in an order that is always the same.
 func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
 	return func(yield func(at, path string) bool) {

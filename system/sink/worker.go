@@ -74,9 +74,9 @@ func (w *worker) run(ctx context.Context) {
 	}
 	var hooks sync.WaitGroup
 	if w.hook != nil {
-		hooks.Go(func() { w.hook.run(ctx) })
+		hooks.Go(func() { w.guarded(func() { w.hook.run(ctx) }) })
 	}
-	w.guarded(func() { w.begin() })
+	w.guarded(w.begin)
 	for ctx.Err() == nil {
 		wait := retryMost // should the step crash
 		w.guarded(func() { wait = w.step(ctx) })

@@ -328,6 +328,33 @@ func TestTokensThatMakeNoContent(t *testing.T) {
 	})
 }
 
+func TestASinkThatHangsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t)
+		stuck, release := r.sink("stuck"), make(chan struct{})
+		stuck.render = func(map[string]messages.Token) ([]byte, error) {
+			<-release
+			return []byte("late"), nil
+		}
+		r.put(lasting("one", time.Hour))
+		r.keeper.Apply([]*Sink{stuck, r.sink("token")})
+		r.wait(0)
+		r.holds("token", "one")
+		r.keeper.Apply([]*Sink{r.sink("token"), r.sink("other"), r.sink("stuck", func(s *Spec) { s.Mode = 0o640 })})
+		r.put(lasting("two", time.Hour))
+		r.wait(0)
+		r.holds("token", "two")
+		r.holds("other", "two")
+		r.holds("stuck", "") // the one before has not ended, and two must not write one file
+		if len(r.keeper.Stats()) != 3 {
+			t.Errorf("%+v", r.keeper.Stats())
+		}
+		close(release)
+		r.wait(0)
+		r.holds("stuck", "two")
+	})
+}
+
 func TestASinkThatCrashesGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t)

@@ -93,6 +93,7 @@ type Service struct {
 	Settings          // those of defaults, for this service
 	Hosts    []string `key:"hosts"`  // where Transport may send this token: host or host:port, lower case
 	Inject   *Inject  `key:"inject"` // how Transport puts this token into a request; nil: Authorization, with the token's type
+	Sinks    *[]Sink  `key:"sinks"`  // files that hold this token; nil: none. One makes the service, and those in its template, eager
 	TLS      *TLS     `key:"tls"`    // how the IdP is reached; nil: the system's roots, no client certificate
 	// AllowHTTP permits an http:// endpoint that is not on loopback: the secret
 	// then crosses the network in the clear.

@@ -17,8 +17,9 @@ import (
 // A reference anywhere else was resolved when the configuration was loaded, and is
 // not among them.
 func (s *Service) Files() []string {
-	f := finder{}
-	f.value(reflect.ValueOf(s).Elem())
+	f, acquiring := finder{}, *s
+	acquiring.Sinks = nil // what becomes of the token decides nothing
+	f.value(reflect.ValueOf(&acquiring).Elem())
 	return slices.Sorted(maps.Keys(f))
 }
 

@@ -14,19 +14,21 @@ func TestFilesAreThoseThatSecretsAndTLSReferTo(t *testing.T) {
 		service Service
 		want    []string
 	}{
-		"nothing":           {Service{}, nil},
-		"a literal":         {Service{Static: &Static{Token: ref("a $${file:x} b")}}, nil},
-		"a variable":        {Service{Static: &Static{Token: ref("${env:A}")}}, nil},
-		"a relative path":   {Service{Static: &Static{Token: ref("${file:a}")}}, []string{"/etc/tokend/a"}},
-		"an absolute path":  {Service{Static: &Static{Token: ref("${file:/run/a}")}}, []string{"/run/a"}},
-		"one of a literal":  {Service{Static: &Static{Token: NewSecret("${file:a}")}}, []string{"a"}},
-		"two in one text":   {Service{Static: &Static{Token: ref("${file:b}:${file:a}")}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
-		"no template":       {Service{Static: &Static{Token: ref("${file:a}${")}}, []string{"/etc/tokend/a"}},
-		"an embedded grant": {Service{RefreshToken: &RefreshToken{OAuth: OAuth{ClientSecret: ref("${file:a}")}, RefreshToken: ref("${file:a}")}}, []string{"/etc/tokend/a"}},
-		"a map":             {Service{ClientCredentials: &ClientCredentials{Params: Secrets{"x": ref("${file:b}"), "y": ref("${file:a}"), "z": {}}}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
-		"a tree":            {Service{Options: newTree(map[string]any{"x": []any{"${file:a}", 1, nil}}, at)}, []string{"/etc/tokend/a"}},
-		"a request":         {Service{Login: &Login{Request: Request{URL: ref("https://${file:a}/"), JSON: newTree([]any{"${file:b}"}, at)}}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
-		"TLS":               {Service{TLS: &TLS{CAFile: "c", CertFile: "a", KeyFile: "b", ServerName: "d"}}, []string{"a", "b", "c"}},
+		"nothing":                      {Service{}, nil},
+		"a literal":                    {Service{Static: &Static{Token: ref("a $${file:x} b")}}, nil},
+		"a variable":                   {Service{Static: &Static{Token: ref("${env:A}")}}, nil},
+		"a relative path":              {Service{Static: &Static{Token: ref("${file:a}")}}, []string{"/etc/tokend/a"}},
+		"an absolute path":             {Service{Static: &Static{Token: ref("${file:/run/a}")}}, []string{"/run/a"}},
+		"one of a literal":             {Service{Static: &Static{Token: NewSecret("${file:a}")}}, []string{"a"}},
+		"two in one text":              {Service{Static: &Static{Token: ref("${file:b}:${file:a}")}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
+		"no template":                  {Service{Static: &Static{Token: ref("${file:a}${")}}, []string{"/etc/tokend/a"}},
+		"an embedded grant":            {Service{RefreshToken: &RefreshToken{OAuth: OAuth{ClientSecret: ref("${file:a}")}, RefreshToken: ref("${file:a}")}}, []string{"/etc/tokend/a"}},
+		"a map":                        {Service{ClientCredentials: &ClientCredentials{Params: Secrets{"x": ref("${file:b}"), "y": ref("${file:a}"), "z": {}}}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
+		"a tree":                       {Service{Options: newTree(map[string]any{"x": []any{"${file:a}", 1, nil}}, at)}, []string{"/etc/tokend/a"}},
+		"a request":                    {Service{Login: &Login{Request: Request{URL: ref("https://${file:a}/"), JSON: newTree([]any{"${file:b}"}, at)}}}, []string{"/etc/tokend/a", "/etc/tokend/b"}},
+		"a sink, which does not count": {Service{Sinks: &[]Sink{{Template: ref("${file:a}")}}}, nil},
+		"a file of a token":            {Service{File: &File{Path: "/run/a"}}, []string{"/run/a"}},
+		"TLS":                          {Service{TLS: &TLS{CAFile: "c", CertFile: "a", KeyFile: "b", ServerName: "d"}}, []string{"a", "b", "c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.service.Files(); !slices.Equal(got, c.want) {

@@ -143,6 +143,12 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 		if p.Path != AuditStdout {
 			p.Path = d.source.path(p.Path)
 		}
+	case *Sink:
+		d.object(path, m, dst, "")
+		p.Path, p.TemplateFile = d.source.path(p.Path), d.source.path(p.TemplateFile)
+	case *Signal:
+		d.object(path, m, dst, "")
+		p.PIDFile = d.source.path(p.PIDFile)
 	case *Vault:
 		d.object(path, m, dst, "")
 		p.Path = d.source.path(p.Path)

@@ -35,6 +35,7 @@ var requiredKeys = []string{
 	"clients[].name", "clients[].grants", "clients[].grants[].verbs", "services.NAME.provider",
 	"services.NAME.refresh_token", "services.NAME.fallback.provider", "services.NAME.username", "services.NAME.password", "services.NAME.assertion.key", "services.NAME.steps[].request", "services.NAME.request.url", "services.NAME.response.token", "services.NAME.token",
 	"services.NAME.path", "services.NAME.command",
+	"services.NAME.sinks[].path", "services.NAME.sinks[].on_change.signal.pid_file",
 }
 
 // keysOf adds the keys below t to out, as the document writes them. Settings are
@@ -55,6 +56,9 @@ func keysOf(out map[string]documented, path string, t reflect.Type) {
 		case f.typ.Kind() == reflect.Slice && schema[f.typ.Elem()] != nil:
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())
+		case f.typ == reflect.TypeFor[*[]Sink]():
+			out[at] = documented{"list", preset(at, f)}
+			keysOf(out, at+"[]", f.typ.Elem().Elem())
 		case f.typ == reflect.TypeFor[[]Step]():
 			out[at] = documented{"list", preset(at, f)}
 			keysOf(out, at+"[]", f.typ.Elem())

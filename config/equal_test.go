@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io/fs"
 	"reflect"
 	"testing"
 	"time"
@@ -34,6 +35,10 @@ func sample(t reflect.Type) any {
 		return map[string]Capture{"a": {Path: "b"}}
 	case reflect.TypeFor[bool]():
 		return true
+	case reflect.TypeFor[fs.FileMode]():
+		return fs.FileMode(0o600)
+	case reflect.TypeFor[time.Duration]():
+		return time.Second
 	default:
 		return nil
 	}

@@ -143,7 +143,7 @@ func isSettable(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t != reflect.TypeFor[Tree]() && t != reflect.TypeFor[[]Step]() && (isLeaf(t) || t.Kind() == reflect.Slice)
+	return t != reflect.TypeFor[Tree]() && t != reflect.TypeFor[[]Step]() && t != reflect.TypeFor[[]Sink]() && (isLeaf(t) || t.Kind() == reflect.Slice)
 }
 
 // flags returns the flags' values by their paths in koanf.

@@ -60,7 +60,10 @@ services:
     request: {template: true, url: "https://erp.example/canary", body: '{{ hmac_sha256 "canary-${env:CANARY}" .c | hex }}'}
     response: {token_header: X-Token}
     inject: {header: X-Token, prefix: ""}
-  fixed: {provider: static, token: canary}
+  fixed:
+    provider: static
+    token: canary
+    sinks: [{path: /run/x, format: template, template: "canary-${env:CANARY} {{ token }}"}]
   command: {provider: exec, command: [/canary, canary, "${env:CANARY}"], env: {CANARY: canary, PIN: "canary-${env:CANARY}"}}
   own: {provider: own, options: {canary: [canary]}}
 `
@@ -79,6 +82,9 @@ func TestNoDumpShowsASecret(t *testing.T) {
 	values := map[string]any{"config": *c, "pointer": c, "list": []any{*c}}
 	for name, svc := range c.Services {
 		values[name] = svc
+		if svc.Sinks != nil {
+			values[name+" sinks"], values[name+" sink"] = svc.Sinks, (*svc.Sinks)[0]
+		}
 		if svc.Login != nil {
 			values[name+" login"], values[name+" request"] = *svc.Login, svc.Login.Request
 			values[name+" steps"] = svc.Login.Steps

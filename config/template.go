@@ -69,7 +69,7 @@ func substitute(text string, resolve lookUp) (value, rest string, err error) {
 		return "", "", errReference
 	}
 	value, err = resolve(scheme, name)
-	if err != nil && scheme != "exec" && strings.ContainsAny(name, "\"`") {
+	if err != nil && scheme != "exec" && strings.ContainsAny(name, "\"`{") {
 		return "", "", errReference // its } is missing, and that of something behind it was found
 	}
 	if err != nil {

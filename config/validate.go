@@ -34,6 +34,7 @@ func (c *Config) check(kinds []string) problems {
 	for name, svc := range c.Services {
 		v.service(join("services", name), name, &svc)
 	}
+	v.sinkPaths(c)
 	return v.problems
 }
 
@@ -122,6 +123,7 @@ func (v *checker) service(path, name string, s *Service) {
 	v.settings(path, &s.Settings)
 	v.hosts(join(path, "hosts"), s.Hosts)
 	v.inject(join(path, "inject"), s.Inject)
+	v.sinks(join(path, "sinks"), s)
 	v.checkTLS(join(path, "tls"), s.TLS)
 	switch {
 	case s.Provider == "":

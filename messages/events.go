@@ -4,8 +4,8 @@ import "time"
 
 // Event is something that happened to a service: one of [TokenAcquired],
 // [TokenRefreshed], [TokenExpiring], [TokenExpired], [RefreshFailed], [LoginLost],
-// [TokenInvalidated], [ActorRestarted] and [ServiceRemoved], always as a
-// pointer. Events are immutable and hold no secret.
+// [TokenInvalidated], [ActorRestarted], [SinkStale] and [ServiceRemoved], always as
+// a pointer. Events are immutable and hold no secret.
 type Event interface {
 	// Name returns the event's name in snake_case, such as "token_refreshed".
 	Name() string
@@ -92,6 +92,15 @@ type ActorRestarted struct {
 	Reason   string        // type of the panic's value; its text only for a runtime error
 }
 
+// SinkStale: a token in a file that is kept of the service, or of several, has died
+// before a new one could be written. Remains tells whether the file is still there:
+// by choice, because it cannot be removed, or because somebody else has put it there.
+type SinkStale struct {
+	Occurrence
+	Path    string
+	Remains bool
+}
+
 // ServiceRemoved: the service is no longer configured.
 type ServiceRemoved struct{ Occurrence }
 
@@ -118,6 +127,9 @@ func (*TokenInvalidated) Name() string { return "token_invalidated" }
 
 // Name returns "actor_restarted".
 func (*ActorRestarted) Name() string { return "actor_restarted" }
+
+// Name returns "sink_stale".
+func (*SinkStale) Name() string { return "sink_stale" }
 
 // Name returns "service_removed".
 func (*ServiceRemoved) Name() string { return "service_removed" }

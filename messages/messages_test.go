@@ -199,6 +199,7 @@ func TestEventsHaveTheirNames(t *testing.T) {
 		"login_lost":        &LoginLost{Occurrence: o},
 		"token_invalidated": &TokenInvalidated{Occurrence: o},
 		"actor_restarted":   &ActorRestarted{Occurrence: o},
+		"sink_stale":        &SinkStale{Occurrence: o},
 		"service_removed":   &ServiceRemoved{Occurrence: o},
 	}
 	for name, e := range events {

@@ -13,6 +13,7 @@ import (
 	"tokend/actors/schedule"
 	"tokend/actors/token"
 	"tokend/config"
+	"tokend/system/sink"
 )
 
 // build is a configuration made into what actors understand.
@@ -23,6 +24,7 @@ type build struct {
 	services map[string]*service
 	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
 	files    map[string]*watched // all of them, by path
+	sinks    []*sink.Sink
 }
 
 // service is one service of a build. It is immutable but for made, which is
@@ -62,11 +64,13 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
 	}
 	invalid := errs[0] != nil
+	errs = append(errs, b.makeSinks(&full, previous, invalid))
+	needed := b.needed()
 	for _, name := range slices.Sorted(maps.Keys(full.Services)) {
 		if invalid && !validAlone(name, full.Services[name]) {
 			continue
 		}
-		svc, err := s.service(b, name, &full, previous.service(name))
+		svc, err := s.service(b, name, &full, previous.service(name), needed[name])
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 	}
@@ -129,13 +133,15 @@ func under(path string, err error) error {
 }
 
 // service returns one service of cfg, for b: the one before, if nothing has changed,
-// else one with the provider of the one before, if that has not changed.
-func (s *System) service(b *build, name string, cfg *config.Config, before *service) (*service, error) {
+// else one with the provider of the one before, if that has not changed. A needed one
+// is eager.
+func (s *System) service(b *build, name string, cfg *config.Config, before *service, needed bool) (*service, error) {
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
 		hosts: newHosts(configured.Hosts),
 	}
+	next.policy.Eager = next.policy.Eager || needed
 	next.credential = s.credential(b, name, next)
 	if before == nil {
 		return next.withProvider(s, name)
@@ -169,7 +175,7 @@ func sameProvider(a, b *service) bool {
 // what it can with s.
 func acquiring(s *config.Service) config.Service {
 	part := *s
-	part.Settings, part.Hosts, part.Inject = config.Settings{}, nil, nil
+	part.Settings, part.Hosts, part.Inject, part.Sinks = config.Settings{}, nil, nil, nil
 	if r := s.RefreshToken; r != nil && r.KeepAlive != nil {
 		refresh := *r
 		refresh.KeepAlive = nil

@@ -30,10 +30,12 @@ func (s *System) run(ctx context.Context, b *build) error {
 // tell makes the supervisor run these services.
 func (s *System) tell(ctx context.Context, b *build) error {
 	s.gates.setLimit(b.limits.InFlightPerHost)
+	s.sinks.Apply(b.sinks) // first: a service that goes takes its file along before its token seems dead
 	reply := make(chan error, 1)
 	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
 	select {
 	case err := <-reply:
+		s.sinks.Look()
 		return err
 	case <-s.ended:
 		return &messages.Error{Kind: messages.ErrStopped}

@@ -18,6 +18,9 @@
 // Errors match the sentinels of tokend/messages under [errors.Is], and are a
 // [*messages.Error] under [errors.As] that tells class, attempts and next try.
 //
+// Sinks are files that hold tokens. They begin with Start and end with Stop; how they
+// do is told by [System.Sinks].
+//
 // # Life
 //
 //	New ──▶ created ──Start──▶ running ──Stop──▶ stopping ──▶ stopped

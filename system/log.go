@@ -27,6 +27,8 @@ const (
 	fieldRestarts    = "restarts"
 	fieldDropped     = "dropped"
 	fieldServices    = "services"
+	fieldPath        = "path"
+	fieldRemains     = "remains"
 )
 
 // newActorSystem returns an actor system of our own that logs to log. What
@@ -112,6 +114,12 @@ func describe(e messages.Event, fields logrus.Fields) (logrus.Level, string) {
 	case *messages.ActorRestarted:
 		fields[fieldCause], fields[fieldRestarts] = e.Reason, e.Restarts
 		return logrus.ErrorLevel, "token actor restarted"
+	case *messages.SinkStale:
+		fields[fieldPath], fields[fieldRemains] = e.Path, e.Remains
+		if e.Remains {
+			return logrus.ErrorLevel, "sink is stale: the token in the file has died, and the file is still there"
+		}
+		return logrus.ErrorLevel, "sink is stale: the token has died, and there is no file"
 	default:
 		return logrus.InfoLevel, "service removed"
 	}

@@ -17,6 +17,13 @@ type router struct{ system *System }
 
 var _ actor.Process = (*router)(nil)
 
+// ActorSystem returns the actor system that the actors live in.
+func (s *System) ActorSystem() *actor.ActorSystem { return s.actors }
+
+// PID returns where commands may be sent as messages, see tokend/messages. They
+// are handed on to the mailbox of the service they are about.
+func (s *System) PID() *actor.PID { return s.router }
+
 // SendUserMessage hands a command on, or answers it where no actor can.
 func (r *router) SendUserMessage(_ *actor.PID, message any) {
 	_, msg, sender := actor.UnwrapEnvelope(message)

@@ -17,6 +17,7 @@ import (
 	"tokend/actors/vault/disk"
 	"tokend/config"
 	"tokend/messages"
+	"tokend/system/sink"
 )
 
 // System keeps the tokens of all configured services. Make it with [New].
@@ -34,6 +35,7 @@ type System struct {
 	reader     reader         // of the files that services refer to
 	watching   sync.WaitGroup // whoever looks at these files
 	unwatch    func()         // ends the watching; nil: nobody watches; guarded by mu
+	sinks      *sink.Keeper   // files that hold tokens
 
 	router     *actor.PID
 	supervisor *actor.PID
@@ -97,6 +99,7 @@ func (s *System) wire(b *build) error {
 	s.supervisor = s.actors.NewLocalPID(s.options.supervisorID())
 	s.gates.root, s.gates.prefix, s.gates.props = root, s.options.id("gate/"), s.rootProps()
 	s.gates.limit = b.limits.InFlightPerHost
+	s.sinks = s.newSinks()
 	s.env = &token.Env{
 		Clock: token.NewClock(s.options.now), Vault: v, Root: root,
 		Log: s.options.log, Publish: s.publisher.Publish, Roll: s.options.roll, Flights: &s.flights, Numbers: &atomic.Uint64{},
@@ -218,6 +221,7 @@ func (s *System) halt() {
 		if s.unwatch != nil {
 			s.unwatch()
 		}
+		s.sinks.Halt() // before a token seems to be gone
 		s.actors.Root.Send(s.supervisor, &supervisor.Stop{})
 		go s.shutdown()
 	}
@@ -239,7 +243,9 @@ func (s *System) shutdown() {
 	s.flushStore() // a flight may last, and who stops the System need not wait for it
 	s.flights.Wait()
 	s.closeStore()
-	s.watching.Wait() // last: a disk that hangs holds up nothing else
+	s.sinks.Halt()
+	s.sinks.Wait()    // last: a disk that hangs must not keep the rest from ending
+	s.watching.Wait() // and so may this
 	s.stage.Store(stopped)
 	close(s.stopped)
 }
@@ -276,10 +282,3 @@ func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 	}
 	return s.run(ctx, next)
 }
-
-// ActorSystem returns the actor system that the actors live in.
-func (s *System) ActorSystem() *actor.ActorSystem { return s.actors }
-
-// PID returns where commands may be sent as messages, see tokend/messages. They
-// are handed on to the mailbox of the service they are about.
-func (s *System) PID() *actor.PID { return s.router }

@@ -45,6 +45,8 @@ func cause(e messages.Event) string {
 		return describe(m.LastError, m.At)
 	case *messages.ActorRestarted:
 		return m.Reason
+	case *messages.SinkStale:
+		return m.Path
 	default:
 		return ""
 	}

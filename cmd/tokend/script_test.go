@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
 			"coreless": coreless, "certificates": certificates, "together": together,
 			"sendlast": sendLast, "lines": differentLines,
+			"appears": appears,
 		},
 	})
 }
@@ -265,6 +266,17 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	until(ts, "nobody listens at "+args[0], func() bool {
 		conn, err := new(net.Dialer).DialContext(context.Background(), network, address)
 		return err == nil && conn.Close() == nil
+	})
+}
+
+// appears waits for a file that another process writes.
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears FILE")
+	}
+	until(ts, "there is no "+args[0], func() bool {
+		_, err := os.Stat(ts.MkAbs(args[0]))
+		return err == nil
 	})
 }
 

@@ -46,6 +46,8 @@ func EventOf(e messages.Event) Event {
 		wire.failed(e.LastError)
 	case *messages.ActorRestarted:
 		wire.Text, wire.Attempts = e.Reason, e.Restarts
+	case *messages.SinkStale:
+		wire.Text = e.Path
 	case *messages.TokenAcquired, *messages.TokenRefreshed, *messages.TokenInvalidated, *messages.ServiceRemoved:
 	}
 	return wire

@@ -31,6 +31,7 @@ var everyEvent = []struct {
 	{&messages.LoginLost{Occurrence: occurrence, Failure: failure}, failed},
 	{&messages.TokenInvalidated{Occurrence: occurrence}, ""},
 	{&messages.ActorRestarted{Occurrence: occurrence, Restarts: 2, Pause: time.Second, Reason: "panic of type string"}, `,"text":"panic of type string","attempts":2`},
+	{&messages.SinkStale{Occurrence: occurrence, Path: "/run/token", Remains: true}, `,"text":"/run/token"`},
 	{&messages.ServiceRemoved{Occurrence: occurrence}, ""},
 }
 

@@ -1,0 +1,148 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// runner runs the hook of one sink beside its worker, so that a slow one keeps no
+// file old. Changes that come while it runs are one change: it runs once more.
+type runner struct {
+	hook     *Hook
+	env      []string
+	log      logrus.FieldLogger
+	changed  chan struct{} // holds one when the file has changed
+	observe  func(error)   // told of every run
+	complain complaints
+	back     backOff
+}
+
+func newRunner(s *Sink, log logrus.FieldLogger, observe func(error)) *runner {
+	return &runner{
+		hook: s.spec.Hook, env: environment(s), log: log, observe: observe, changed: make(chan struct{}, 1),
+	}
+}
+
+// trigger makes the hook run, soon. It never waits.
+func (r *runner) trigger() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// run runs the hook after changes until ctx ends, which ends a running one too. One
+// that fails is run again with a growing pause.
+func (r *runner) run(ctx context.Context) {
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.changed:
+			r.back.reset()
+		case <-again:
+		}
+		again = nil
+		err := r.hook.run(ctx, r.env)
+		if ctx.Err() != nil {
+			return
+		}
+		r.observe(err)
+		if r.complain.about(r.log, err, "hook of a sink failed, and is tried again", "hook of a sink works again"); err != nil {
+			again = time.After(r.back.next())
+		}
+	}
+}
+
+// environment returns what a hook's program gets of it: never a token, and little of
+// ours.
+func environment(s *Sink) []string {
+	env := []string{"TOKEND_SERVICE=" + s.spec.Service, "TOKEND_PATH=" + s.spec.Path}
+	for _, name := range []string{"PATH", "HOME", "LANG"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+func (h *Hook) run(ctx context.Context, env []string) error {
+	if len(h.Exec) > 0 {
+		return runCommand(ctx, h.Exec, env, h.Timeout)
+	}
+	return h.signal()
+}
+
+// maxPIDFile bounds a file that names a process.
+const maxPIDFile = 64
+
+var (
+	errPID     = errors.New("the pid file does not hold the number of a process alone")
+	errOwnPID  = errors.New("the pid file names this process")
+	errAnother = errors.New("the process was started after the pid file was written: it is another one")
+	errNoPID   = errors.New("there is no process of the number in the pid file")
+)
+
+// readPID returns which process a file names, and when that was written.
+func readPID(path string) (pid int, written time.Time, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, time.Time{}, errPID
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	defer func() { _ = in.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(in, maxPIDFile))
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	switch {
+	case err != nil, pid < 1:
+		return 0, time.Time{}, errPID
+	case pid == os.Getpid():
+		return 0, time.Time{}, errOwnPID
+	}
+	return pid, info.ModTime(), nil
+}
+
+// signal tells the process that the pid file names at this moment. Between opening
+// the process and telling it, its number cannot become another's where the system
+// has handles on processes.
+func (h *Hook) signal() error {
+	pid, written, err := readPID(h.PIDFile)
+	if err != nil {
+		return err
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Release() }()
+	if started, ok := startOf(pid); ok && started.After(written.Add(clockSlack)) {
+		return errAnother
+	}
+	if err := p.Signal(signals[h.Signal]); errors.Is(err, os.ErrProcessDone) {
+		return errNoPID
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// clockSlack is by how much the time at which a process started may be off: the
+// kernel tells when it was booted in whole seconds.
+const clockSlack = 2 * time.Second

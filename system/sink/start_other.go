@@ -1,0 +1,8 @@
+//go:build !linux
+
+package sink
+
+import "time"
+
+// startOf tells nothing: only Linux is asked.
+func startOf(int) (time.Time, bool) { return time.Time{}, false }

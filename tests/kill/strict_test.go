@@ -140,12 +140,19 @@ func (s *strict) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if r == nil {
 		panic(http.ErrAbortHandler)
 	}
+	service := req.FormValue("client_id")
+	if !r.refreshes(service) {
+		// Who has logged in anew is tried at once. That must not fall into the step of
+		// another login.
+		<-r.dead
+		panic(http.ErrAbortHandler)
+	}
 	mine := r.isTurn(beforeAnswer, answered, halfSaid, said, durable)
 	if mine && r.step == beforeAnswer {
 		r.shoot()
 		panic(http.ErrAbortHandler)
 	}
-	next := s.use(r, req.FormValue("client_id"), req.FormValue("refresh_token"))
+	next := s.use(r, service, req.FormValue("refresh_token"))
 	if next == "" {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)

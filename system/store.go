@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"tokend/actors/token"
 	"tokend/actors/vault"
@@ -79,20 +80,44 @@ func (s *System) openStore() error {
 	return s.forgetOthers(store, b)
 }
 
+// loginsKept is how long what a provider wants to have again is kept of a service
+// that keeps nothing any more: one start with the wrong configuration must not cost
+// a login that is nowhere else.
+const loginsKept = 30 * 24 * time.Hour
+
 // forgetOthers has the store forget what it keeps of services that keep nothing any
 // more: they were removed while no System ran, or are static now.
 func (s *System) forgetOthers(store vault.Store, b *build) error {
-	forgotten := 0
+	forgotten, spared := 0, []string(nil)
 	err := store.Each(func(key vault.Key) {
-		if v := b.services[key.Service]; v == nil || v.unkept() {
+		switch v := b.services[key.Service]; {
+		case v != nil && !v.unkept():
+		case s.isLogin(store, key):
+			spared = append(spared, key.Service)
+		default:
 			store.Delete(key)
 			forgotten++
 		}
 	})
+	if len(spared) > 0 {
+		slices.Sort(spared)
+		s.options.log.WithField(fieldServices, listed(spared)).
+			Warnf("vault: logins of services that are not configured are kept for %d days", loginsKept/(24*time.Hour))
+	}
 	if forgotten > 0 {
 		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured is forgotten")
 	}
 	return err
+}
+
+// isLogin reports whether a record holds what a provider wants to have again, and its
+// last token is not too old; without one nobody knows how old it is.
+func (s *System) isLogin(store vault.Store, key vault.Key) bool {
+	rec, err := store.Load(key)
+	if err != nil || rec == nil || rec.State.IsZero() {
+		return false
+	}
+	return rec.CreatedAt.IsZero() || s.env.Clock.Now().Time().Sub(rec.CreatedAt) < loginsKept
 }
 
 // flushStore keeps what has not been kept yet, while the store is still needed.

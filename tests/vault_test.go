@@ -236,6 +236,36 @@ func TestAServiceThatIsRemovedWhileNoNodeRunsIsForgottenAtTheNextStart(t *testin
 	}
 }
 
+// One start with the wrong configuration must not cost a login.
+func TestALoginOutlivesStartsWithoutItsService(t *testing.T) {
+	for name, c := range map[string]struct {
+		away time.Duration
+		kept bool
+	}{"for some days": {29 * 24 * time.Hour, true}, "but not for ever": {30 * 24 * time.Hour, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp, s := idptest.New(), setup{vault: kept(t)}
+				idp.Play(billing, idptest.Stateful(time.Hour, "login"))
+				w := begin(t, idp, s)
+				w.token(billing)
+				w.stop()
+				pass(c.away)
+				others := s
+				others.services = map[string]config.Service{"erp": scripted(config.Settings{})}
+				w = begin(t, idptest.New(), others)
+				w.stop()
+				if strings.Contains(w.logs.String(), "services="+billing) != c.kept {
+					t.Errorf("the log says\n%s", w.logs)
+				}
+				entries, err := system.InspectVault(&config.Config{Vault: s.vault})
+				if err != nil || slices.ContainsFunc(entries, func(e disk.Entry) bool { return e.Key.Service == billing }) != c.kept {
+					t.Errorf("%+v, %v", entries, err)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatLandsAfterItsServiceIsGoneIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idp, s, release := idptest.New(), setup{vault: kept(t), deaf: true}, make(chan struct{})

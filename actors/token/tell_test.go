@@ -135,6 +135,7 @@ func TestALostLoginIsAnEvent(t *testing.T) {
 				time.Sleep(time.Minute)
 				h.play(tt.end)
 				_ = h.refresh()
+				synctest.Wait() // what is told comes after the answer
 				e := lossOf(h)
 				if e == nil || e.Failure.Text != loss || e.Failure.Class != messages.ClassRejected || e.Failure.NextTry.IsZero() ||
 					e.Failure.Attempts != 1 || e.State != tt.state || e.Service != "billing" {
@@ -158,6 +159,7 @@ func TestALoginLostByASupersededFlightIsAnEvent(t *testing.T) {
 		if r := p.Wait(h.Context()).(*messages.TokenReply); r.Err != nil {
 			t.Error(r.Err)
 		}
+		synctest.Wait()
 		if e := lossOf(h); e == nil || e.Failure.Text != loss {
 			t.Errorf("event %+v", e)
 		}

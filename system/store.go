@@ -80,7 +80,7 @@ func (s *System) openStore() error {
 }
 
 // forgetOthers has the store forget what it keeps of services that keep nothing any
-// more: they were removed while no System ran, or are static now.
+// more: they were removed while no System ran, or keep nothing now.
 func (s *System) forgetOthers(store vault.Store, b *build) error {
 	forgotten := 0
 	err := store.Each(func(key vault.Key) {

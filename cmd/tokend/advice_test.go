@@ -76,6 +76,13 @@ func TestAdvice(t *testing.T) {
 		"a wish for patience":            {"acme", "", status(messages.ClassThrottled, 0), "the server asks for patience"},
 		"no answer to a refresh token":   {config.KindRefreshToken, "basic", status(messages.ClassAmbiguous, 0), "the refresh token may be spent"},
 		"a panic":                        {"acme", "", status(messages.ClassPanic, 0), "this is a mistake in the provider"},
+		"a file that holds no token":     {config.KindFile, "", status(malformed, 0), "check path, format and response"},
+		"a file that has expired":        {config.KindFile, "", reason(provider.ReasonNotSent), "check path, and that whoever writes the file"},
+		"a command without its secret":   {config.KindExec, "", reason(provider.ReasonNotSent), "nothing was sent: correct what the message names"},
+		"a command that fails":           {config.KindExec, "", status(transient, 0), "run the command by hand"},
+		"a command that prints no token": {config.KindExec, "", status(malformed, 0), "run the command by hand"},
+		"a command that takes too long":  {config.KindExec, "", provider.Error{Class: transient, TimedOut: true}, "run the command by hand"},
+		"a command without a lifetime":   {config.KindExec, "", provider.Error{Class: malformed, Reason: provider.ReasonNoLifetime}, "set default_ttl"},
 		"whatever else":                  {"acme", "", status(transient, 0), "look into the server's log"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,6 +99,10 @@ func TestASuccessNeedsNoAdviceUnlessSomethingIsLost(t *testing.T) {
 		if got := advice(&system.Attempt{Provider: kind, Kept: true}); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
 			t.Errorf("%s: %q", kind, got)
 		}
+	}
+	lost := &system.Attempt{Provider: config.KindRefreshToken, Kept: true, Lost: "log in anew"}
+	if got := advice(lost); !strings.HasPrefix(got, "the fallback has brought this token") {
+		t.Errorf("%q", got)
 	}
 	if got := advice(&system.Attempt{Provider: config.KindRefreshToken}); got != "" {
 		t.Errorf("%q", got)

@@ -90,7 +90,7 @@ func (s *System) forgetOthers(store vault.Store, b *build) error {
 		}
 	})
 	if forgotten > 0 {
-		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured is forgotten")
+		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured, or keep nothing now, is forgotten")
 	}
 	return err
 }

@@ -237,6 +237,7 @@ func (s *System) shutdown() {
 	s.batches.wait()
 	s.flushStore() // a flight may last, and who stops the System need not wait for it
 	s.flights.Wait()
+	s.transports.Close() // HTTP/2 keeps the connections of flights that were waited for
 	s.closeStore()
 	s.watching.Wait() // last: a disk that hangs holds up nothing else
 	s.stage.Store(stopped)

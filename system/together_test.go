@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -204,4 +205,40 @@ func TestACorrectedFallbackIsAskedAtOnce(t *testing.T) {
 	s.lookAround(ctx)
 	acquired(t, events)
 	idp.was(t, "one", "wrong", "correct")
+}
+
+// A refresh that is waited for when the System stops leaves no connection open.
+func TestP9AStopClosesTheConnectionOfARefreshThatItWaitedFor(t *testing.T) {
+	idp, dir := newTold(t), t.TempDir()
+	closed := make(chan struct{}, 8)
+	server := httptest.NewUnstartedServer(idp)
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	idp.answers["one"] = `{"access_token":"at-1","expires_in":3600,"refresh_token":"one-b"}`
+	idp.hold["one"] = make(chan struct{})
+	writeFile(t, filepath.Join(dir, "ca"), asPEM("CERTIFICATE", server.Certificate().Raw))
+	writeFile(t, filepath.Join(dir, "login"), "one")
+	svc := livingOn(server.URL, filepath.Join(dir, "login"), nil)
+	svc.TLS, svc.Eager = &config.TLS{CAFile: filepath.Join(dir, "ca")}, new(true)
+	s := newSystem(t, &config.Config{Services: map[string]config.Service{"a": svc}})
+	start(t, s)
+	<-idp.here
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Stop(context.Background()) }()
+	<-s.ended // the flight was called off
+	close(idp.hold["one"])
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second): // a kept connection is closed after 30 s
+		t.Error("a connection is left")
+	}
 }

@@ -262,16 +262,22 @@ func familyIn(t *testing.T, state vault.Sealed) (f family) {
 }
 
 // serveLogins is the node that is killed. It refreshes its logins as often as it
-// may, and tells of each one.
+// may, and tells of each one. The others are configured too, lest they be forgotten,
+// but in another way, so that nothing of them is due.
 func serveLogins(path, url string) {
 	n := &node{}
 	cfg := &config.Config{
 		Vault:    config.Vault{Path: path, Keys: []config.Secret{config.NewSecret(key)}},
 		Services: map[string]config.Service{},
 	}
-	for name := range strings.FieldsSeq(os.Getenv(onlyEnv)) {
+	only := strings.Fields(os.Getenv(onlyEnv))
+	for _, name := range loginNames() {
+		connect := time.Minute
+		if !slices.Contains(only, name) {
+			connect = time.Second
+		}
 		cfg.Services[name] = config.Service{
-			Provider: config.KindRefreshToken, Settings: config.Settings{Timeout: new(time.Minute), ConnectTimeout: new(time.Minute)},
+			Provider: config.KindRefreshToken, Settings: config.Settings{Timeout: new(time.Minute), ConnectTimeout: &connect},
 			RefreshToken: &config.RefreshToken{
 				OAuth:        config.OAuth{TokenURL: url, ClientID: name, ClientAuth: config.AuthNone},
 				RefreshToken: config.NewSecret("${file:" + filepath.Join(filepath.Dir(filepath.Dir(path)), name) + "}"),
@@ -290,7 +296,7 @@ func serveLogins(path, url string) {
 	if err != nil {
 		times = math.MaxInt
 	}
-	for name := range cfg.Services {
+	for _, name := range only {
 		go func() {
 			for range times {
 				if err := sys.Refresh(context.Background(), name); err != nil {

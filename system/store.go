@@ -39,6 +39,9 @@ func newStorage(v config.Vault) (storage, error) {
 		}
 		st.keys = append(st.keys, key)
 	}
+	if len(errs) > 0 {
+		st.wipe()
+	}
 	return st, errors.Join(errs...)
 }
 

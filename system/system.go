@@ -76,6 +76,7 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	}
 	b, err := s.build(cfg, nil)
 	if err != nil {
+		b.storage.wipe()
 		return nil, err
 	}
 	s.services.Store(b)
@@ -209,6 +210,7 @@ func (s *System) halt() {
 	defer s.mu.Unlock()
 	switch {
 	case s.stage.CompareAndSwap(created, stopped):
+		s.services.Load().storage.wipe()
 		s.publisher.Close()
 		s.transports.Close()
 		s.shutdownActors()

@@ -48,7 +48,7 @@ func (d *digester) value(v reflect.Value) {
 	case reflect.Slice:
 		d.text(fmt.Sprint(v.Len()))
 		for i := range v.Len() {
-			d.value(v.Index(i))
+			d.entry(v.Index(i))
 		}
 	case reflect.Map:
 		d.entries(v)
@@ -75,9 +75,17 @@ func (d *digester) entries(v reflect.Value) {
 	d.text(fmt.Sprint(len(keys)))
 	for _, key := range keys {
 		d.text(key.String())
-		if e := v.MapIndex(key); !e.IsZero() {
-			d.value(e)
-		}
+		d.entry(v.MapIndex(key))
+	}
+}
+
+// entry writes an entry of a list or map. One that is not set, such as an empty
+// argument of a command, has no value.
+func (d *digester) entry(v reflect.Value) {
+	set := !v.IsZero()
+	d.text(fmt.Sprint(set))
+	if set {
+		d.value(v)
 	}
 }
 

@@ -49,6 +49,8 @@ func digested() map[string]Service {
 		"its other password":    {RefreshToken: &RefreshToken{Fallback: &Fallback{Password: &Password{Password: NewSecret("b")}}}},
 		"a command":             {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}}},
 		"another command":       {Exec: &Exec{Command: []Secret{NewSecret("ab")}}},
+		"an empty argument":     {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("")}}},
+		"one argument":          {Exec: &Exec{Command: []Secret{NewSecret("a")}}},
 		"a command elsewhere":   {Exec: &Exec{Command: []Secret{NewSecret("a"), NewSecret("b")}, Dir: "/a"}},
 		"a file of a token":     {File: &File{Path: "a"}},
 	}

@@ -3,10 +3,64 @@ package system
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"tokend/actors/provider"
 	"tokend/config"
 )
+
+// provider makes the provider of a service.
+func (s *System) provider(name string, svc *config.Service, policy config.Policy) (provider.Provider, error) {
+	endpoint := provider.Endpoint{
+		Transports: s.transports, ConnectTimeout: policy.ConnectTimeout, AllowHTTP: svc.AllowHTTP,
+	}
+	if svc.TLS != nil {
+		endpoint.TLS = provider.TLS(*svc.TLS)
+	}
+	switch svc.Provider {
+	case config.KindClientCredentials:
+		return clientCredentials(endpoint, svc.ClientCredentials, s.options)
+	case config.KindRefreshToken:
+		return s.refreshToken(endpoint, svc, name, policy)
+	case config.KindPassword:
+		return password(endpoint, svc.Password, s.options)
+	case config.KindJWTBearer:
+		return jwtBearer(endpoint, svc.JWTBearer, s.options)
+	case config.KindLogin:
+		return login(endpoint, svc.Login, s.options)
+	case config.KindStatic:
+		return static(svc.Static, s.options)
+	case config.KindFile:
+		return file(svc.File, s.options)
+	case config.KindExec:
+		return command(svc.Exec)
+	default:
+		return s.options.custom(name, svc)
+	}
+}
+
+// custom makes the provider of a host's own kind.
+func (o *options) custom(name string, svc *config.Service) (provider.Provider, error) {
+	factory := o.factories[svc.Provider]
+	if factory == nil {
+		known := append(config.BuiltIn(), slices.Sorted(maps.Keys(o.factories))...)
+		return nil, under("provider", fmt.Errorf("unknown kind %q, want one of %q", svc.Provider, known))
+	}
+	resolved, err := svc.Options.Resolve()
+	if err != nil {
+		return nil, under("options", err)
+	}
+	values, _ := resolved.(map[string]any)
+	p, err := factory(name, values)
+	if err != nil {
+		return nil, under("options", err)
+	}
+	if p == nil {
+		return nil, under("provider", fmt.Errorf("the factory of kind %q made none", svc.Provider))
+	}
+	return p, nil
+}
 
 func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *options) (provider.Provider, error) {
 	return provider.NewClientCredentials(provider.ClientCredentials(grant(e, (*config.OAuth)(c), o)))

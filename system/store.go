@@ -40,6 +40,9 @@ func newStorage(v config.Vault) (storage, error) {
 		}
 		st.keys = append(st.keys, key)
 	}
+	if len(errs) > 0 {
+		st.wipe()
+	}
 	return st, errors.Join(errs...)
 }
 
@@ -86,7 +89,7 @@ func (s *System) openStore() error {
 const loginsKept = 30 * 24 * time.Hour
 
 // forgetOthers has the store forget what it keeps of services that keep nothing any
-// more: they were removed while no System ran, or are static now.
+// more: they were removed while no System ran, or keep nothing now.
 func (s *System) forgetOthers(store vault.Store, b *build) error {
 	forgotten, spared := 0, []string(nil)
 	err := store.Each(func(key vault.Key) {
@@ -105,7 +108,7 @@ func (s *System) forgetOthers(store vault.Store, b *build) error {
 			Warnf("vault: logins of services that are not configured are kept for %d days", loginsKept/(24*time.Hour))
 	}
 	if forgotten > 0 {
-		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured is forgotten")
+		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured, or keep nothing now, is forgotten")
 	}
 	return err
 }

@@ -29,3 +29,15 @@ func TestTheKeysOfTheVaultAreWipedOnceItIsOpen(t *testing.T) {
 		t.Error("the key is in memory after an Apply")
 	}
 }
+
+func TestKeysThatOpenNoVaultAreWiped(t *testing.T) {
+	key := config.NewSecret("6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b")
+	st, err := newStorage(config.Vault{Path: "v", Keys: []config.Secret{key, config.NewSecret("none")}})
+	if err == nil || !st.keys[0].Wiped() {
+		t.Errorf("beside one that is none: %v", err)
+	}
+	sys := newSystem(t, &config.Config{Vault: config.Vault{Path: filepath.Join(t.TempDir(), "v", "tokens"), Keys: []config.Secret{key}}})
+	if err := sys.Stop(t.Context()); err != nil || !sys.services.Load().storage.keys[0].Wiped() {
+		t.Errorf("of a System that was not started: %v", err)
+	}
+}

@@ -78,6 +78,7 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 	}
 	b, err := s.build(cfg, nil)
 	if err != nil {
+		b.storage.wipe()
 		return nil, err
 	}
 	s.services.Store(b)
@@ -213,6 +214,7 @@ func (s *System) halt() {
 	defer s.mu.Unlock()
 	switch {
 	case s.stage.CompareAndSwap(created, stopped):
+		s.services.Load().storage.wipe()
 		s.publisher.Close()
 		s.transports.Close()
 		s.shutdownActors()
@@ -242,6 +244,7 @@ func (s *System) shutdown() {
 	s.batches.wait()
 	s.flushStore() // a flight may last, and who stops the System need not wait for it
 	s.flights.Wait()
+	s.transports.Close() // HTTP/2 keeps the connections of flights that were waited for
 	s.closeStore()
 	s.sinks.Halt()
 	s.sinks.Wait()    // last: a disk that hangs must not keep the rest from ending

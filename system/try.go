@@ -25,6 +25,7 @@ type Attempt struct {
 	// Kept reports whether the provider wants something to be kept for the next
 	// time, such as a refresh token in place of the one that it has used.
 	Kept    bool
+	Lost    string          // what to do about a login that is lost, where a fallback stands in; empty: none is
 	Failure *provider.Error // why there is no token; nil: there is
 }
 
@@ -54,7 +55,7 @@ func (s *System) Try(ctx context.Context, name string) (*Attempt, error) {
 	took := answered.Elapsed(asked)
 	a := &Attempt{
 		Service: name, Provider: v.configured.Provider, ClientAuth: v.clientAuth(),
-		URL: trace.URL, Status: trace.Status, Took: took, Kept: !res.State.IsZero(),
+		URL: trace.URL, Status: trace.Status, Took: took, Kept: !res.State.IsZero(), Lost: res.Lost,
 	}
 	if err != nil {
 		a.Failure = provider.Classify(err)

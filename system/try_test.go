@@ -34,13 +34,13 @@ func TestATryTellsWhatATokenIsWorth(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return provider.Result{
 				AccessToken: messages.NewSecret("token"), Lifetime: time.Hour, Scopes: []string{"read"},
-				State: provider.NewState([]byte("refresh")),
+				State: provider.NewState([]byte("refresh")), Lost: "log in anew",
 			}, nil
 		}, config.Settings{})
 		born := time.Now().UTC()
 		got, err := s.Try(t.Context(), "a")
 		want := &Attempt{
-			Service: "a", Provider: "scripted", Took: 3 * time.Second, Kept: true,
+			Service: "a", Provider: "scripted", Took: 3 * time.Second, Kept: true, Lost: "log in anew",
 			Token: messages.TokenInfo{
 				Service: "a", Provider: "scripted", State: messages.StateFresh, TokenType: "Bearer", Scopes: []string{"read"},
 				Fingerprint: messages.Fingerprint("token"), CreatedAt: born, ExpiresAt: born.Add(time.Hour),

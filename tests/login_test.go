@@ -176,6 +176,38 @@ func TestP9AStopLosesNoLogin(t *testing.T) {
 	}
 }
 
+// What a process finds out while it ends it tells nobody any more.
+func TestALoginThatIsLostAsTheProcessEndsIsToldByTheNext(t *testing.T) {
+	endpoint := idptest.NewEndpoint(t)
+	file := filepath.Join(t.TempDir(), "login")
+	if err := os.WriteFile(file, []byte(idptest.Canary+"one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := idptest.Answer{Status: 400, Body: `{"error":"invalid_grant"}`}
+	slow := refused
+	slow.Delay = 200 * time.Millisecond
+	endpoint.Play(slow, refused, refused)
+	s := setup{vault: kept(t), services: map[string]config.Service{billing: loginAt(endpoint.URL, file)}}
+	w := startProcess(t, s)
+	ended := make(chan error, 1)
+	go func() { ended <- w.sys.Refresh(context.Background(), billing) }()
+	for len(endpoint.Asked()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	told := []int{len(w.end())}
+	<-ended
+	for range 2 {
+		w = startProcess(t, s)
+		if err := w.sys.Refresh(t.Context(), billing); err == nil {
+			t.Error("a token came")
+		}
+		told = append(told, len(w.end()))
+	}
+	if !slices.Equal(told, []int{0, 1, 0}) {
+		t.Errorf("told %d times", told)
+	}
+}
+
 func TestALoginIsUsedThoughNobodyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "login")

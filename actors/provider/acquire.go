@@ -17,8 +17,8 @@ const maxToken = 64 << 10
 
 // Acquire asks p for a token and returns one that can be used, with its Type
 // filled in, or an error that is always an *[Error] and shows nothing that req
-// hides; beside an error the Result holds a State at most. A panic of p is one as well. How long p may take is for ctx to say and
-// for p to keep.
+// hides; beside an error the Result holds a State at most. A panic of p is one as
+// well. How long p may take is for ctx to say and for p to keep.
 func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
 	res, err := guarded(ctx, p, req)
 	if err != nil {

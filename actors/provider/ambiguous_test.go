@@ -103,6 +103,22 @@ func TestAnAnswerIsTakenThatComesSoonAfterTheEnd(t *testing.T) {
 	l.wantSent("first", "b")
 }
 
+// Not even where a connection is at hand.
+func TestNoRefreshBeginsAfterTheEnd(t *testing.T) {
+	l := newLogins(t, slices.Repeat([]http.HandlerFunc{rotates("")}, 300)...)
+	if err := l.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 200 {
+		if err := l.refresh(ctx); err == nil || err.Class != messages.ClassTransient {
+			t.Fatalf("%+v", err)
+		}
+	}
+	l.wantSent("first")
+}
+
 func TestPatienceHasItsEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase   phase

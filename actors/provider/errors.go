@@ -32,7 +32,7 @@ type Error struct {
 	Stack       string        // stack of a panic; for the log, not for callers
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
-	// comes with it tells the provider so.
+	// comes with it tells the provider so, and is kept once people have been told.
 	Lost string
 }
 

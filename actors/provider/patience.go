@@ -32,6 +32,10 @@ func apart(ctx context.Context) (context.Context, func()) {
 // watch ends a patient exchange some time after ctx was called off, and at once
 // when nothing was sent yet or when time is up.
 func (x *exchange) watch(ctx context.Context) {
+	if ctx.Err() != nil { // before anything can be sent
+		x.cancel(context.Cause(ctx))
+		return
+	}
 	stop := context.AfterFunc(ctx, func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()

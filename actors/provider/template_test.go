@@ -142,10 +142,11 @@ func TestTimeAndNonceAreTheSameInOneRequestAlone(t *testing.T) {
 	}
 }
 
-func TestTemplatesThatCannotWork(t *testing.T) {
+// unworkable returns templates that cannot work, each with what is said about it.
+func unworkable() map[string]string {
 	size := strings.Repeat("a", maxTemplate+1)
 	deep := strings.Repeat("lower (", 200) + `"a"` + strings.Repeat(")", 200)
-	for text, want := range map[string]string{
+	return map[string]string{
 		"{{":                                    errSyntax.Error(),
 		"{{ }}":                                 errSyntax.Error(),
 		`{{ lower "canary }}`:                   errSyntax.Error(),
@@ -193,7 +194,11 @@ func TestTemplatesThatCannotWork(t *testing.T) {
 		`{{ hex_decode "canary" | hex }}`:       "{{ }} decodes what is no hex",
 		`{{ concat nonce (base64_decode "?canary" | hex) }}`:         "{{ }} decodes what is no base64",
 		"{{ " + deep + strings.Repeat(` | concat "a"`, 3000) + " }}": errTooMuchMade.Error(),
-	} {
+	}
+}
+
+func TestTemplatesThatCannotWork(t *testing.T) {
+	for text, want := range unworkable() {
 		read, err := parseTemplate(text)
 		if err == nil {
 			err = read.check(signScope())

@@ -242,3 +242,24 @@ func TestKeepAliveOfAState(t *testing.T) {
 		})
 	}
 }
+
+// What was configured anew while nobody needed the service is tried for the first
+// who does. Until it brings a token, the one at hand serves.
+func TestTheFirstWhoNeedsAServiceHasItsNewConfigurationTried(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.wantNextAfter(beat)
+		h.slot.Configure(h.with(func(o *Options) { o.Credential = 2 << 32 }))
+		h.system.Root.Send(h.slot.PID(), &Reconfigured{})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		h.wantRequests(1)
+		if tok := h.mustGet(); tok.Value() != "token-1" {
+			t.Errorf("%v", tok)
+		}
+		synctest.Wait()
+		h.wantRequests(2)
+		if tok := h.mustGet(); tok.Value() != "token-2" {
+			t.Errorf("%v", tok)
+		}
+	}, keptAlive, living(month))
+}

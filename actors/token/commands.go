@@ -105,7 +105,12 @@ func (k *keeper) press(now schedule.Instant) {
 // acquired to keep a login alive: from now on it is replaced in time.
 func (k *keeper) needNow(c actor.Context) {
 	if !k.state().needed {
-		k.change(func(s *State) { s.needed = true })
+		now := k.env.Clock.Now()
+		k.change(func(s *State) {
+			if s.needed = true; s.more().acquired != 0 { // nobody needed what was configured anew then
+				s.force(now)
+			}
+		})
 		k.settle(c)
 	}
 }

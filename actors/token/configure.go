@@ -42,15 +42,21 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 // not the token, which serves until the new one has brought its first, nor what
 // the provider wants to have again, which nobody else has.
 func (s *State) startOver(now schedule.Instant, credential Credential) {
+	if s.held != nil && s.more().acquired == 0 {
+		s.acquiredWith(s.credential)
+	}
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
 	if s.extra != nil {
 		s.editMore(func(e *extra) { e.pressure = pressure{} })
 	}
 	if s.needed {
-		s.forced, s.want = true, now
+		s.force(now)
 	}
 }
+
+// force has what the provider works with now tried at once.
+func (s *State) force(now schedule.Instant) { s.forced, s.want = true, now }
 
 func recordKey(service string) vault.Key { return vault.Key{Service: service} }
 
@@ -75,7 +81,7 @@ func (s *State) record(service string) *vault.Record {
 	if s.invalidated {
 		return rec
 	}
-	rec.AccessToken = h.box
+	rec.AccessToken, rec.TokenCredential = h.box, uint64(s.more().acquired)
 	rec.Type, rec.Scopes, rec.Fingerprint = h.token.Type, h.token.Scopes, h.token.Fingerprint
 	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
 	rec.RefreshAt, rec.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()

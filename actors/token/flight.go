@@ -218,7 +218,9 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	l.lost = res.Lost
 	if !res.State.IsZero() {
 		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
-		t.keep(ctx, l.previous)
+		if l.lost == "" { // else it says that people were told, and is kept when they have been
+			t.keep(ctx, l.previous)
+		}
 	}
 	return l
 }

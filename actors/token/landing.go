@@ -66,6 +66,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.touchDown(l)
 		s.used(l.asked, o)
 		s.held = h
+		s.acquiredWith(0)
 		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
 		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
 		if s.extra != nil {
@@ -138,6 +139,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 	k.change(func(s *State) {
 		s.touchDown(l)
 		s.used(l.asked, k.options())
+		s.acquiredWith(0)
 		s.streak = before.inRow("")
 		s.failure, s.slow, s.forced = nil, false, false
 		if s.invalidated || s.expired {

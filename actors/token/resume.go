@@ -34,6 +34,12 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		st.nextTry = onBothClocks(now, f.NextTry)
 	}
 	st.resumeHeld(rec, now, o)
+	if st.more().acquired != 0 && st.needed {
+		st.forced = true
+		if st.failure == nil {
+			st.want = now // nobody knows what became of the attempt
+		}
+	}
 	if st.failure != nil && !st.living(now) {
 		st.hastenTry(now)
 	}
@@ -62,7 +68,12 @@ func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) 
 	if rec.AccessToken.IsZero() || neverLived || rec.CreatedAt.After(now.Time()) {
 		return // a token from the future: the wall clock is not to be trusted with it
 	}
+	acquired := Credential(rec.TokenCredential)
+	if acquired != 0 && !acquired.sameConfiguration(o.Credential) {
+		return // it served until another configuration would bring one, which this process begins with
+	}
 	s.held = heldFrom(rec, now, o)
+	s.acquiredWith(acquired)
 	s.expired = !s.living(now)
 	s.warned = s.held.at.Warn.Reached(now)
 }

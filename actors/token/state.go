@@ -40,7 +40,13 @@ type extra struct {
 	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
-	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
+	alive    *alive     // nil: the provider lives on nothing that dies of disuse; immutable
+	acquired Credential // what held was acquired with, if the provider works with another now; 0: it does not
+}
+
+// empty reports whether there is nothing of it.
+func (e *extra) empty() bool {
+	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0
 }
 
 // more returns what few services have, to be read.
@@ -55,7 +61,17 @@ func (s *State) more() extra {
 func (s *State) editMore(edit func(*extra)) {
 	e := s.more()
 	edit(&e)
-	s.extra = &e
+	if s.extra = &e; e.empty() {
+		s.extra = nil
+	}
+}
+
+// acquiredWith notes what the token at hand was acquired with; 0: what the provider
+// works with.
+func (s *State) acquiredWith(c Credential) {
+	if s.more().acquired != c {
+		s.editMore(func(e *extra) { e.acquired = c })
+	}
 }
 
 // held is a token and its schedule: what is published, see [Slot].

@@ -23,6 +23,7 @@ type Record struct {
 	CredentialVersion uint64 // differs when the service's provider is configured anew
 	Generation        uint64
 	AccessToken       Sealed
+	TokenCredential   uint64 // CredentialVersion that the access token was acquired with; 0: this record's
 	State             Sealed // what the provider wants to have again
 	Type              string
 	Scopes            []string

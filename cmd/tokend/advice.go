@@ -16,14 +16,35 @@ import (
 func advice(a *system.Attempt) string {
 	f := a.Failure
 	switch {
+	case f == nil && a.Lost != "":
+		return "the fallback has brought this token, for the login is lost: log in anew and replace refresh_token"
 	case f == nil && a.Kept && a.Provider == config.KindRefreshToken:
 		return "the server has replaced the refresh token, and a check keeps none: log in anew before the node starts, unless its vault has a later one"
 	case f == nil:
 		return ""
 	}
 	return cmp.Or(
-		adviceOnCode(a), adviceOnReason(a), adviceOnStatus(a), adviceOnClass(a),
+		adviceOnLocal(a), adviceOnCode(a), adviceOnReason(a), adviceOnStatus(a), adviceOnClass(a),
 	)
+}
+
+// adviceOnLocal is about tokens that are on this machine, where no server is asked.
+func adviceOnLocal(a *system.Attempt) string {
+	switch a.Provider {
+	case config.KindFile:
+		if a.Failure.Class == messages.ClassMalformed {
+			return "check path, format and response: what they name in the file is no token"
+		}
+		return "check path, and that whoever writes the file does so in time, and in a way that this user may read"
+	case config.KindExec:
+		switch a.Failure.Reason {
+		case provider.ReasonNotSent, provider.ReasonNoLifetime:
+			return ""
+		}
+		return "run the command by hand, as this user and with the variables PATH, HOME, LANG and those of env alone; check format, and if it is slow raise timeout"
+	default:
+		return ""
+	}
 }
 
 // adviceOnCode goes by the OAuth error (RFC 6749, section 5.2; RFC 8707, section

@@ -23,6 +23,8 @@ type content struct {
 	Failure     *failure  `json:"failure,omitempty"`
 	Flight      uint64    `json:"flight,omitempty"`
 	Unasked     bool      `json:"unasked,omitempty"`
+
+	TokenCredential uint64 `json:"token_credential,omitempty"`
 }
 
 type failure struct {
@@ -76,7 +78,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 	c := content{
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
-		Unasked: rec.Unasked,
+		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential,
 	}
 	if f := rec.Failure; f != nil {
 		c.Failure = (*failure)(f)
@@ -105,5 +107,6 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
+		TokenCredential: c.TokenCredential,
 	}
 }

@@ -4,12 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 
 	"tokend/config"
 	"tokend/system/httpapi"
 )
+
+type door struct {
+	endpoint httpapi.Endpoint
+	at       *httpapi.Door
+	listener net.Listener
+	server   *http.Server
+}
+
+// open opens one door, which does not serve yet.
+func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door, error) {
+	l, err := httpapi.Listen(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	at, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{
+		Hosts: o.hosts, Connections: o.connections, Audit: s.audit, Report: s.report,
+	})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &door{e, at, l, at.Server(s.handler, errorLog(s.log))}, nil
+}
+
+func (d *door) close() {
+	_ = d.server.Close() // nobody is left to be told
+	_ = d.listener.Close()
+}
 
 // doorPlan is what becomes of a server's doors with another configuration. Until it
 // is carried out, everything about it can be undone.

@@ -112,6 +112,9 @@ func (r *reloader) reload(ctx context.Context, s *server, by string) outcome {
 	r.file.note()
 	log := r.log.WithField("by", by)
 	done, err := r.try(ctx, s)
+	if ctx.Err() != nil && len(config.Errors(err)) == 0 {
+		return outcome{done, err} // the node stops, which is no failure
+	}
 	if err != nil {
 		r.metrics.Failed()
 		return outcome{err: refused(log, err)}

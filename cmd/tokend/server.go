@@ -63,13 +63,6 @@ func thisBuild() metrics.Build {
 	return metrics.Build{Version: b.Version, Revision: b.Revision}
 }
 
-type door struct {
-	endpoint httpapi.Endpoint
-	at       *httpapi.Door
-	listener net.Listener
-	server   *http.Server
-}
-
 // openServer opens every door or none.
 func openServer(ctx context.Context, sys *system.System, o opening, log logrus.FieldLogger) (*server, error) {
 	policy, err := o.policy()
@@ -122,21 +115,6 @@ func (s *server) affordable(o opening) int {
 	}
 	s.log.WithField("connections", most).Warn("limits.connections is more than the open files that this process may have: fewer are kept")
 	return most
-}
-
-// open opens one door, which does not serve yet.
-func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door, error) {
-	l, err := httpapi.Listen(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	at, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{
-		Hosts: o.hosts, Connections: o.connections, Audit: s.audit, Report: s.report,
-	})
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return &door{e, at, l, at.Server(s.handler, errorLog(s.log))}, nil
 }
 
 // run starts the system and serves until ctx ends or a door fails, then stops
@@ -274,11 +252,6 @@ func (s *server) closeDoors() {
 	for _, d := range s.doors {
 		d.close()
 	}
-}
-
-func (d *door) close() {
-	_ = d.server.Close() // nobody is left to be told
-	_ = d.listener.Close()
 }
 
 // address writes a listener's address as clients take it.

@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"tokend/config"
+	"tokend/messages"
 	"tokend/system/httpapi"
 )
 
@@ -168,5 +171,36 @@ func TestAListenerThatGoesAnswersWhatItHasBegun(t *testing.T) {
 	}
 	if err := <-answered; err != nil {
 		t.Error(err)
+	}
+}
+
+// What is ready but cannot be made any more leaves nothing behind.
+func TestAChangeThatFailsLateIsUndone(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	n.write("listen: [{address: \"unix://DIR/s\", mode: \"0666\"}, \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" +
+		"clients: [{name: me, uid: 1, grants: [{services: [a], verbs: [get]}]}]\n" + serviceA)
+	cfg, err := n.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := n.prepare(t.Context(), n.srv, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.srv.sys.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	policy, doors := n.srv.policy.Policy(), len(n.srv.doors)
+	if _, err := n.enter(t.Context(), n.srv, change); !errors.Is(err, messages.ErrStopped) {
+		t.Fatalf("error %v", err)
+	}
+	if n.srv.policy.Policy() != policy || len(n.srv.doors) != doors || !n.srv.audit.Idle() {
+		t.Error("a part of the change was made")
+	}
+	if _, err := os.Lstat(filepath.Join(n.dir, "t")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a new socket stays: %v", err)
+	}
+	if info, err := os.Lstat(filepath.Join(n.dir, "s")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is another one: %v, %v", info, err)
 	}
 }

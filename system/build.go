@@ -60,7 +60,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		errs = append(errs, b.storage.changed(previous.storage))
 	}
 	if previous != nil && previous.memory != b.memory {
-		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running"})
+		errs = append(errs, &config.FieldError{Path: "vault.memory", Message: "cannot be changed while running: that takes a restart"})
 	}
 	invalid := errs[0] != nil
 	errs = append(errs, b.makeSinks(&full, previous, invalid))

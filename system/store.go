@@ -56,10 +56,10 @@ func (st storage) wipe() {
 // changed tells what of the storage cannot be changed while running.
 func (st storage) changed(before storage) error {
 	if st.path != before.path {
-		return &config.FieldError{Path: "vault.path", Message: "cannot be changed while running"}
+		return &config.FieldError{Path: "vault.path", Message: "cannot be changed while running: that takes a restart"}
 	}
 	if !slices.EqualFunc(st.keys, before.keys, disk.Key.Same) {
-		return &config.FieldError{Path: "vault.keys", Message: "cannot be changed while running"}
+		return &config.FieldError{Path: "vault.keys", Message: "cannot be changed while running: that takes a restart"}
 	}
 	return nil
 }

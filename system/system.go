@@ -272,16 +272,13 @@ func (s *System) Apply(ctx context.Context, cfg *config.Config) error {
 	if cfg == nil {
 		return errors.New("apply: no configuration")
 	}
+	p := &Plan{system: s, config: cfg}
 	if err := s.lock(ctx); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
 	defer s.unlock()
-	if !s.running() {
-		return &messages.Error{Kind: messages.ErrStopped}
-	}
-	next, err := s.build(cfg, s.services.Load())
-	if err != nil {
+	if err := p.make(); err != nil {
 		return err
 	}
-	return s.run(ctx, next)
+	return s.run(ctx, p.next)
 }

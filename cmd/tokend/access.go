@@ -26,6 +26,7 @@ type opening struct {
 	rate        int             // requests a second of one client; 0: no bound
 	connections int             // per door; 0: the default
 	audit       access.Auditor  // nil: nobody is told of decisions
+	reloader    *reloader       // nil: the configuration is not read anew
 }
 
 func openingOf(cfg *config.Config) opening {

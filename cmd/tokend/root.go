@@ -87,7 +87,7 @@ func newRoot(p program) *cobra.Command {
 	})
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newDev(p), newServe(p), newCheck(p), newGet(p), newList(p), newInfo(p),
-		newRefresh(p), newInvalidate(p), newWatch(p), newExec(p), newClient(p), newVault(p), newCompletion(p), newVersion(p))
+		newRefresh(p), newInvalidate(p), newReload(p), newWatch(p), newExec(p), newClient(p), newVault(p), newCompletion(p), newVersion(p))
 	return root
 }
 

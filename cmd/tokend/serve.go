@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -13,6 +17,7 @@ import (
 	"tokend/config"
 	"tokend/system"
 	"tokend/system/httpapi"
+	"tokend/system/metrics"
 )
 
 const serveHelp = `serve runs a node: it keeps the tokens of all configured services fresh and
@@ -32,7 +37,14 @@ required has a token, or startup.timeout has passed; who connects meanwhile wait
 
 SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
 before until no request is under way, for 5 s at most, and it ends. A second signal
-ends it at once. SIGHUP is ignored. The log goes to stderr.
+ends it at once. The log goes to stderr.
+
+SIGHUP, a changed FILE and tokend reload make the node read the configuration anew.
+It is checked first, listen addresses included, and refused whole with every reason
+in the log if anything is wrong. Services that did not change keep their tokens, and
+open connections stay open; --listen, --log-level and --log-format still replace
+what the file says. vault, startup, and the name and TLS of an open address take a
+restart.
 
 Beside a Unix socket stands PATH.lock, so that no two nodes take the same path. It
 stays there when the node has ended.`
@@ -64,28 +76,38 @@ func addConfig(cmd *cobra.Command, file *string) {
 
 func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 	tell := s.becomeNode()
-	cfg, err := s.load(flags)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Ignore(syscall.SIGHUP)
+	r := &reloader{
+		load: func() (*config.Config, error) { return s.load(flags) }, file: configFile{path: s.file}, hangups: hangups,
+		stdout: s.stdout, asked: make(chan chan<- outcome), ended: make(chan struct{}), metrics: metrics.NewReloads(time.Now()),
+	}
+	r.file.note() // before it is read
+	cfg, err := s.configured(flags)
 	if err != nil {
 		return err
 	}
-	log := newLogger(s.stderr, cfg.Log)
-	tell(log)
-	sys, err := system.New(cfg, system.WithLogger(log))
+	r.log = newLogger(s.stderr, cfg.Log)
+	tell(r.log)
+	sys, err := system.New(cfg, system.WithLogger(r.log))
 	if err != nil {
 		return s.invalidConfig(err)
 	}
-	return s.serve(ctx, cfg, sys, log)
+	return s.serve(ctx, cfg, sys, r)
 }
 
 // serve opens the doors and serves until the node is stopped.
-func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *system.System, log logrus.FieldLogger) error {
+func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *system.System, r *reloader) error {
+	log := r.log
 	auditor, closeAudit, err := openAudit(cfg, s.stdout, log)
 	if err != nil {
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
 	}
-	defer closeAudit()
+	r.config, r.closeAudit = cfg, closeAudit
+	defer func() { r.closeAudit() }()
 	doors := openingOf(cfg)
-	doors.audit = auditor
+	doors.audit, doors.reloader = auditor, r
 	srv, err := openServer(ctx, sys, doors, log)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(err))
@@ -94,21 +116,25 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 		log.Warn(text)
 	}
 	if len(cfg.Clients) == 0 {
-		warnOfTCP(srv, log)
+		warnOfTCP(srv.doors, log)
 	}
 	srv.startup = cfg.Startup
 	return srv.run(ctx)
 }
 
-func (s *serveCommand) load(flags *pflag.FlagSet) (*config.Config, error) {
+func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) {
 	if s.file == "" {
 		return nil, usageError("--config FILE is missing; see tokend serve --help")
 	}
-	cfg, err := config.Load(s.file, config.WithKinds(), config.WithFlags(layer(flags)))
+	cfg, err := s.load(flags)
 	if err != nil {
 		return nil, s.invalidConfig(err)
 	}
 	return cfg, nil
+}
+
+func (s *serveCommand) load(flags *pflag.FlagSet) (*config.Config, error) {
+	return config.Load(s.file, config.WithKinds(), config.WithFlags(layer(flags)))
 }
 
 // layer returns the flags that were given, by their keys in the configuration.
@@ -139,8 +165,8 @@ func endpoints(cfg *config.Config) []httpapi.Endpoint {
 // openToAll is what a loopback port means.
 const openToAll = "every process on this machine can get every token at this address; a Unix socket is for its owner only"
 
-func warnOfTCP(s *server, log logrus.FieldLogger) {
-	for _, d := range s.doors {
+func warnOfTCP(doors []*door, log logrus.FieldLogger) {
+	for _, d := range doors {
 		if d.listener.Addr().Network() != "unix" {
 			log.WithField(fieldAddress, d.at.Address()).Warn(openToAll)
 		}
@@ -151,11 +177,18 @@ func warnOfTCP(s *server, log logrus.FieldLogger) {
 func newLogger(w io.Writer, cfg config.Log) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(w)
+	setLog(log, cfg)
+	return log
+}
+
+// setLog makes log one as cfg says, which is valid.
+func setLog(log *logrus.Logger, cfg config.Log) {
 	if level, err := logrus.ParseLevel(cfg.Level); err == nil {
 		log.SetLevel(level)
 	}
 	if cfg.Format == "json" {
 		log.SetFormatter(&logrus.JSONFormatter{})
+	} else {
+		log.SetFormatter(&logrus.TextFormatter{})
 	}
-	return log
 }

@@ -43,7 +43,17 @@ type server struct {
 	requests requests
 	stopping chan struct{} // closed when the node is about to stop
 	traffic  *httpapi.Traffic
-	doors    []door
+	handler  http.Handler
+	policy   *access.Shared
+	audit    *access.SharedAuditor
+	reloader *reloader // nil: the node reads no configuration anew
+
+	serving sync.WaitGroup
+	failed  chan error // of a door, or of the start
+
+	mu      sync.Mutex // guards what follows; held for moments
+	stopped bool       // no door is opened or given up any more
+	doors   []*door
 }
 
 // thisBuild is what the metrics say that runs.
@@ -53,36 +63,43 @@ func thisBuild() metrics.Build {
 	return metrics.Build{Version: b.Version, Revision: b.Revision}
 }
 
-type door struct {
-	at       *httpapi.Door
-	listener net.Listener
-	server   *http.Server
-}
-
 // openServer opens every door or none.
 func openServer(ctx context.Context, sys *system.System, o opening, log logrus.FieldLogger) (*server, error) {
 	policy, err := o.policy()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{}), traffic: httpapi.NewTraffic()}
-	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
-		Stopping: s.stopping,
-		Report:   func(text string) { log.Error(text) },
-		Access:   access.NewShared(policy),
-		Audit:    o.audit,
-		Metrics:  metrics.Handler(metrics.Registry(sys, s.traffic, thisBuild())),
-		Traffic:  s.traffic,
-	}))
+	s := &server{
+		sys: sys, log: log, patience: drainTime, stopping: make(chan struct{}), traffic: httpapi.NewTraffic(),
+		policy: access.NewShared(policy), audit: &access.SharedAuditor{}, reloader: o.reloader, failed: make(chan error, 1),
+	}
+	s.audit.Replace(o.audit)
+	s.handler = s.requests.counted(httpapi.New(sys, s.options(o)))
 	o.connections = s.affordable(o)
 	for _, e := range o.endpoints {
-		if err := s.open(ctx, e, o, handler); err != nil {
+		d, err := s.open(ctx, e, o)
+		if err != nil {
 			s.closeDoors()
 			return nil, err
 		}
+		s.doors = append(s.doors, d)
 	}
 	return s, nil
 }
+
+func (s *server) options(o opening) httpapi.Options {
+	opts := httpapi.Options{
+		Stopping: s.stopping, Report: s.report, Access: s.policy, Audit: s.audit, Traffic: s.traffic,
+	}
+	var reloads *metrics.Reloads
+	if o.reloader != nil {
+		reloads, opts.Reload = o.reloader.metrics, o.reloader.ask
+	}
+	opts.Metrics = metrics.Handler(metrics.Registry(s.sys, s.traffic, thisBuild(), reloads))
+	return opts
+}
+
+func (s *server) report(text string) { s.log.Error(text) }
 
 // reserved are the files that a node needs besides its doors' connections.
 const reserved = 256
@@ -100,39 +117,39 @@ func (s *server) affordable(o opening) int {
 	return most
 }
 
-// open opens one door.
-func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening, handler http.Handler) error {
-	l, err := httpapi.Listen(ctx, e)
-	if err != nil {
-		return err
-	}
-	at, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{
-		Hosts: o.hosts, Connections: o.connections, Audit: o.audit,
-		Report: func(text string) { s.log.Error(text) },
-	})
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	s.doors = append(s.doors, door{at, l, at.Server(handler, errorLog(s.log))})
-	return nil
-}
-
 // run starts the system and serves until ctx ends or a door fails, then stops
 // everything. That ctx ends is no error, not even during the start.
 func (s *server) run(ctx context.Context) error {
-	var (
-		serving sync.WaitGroup
-		failed  = make(chan error, len(s.doors)+1)
-	)
+	reloading, endReloading := context.WithCancel(ctx)
+	defer endReloading()
+	reloaded := make(chan struct{})
 	if err := s.start(ctx); err != nil {
-		failed <- err
+		s.fail(err)
+		close(reloaded)
 	} else {
-		s.serve(&serving, failed)
+		s.serve(s.doors)
+		go func() {
+			defer close(reloaded)
+			s.reloader.run(reloading, s)
+		}()
 	}
-	reason, err := s.wait(ctx, failed)
+	reason, err := s.wait(ctx)
+	endReloading()
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
-	serving.Wait()
+	s.serving.Wait()
+	awaitBriefly(reloaded)
 	return internal(err)
+}
+
+// awaitBriefly waits until done is closed, but not for a disk that hangs: the
+// configuration may lie on one.
+func awaitBriefly(done <-chan struct{}) {
+	patience := time.NewTimer(lastAnswers)
+	defer patience.Stop()
+	select {
+	case <-done:
+	case <-patience.C:
+	}
 }
 
 // start starts the system and waits for tokens, if it is to.
@@ -152,18 +169,30 @@ func (s *server) start(ctx context.Context) error {
 	return err
 }
 
-func (s *server) serve(serving *sync.WaitGroup, failed chan<- error) {
-	for _, d := range s.doors {
-		serving.Go(func() { failed <- d.server.Serve(d.at.Listener()) })
+func (s *server) serve(doors []*door) {
+	for _, d := range doors {
+		s.serving.Go(func() {
+			if err := d.server.Serve(d.at.Listener()); !errors.Is(err, http.ErrServerClosed) {
+				s.fail(err)
+			}
+		})
 		s.log.WithField(fieldAddress, d.at.Address()).Info("serving")
 	}
 }
 
+// fail ends the node. The first reason counts.
+func (s *server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
 // wait returns why the node ends, as an error too if it was not told to.
-func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err error) {
+func (s *server) wait(ctx context.Context) (reason, err error) {
 	select {
 	case <-ctx.Done():
-	case err := <-failed:
+	case err := <-s.failed:
 		if unlessStopped(ctx, err) != nil {
 			return err, err
 		}
@@ -176,6 +205,7 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err err
 // open while requests under way end. Then the system stops and answers whoever
 // still waits, and the doors are closed last.
 func (s *server) stop(ctx context.Context, reason error) error {
+	s.freeze()
 	close(s.stopping)
 	s.log.WithField("reason", reason).Info("stopping")
 	s.drain()
@@ -186,6 +216,13 @@ func (s *server) stop(ctx context.Context, reason error) error {
 	s.closeDoors()
 	s.log.Info("stopped")
 	return err
+}
+
+// freeze keeps the doors as they are.
+func (s *server) freeze() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
 }
 
 // drain waits, at most as long as there is patience, for a moment in which no
@@ -213,8 +250,7 @@ func (s *server) shutdown(ctx context.Context) {
 
 func (s *server) closeDoors() {
 	for _, d := range s.doors {
-		_ = d.server.Close() // nobody is left to be told
-		_ = d.listener.Close()
+		d.close()
 	}
 }
 

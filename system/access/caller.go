@@ -60,8 +60,8 @@ func (c Caller) Under(p *Policy) bool { return p.Of(c.party) }
 // Known reports whether the caller is any client.
 func (c Caller) Known() bool { return c.key != nil || c.party != nil && len(c.party.clients) > 0 }
 
-// May reports whether the caller may do that with the service. Of [Metrics] it is
-// asked without one.
+// May reports whether the caller may do that with the service. Of [Metrics] and
+// [Reload] it is asked without one.
 func (c Caller) May(verb Verb, service string) bool { return c.granting(verb, service) != nil }
 
 // granting returns the client whose grant allows it.
@@ -81,9 +81,9 @@ func (c Caller) granting(verb Verb, service string) *client {
 }
 
 // MayAny reports whether there is a service that the caller could do that with; of
-// [Metrics], whether it may see them.
+// [Metrics] and [Reload], whether it may do that.
 func (c Caller) MayAny(verb Verb) bool {
-	if verb == Metrics {
+	if verb&nodeWide != 0 {
 		return c.May(verb, "")
 	}
 	if c.key != nil && c.key.some&verb != 0 {

@@ -77,15 +77,17 @@ func New(clients []Client, opts Options) (*Policy, error) {
 }
 
 // Default returns the policy of a node without clients: everything for the users
-// named, on any Unix socket, and for anybody on the listeners named.
+// named, on any Unix socket, and for anybody on the listeners named everything but to
+// have the node reload.
 func Default(users []uint32, listeners []string, opts Options) (*Policy, error) {
 	everything := []Grant{{Services: []string{"*"}, Verbs: []string{"admin"}}}
+	ofServices := []Grant{{Services: []string{"*"}, Verbs: []string{"get", "info", "refresh", "invalidate", "watch", "metrics"}}}
 	var clients []Client
 	for _, uid := range users {
 		clients = append(clients, Client{Name: fmt.Sprintf("uid %d", uid), UID: &uid, Grants: everything})
 	}
 	for _, l := range listeners {
-		clients = append(clients, Client{Name: "anybody at " + l, Listener: l, Grants: everything})
+		clients = append(clients, Client{Name: "anybody at " + l, Listener: l, Grants: ofServices})
 	}
 	return New(clients, opts)
 }
@@ -170,7 +172,7 @@ func (c *client) grant(g Grant) error {
 		return errors.New("a grant has services and verbs")
 	}
 	c.all |= explicit & Metrics // it is about no service
-	c.some |= allowed &^ Metrics
+	c.some |= allowed &^ nodeWide
 	for _, pattern := range g.Services {
 		if err := c.grantOn(pattern, allowed); err != nil {
 			return err
@@ -187,9 +189,9 @@ func (c *client) grantOn(pattern string, allowed Verb) error {
 	case pattern == "*":
 		c.all |= allowed
 	case wild(pattern):
-		c.globs = append(c.globs, glob{pattern, allowed &^ Metrics})
+		c.globs = append(c.globs, glob{pattern, allowed &^ nodeWide})
 	default:
-		c.exact[pattern] |= allowed &^ Metrics
+		c.exact[pattern] |= allowed &^ nodeWide
 	}
 	return nil
 }

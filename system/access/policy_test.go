@@ -62,6 +62,10 @@ func TestWhatIsNotGrantedIsDenied(t *testing.T) {
 		"not the user's":                         {staff, Get, "billing", false},
 		"everything":                             {root, Invalidate, "billing", true},
 		"metrics, as admin of everything":        {root, Metrics, "", true},
+		"reload, as admin of everything":         {root, Reload, "", true},
+		"reload, as admin of one":                {chief, Reload, "", false},
+		"reload of its name, as admin of one":    {chief, Reload, "billing", false},
+		"reload by who has everything else":      {Identity{Listener: "scrape"}, Reload, "", false},
 		"metrics, as admin of one":               {chief, Metrics, "", false},
 		"metrics of its name, as admin of one":   {chief, Metrics, "billing", false},
 		"invalidate, as admin of one":            {chief, Invalidate, "billing", true},
@@ -201,6 +205,24 @@ func TestTheDefaultIsForTheOwnerAndTheListenersNamed(t *testing.T) {
 		if c := p.Match(tt.who).Caller(); c.May(Get, "x") != tt.want || c.May(Metrics, "") != tt.want || c.Known() != tt.want {
 			t.Errorf("%s: may %v", name, !tt.want)
 		}
+	}
+}
+
+func TestByDefaultNobodyAtAnOpenPortMayReload(t *testing.T) {
+	p, err := Default([]uint32{1000}, []string{"tcp://127.0.0.1:1"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := p.Match(Identity{Listener: "unix", Peer: &Peer{UID: 1000}}).Caller()
+	anybody := p.Match(Identity{Listener: "tcp://127.0.0.1:1"}).Caller()
+	if !owner.MayAny(Reload) || anybody.MayAny(Reload) || !anybody.MayAny(Metrics) {
+		t.Errorf("the owner may: %v, anybody may: %v, and see metrics: %v", owner.MayAny(Reload), anybody.MayAny(Reload), anybody.MayAny(Metrics))
+	}
+	if got := Reload.String() + " " + Admin.String() + " " + (Get | Reload).String(); got != "reload admin get" {
+		t.Errorf("verbs are called %q", got)
+	}
+	if _, err := ParseVerb("reload"); err == nil {
+		t.Error("it can be granted by itself")
 	}
 }
 

@@ -16,10 +16,15 @@ const (
 	Invalidate                  // declare its token bad
 	Watch                       // see its events
 	Metrics                     // see the metrics, which name every service
+	Reload                      // have the node read its configuration anew; it has no name of its own in a grant
 )
 
-// Admin is every verb. Metrics are in it only where it is granted on every service.
-const Admin = Get | Info | Refresh | Invalidate | Watch | Metrics
+// Admin is every verb. Those about the whole node are in it only where it is granted
+// on every service.
+const Admin = Get | Info | Refresh | Invalidate | Watch | Metrics | Reload
+
+// nodeWide are the verbs that are about no service.
+const nodeWide = Metrics | Reload
 
 var verbs = []struct {
 	name string
@@ -46,6 +51,9 @@ func ParseVerb(name string) (Verb, error) {
 
 // String returns the verb's name, those of several separated by commas.
 func (v Verb) String() string {
+	if v == Reload {
+		return "reload"
+	}
 	var names []string
 	for _, known := range verbs {
 		if v == known.verb {

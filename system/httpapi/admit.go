@@ -136,7 +136,7 @@ func askedOf(r *http.Request) *asked {
 
 // handedOut notes the token that answers r, for the audit.
 func (h *handler) handedOut(r *http.Request, t messages.Token) {
-	if h.opts.Audit == nil {
+	if !h.audited() {
 		return
 	}
 	if a := askedOf(r); a != nil {
@@ -153,7 +153,7 @@ func showed(r *http.Request, n int) {
 
 // serve answers a request that was let in, and has it recorded.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, caller access.Caller, service string) error {
-	if h.opts.Access == nil || h.opts.Audit == nil && service != "" {
+	if h.opts.Access == nil || service != "" && !h.audited() {
 		return h.run(w, r, rt, service)
 	}
 	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb, forwarded: rt.forwarded}

@@ -14,8 +14,8 @@ import (
 // way. Those whose request is being answered stay, and if all of them are, the new
 // one is closed.
 type connections struct {
-	limit   int
 	mu      sync.Mutex // guards what follows
+	limit   int
 	open    map[net.Conn]*conn
 	waiting list.List // of *conn, that which has waited longest first
 }
@@ -27,6 +27,16 @@ type place struct {
 
 func newConnections(limit int) *connections {
 	return &connections{limit: limit, open: map[net.Conn]*conn{}}
+}
+
+// setLimit changes the bound.
+func (o *connections) setLimit(limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.limit = limit
+	for len(o.open) > o.limit && o.makeRoom() {
+		continue
+	}
 }
 
 func (o *connections) add(c *conn) {

@@ -7,6 +7,7 @@
 //	POST /v1/services/{service}/refresh            a new token now
 //	POST /v1/services/{service}/invalidate         a token that was refused
 //	GET  /v1/events?service=billing                what happens, as a stream
+//	POST /v1/reload                                the node's configuration, read anew
 //	ANY  /v1/authorize/{service}                   one token, as a header, for proxies
 //	GET  /v1/openapi.yaml                          all of this, for programs
 //	GET  /healthz, /readyz, /metrics               for whoever watches the node

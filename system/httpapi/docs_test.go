@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -97,7 +98,8 @@ func TestTheDocumentsExamplesAreTrue(t *testing.T) {
 			rt, _ := find(r.URL)
 			asked[rt] = true
 			rec := &reader{header: http.Header{}}
-			opts := Options{Now: func() time.Time { return noon }, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) })}
+			reload := func(context.Context) (Reloaded, error) { return Reloaded{Reloaded: true, Added: 1, Changed: 2}, nil }
+			opts := Options{Reload: reload, Now: func() time.Time { return noon }, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) })}
 			New(k, opts).ServeHTTP(rec, r)
 			got := strings.TrimSpace(rec.text.String())
 			switch rt {

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,8 +21,9 @@ type Door struct {
 	listener net.Listener // as it was opened
 	name     string
 	unix     bool
-	allowed  map[hostPort]bool // what a Host header may hold; nil on a Unix socket
-	cert     *certificates     // nil: without TLS
+	own      []string                     // hosts that a Host header may hold anyway
+	allowed  atomic.Pointer[hostSet]      // what it may hold; nil on a Unix socket
+	cert     atomic.Pointer[certificates] // nil: without TLS
 	open     *connections
 	audit    access.Auditor
 }
@@ -45,18 +48,49 @@ func NewDoor(l net.Listener, e Endpoint, opts DoorOptions) (*Door, error) {
 		opts.Connections = DefaultConnections
 	}
 	d := &Door{listener: l, name: e.CalledBy(), unix: l.Addr().Network() == "unix", open: newConnections(opts.Connections), audit: opts.Audit}
-	if !d.unix {
-		// A name that the configuration listens on is an address of the listener too.
-		d.allowed = hostsOf(append([]string{l.Addr().String(), strings.TrimPrefix(e.Address, tcpScheme)}, opts.Hosts...))
-	}
+	// A name that the configuration listens on is an address of the listener too.
+	d.own = []string{l.Addr().String(), strings.TrimPrefix(e.Address, tcpScheme)}
+	d.AllowHosts(opts.Hosts)
 	if e.TLS != nil {
 		cert, err := readCertificates(*e.TLS, opts.Report)
 		if err != nil {
 			return nil, err
 		}
-		d.cert = cert
+		d.cert.Store(cert)
 	}
 	return d, nil
+}
+
+// AllowHosts makes these, besides loopback and the listen address, the hosts that a
+// Host header may hold, for connections that are open already too.
+func (d *Door) AllowHosts(hosts []string) {
+	if d.unix {
+		return
+	}
+	allowed := hostSet(hostsOf(append(slices.Clone(d.own), hosts...)))
+	d.allowed.Store(&allowed)
+}
+
+// LimitConnections makes n, 4096 if it is 0, the most connections that may be open.
+// Of those that are too many then, the ones that wait for a request are closed.
+func (d *Door) LimitConnections(n int) { d.open.setLimit(cmp.Or(max(n, 0), DefaultConnections)) }
+
+// Certificates are what the files of a listener hold, see [ReadCertificates].
+type Certificates struct{ read *certificates }
+
+// ReadCertificates reads what a door is to serve TLS with. It fails where [NewDoor]
+// would.
+func ReadCertificates(files TLSFiles, report func(text string)) (Certificates, error) {
+	read, err := readCertificates(files, report)
+	return Certificates{read}, err
+}
+
+// UseCertificates makes a door that serves TLS go on with others. Connections that
+// are open go on; what their clients have proved is looked at again.
+func (d *Door) UseCertificates(c Certificates) {
+	if d.cert.Load() != nil && c.read != nil {
+		d.cert.Store(c.read)
+	}
 }
 
 // Address is where the door is, as clients take it.
@@ -65,7 +99,7 @@ func (d *Door) Address() string {
 	switch {
 	case d.unix:
 		return unixScheme + a.String()
-	case d.cert != nil:
+	case d.cert.Load() != nil:
 		return "https://" + a.String()
 	default:
 		return "http://" + a.String()
@@ -86,7 +120,7 @@ func (d *Door) Server(handler http.Handler, errorLog *log.Logger) *http.Server {
 
 // Listener returns what to serve: the listener, with TLS if the door has that.
 func (d *Door) Listener() net.Listener {
-	if d.cert == nil {
+	if d.cert.Load() == nil {
 		return d.listener
 	}
 	return tls.NewListener(d.listener, &tls.Config{
@@ -99,7 +133,7 @@ func (d *Door) Listener() net.Listener {
 // good; one that is not is a decision like any other. No session is resumed, so
 // that every connection shows its certificate.
 func (d *Door) handshake(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	now := d.cert.current(time.Now())
+	now := d.cert.Load().current(time.Now())
 	config := &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		Certificates:           []tls.Certificate{now.pair},
@@ -134,7 +168,8 @@ type conn struct {
 	door *Door
 	peer *access.Peer
 	seen atomic.Pointer[sight]
-	host string // the last Host that was allowed: most clients send one and the same
+	host string   // the last Host that was allowed: most clients send one and the same
+	by   *hostSet // what allowed it
 	place
 }
 
@@ -157,9 +192,10 @@ func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
 // denial says why r is not served, or nothing. Requests of a connection come one
 // after the other.
 func (c *conn) denial(r *http.Request) (reason Reason, why string) {
-	allowed := r.Host == c.host && r.Host != "" || hostAllowed(parseHost(r.Host), c.door.allowed)
+	hosts := c.door.allowed.Load()
+	allowed := r.Host == c.host && r.Host != "" && c.by == hosts || hostAllowed(parseHost(r.Host), *hosts)
 	if allowed {
-		c.host = r.Host
+		c.host, c.by = r.Host, hosts
 	}
 	return denial(r, allowed)
 }
@@ -182,14 +218,14 @@ func (c *conn) party(p *access.Policy, state *tls.ConnectionState, now time.Time
 }
 
 func (c *conn) holds(s *sight, now time.Time) bool {
-	return s.cas == nil || c.door.cert.current(now).clientCAs == s.cas && now.Before(s.until)
+	return s.cas == nil || c.door.cert.Load().current(now).clientCAs == s.cas && now.Before(s.until)
 }
 
 func (c *conn) look(p *access.Policy, state *tls.ConnectionState, now time.Time) *sight {
 	id := access.Identity{Listener: c.door.name, Peer: c.peer}
 	s := &sight{}
-	if c.door.cert != nil && state != nil && len(state.PeerCertificates) > 0 {
-		current := c.door.cert.current(now)
+	if cert := c.door.cert.Load(); cert != nil && state != nil && len(state.PeerCertificates) > 0 {
+		current := cert.current(now)
 		if until, err := current.verify(state.PeerCertificates, now); err == nil {
 			id.Names = access.Names(state.PeerCertificates[0])
 			s.cas, s.until = current.clientCAs, until

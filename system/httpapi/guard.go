@@ -59,6 +59,8 @@ func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	}
 }
 
+type hostSet map[hostPort]bool
+
 // hostPort is a host in its one form; the port is empty where none was given.
 type hostPort struct{ host, port string }
 

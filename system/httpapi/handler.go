@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -31,6 +32,9 @@ type Options struct {
 	Access *access.Shared
 	// Audit is told of every decision, if there is Access; nil: nobody is.
 	Audit access.Auditor
+	// Reload reads the node's configuration anew and makes it what runs; nil: it
+	// cannot. An [Unfit] error tells what is wrong with the configuration.
+	Reload func(ctx context.Context) (Reloaded, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -58,6 +62,14 @@ type handler struct {
 	buffers sync.Pool // of *[]byte, wiped
 	answers sync.Pool // of *tracked
 	scrapes atomic.Int64
+}
+
+// audited reports whether anybody is told of decisions.
+func (h *handler) audited() bool {
+	if a, ok := h.opts.Audit.(*access.SharedAuditor); ok {
+		return !a.Idle()
+	}
+	return h.opts.Audit != nil
 }
 
 func (h *handler) now() time.Time { return h.opts.Now().Round(0) }

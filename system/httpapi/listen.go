@@ -114,6 +114,17 @@ func listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	return listenTCP(ctx, strings.TrimPrefix(e.Address, tcpScheme), e.TLS != nil)
 }
 
+// Permit gives a Unix socket that [Listen] has opened the mode and the group of e.
+// Whoever is connected stays so. When it fails, the socket may be left to its owner
+// alone: Permit it as it was before.
+func Permit(l net.Listener, e Endpoint) error {
+	s, ok := l.(interface{ permit(e Endpoint) error })
+	if !ok {
+		return errors.New("mode and group are for Unix sockets only")
+	}
+	return s.permit(e)
+}
+
 func listenTCP(ctx context.Context, hostport string, anywhere bool) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", hostport)
 	if err != nil {

@@ -119,7 +119,8 @@ func explainUnix(err error, path string) error {
 type socket struct {
 	*net.UnixListener
 	path   string
-	made   os.FileInfo // to know it again
+	made   os.FileInfo // to know it again; with the group that it had first
+	group  string      // that it was given
 	lock   io.Closer   // released when the socket is gone
 	closed atomic.Bool
 }
@@ -135,11 +136,45 @@ func (s *socket) open(e Endpoint) error {
 	if err := s.giveTo(e.Group); err != nil {
 		return err
 	}
-	mode := e.Mode.Perm()
-	if mode == 0 {
+	s.group = e.Group
+	return s.setMode(e.Mode)
+}
+
+// permit is that of [Permit]. Another group finds a socket that is for its owner only.
+func (s *socket) permit(e Endpoint) error {
+	if now, err := os.Lstat(s.path); err != nil || !os.SameFile(s.made, now) {
+		return fmt.Errorf("%s is no longer the socket that was opened here", s.path)
+	}
+	if e.Group == s.group {
+		return s.setMode(e.Mode)
+	}
+	err := os.Chmod(s.path, socketMode)
+	if err == nil && e.Group == "" {
+		err = s.giveBack()
+	} else if err == nil {
+		err = s.giveTo(e.Group)
+	}
+	if err != nil {
+		return err
+	}
+	s.group = e.Group
+	return s.setMode(e.Mode)
+}
+
+func (s *socket) setMode(mode fs.FileMode) error {
+	if mode = mode.Perm(); mode == 0 {
 		mode = socketMode
 	}
 	return os.Chmod(s.path, mode)
+}
+
+// giveBack gives the socket the group that it had first.
+func (s *socket) giveBack() error {
+	first, ok := s.made.Sys().(*syscall.Stat_t)
+	if !ok {
+		return errors.New("nobody knows which group the socket had first")
+	}
+	return os.Lchown(s.path, -1, int(first.Gid))
 }
 
 func (s *socket) giveTo(group string) error {

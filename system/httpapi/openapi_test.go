@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -170,6 +171,16 @@ var occasions = map[string][]occasion{
 		}},
 		{target: "/v1/events", change: func(k *fakeKeeper, _ *Options) { k.panics = "no streaming here" }},
 	},
+	"post /v1/reload": {
+		{target: "/v1/reload"},
+		{target: "/v1/reload?x"},
+		{target: "/v1/reload", body: tooLarge, change: reloading(nil)},
+		{target: "/v1/reload", change: reloading(nil)},
+		{target: "/v1/reload", change: reloading(Unfit{"log.level: is wrong"})},
+		{target: "/v1/reload", change: reloading(context.DeadlineExceeded)},
+		{target: "/v1/reload", change: reloading(kindOf(messages.ErrStopped))},
+		{target: "/v1/reload", change: reloading(fmt.Errorf("nobody's"))},
+	},
 	"get /v1/openapi.yaml": {{target: "/v1/openapi.yaml"}, {target: "/v1/openapi.yaml?x"}},
 	"get /healthz":         {{target: "/healthz"}, {target: "/healthz?x"}},
 	"get /readyz": {
@@ -183,6 +194,12 @@ var occasions = map[string][]occasion{
 		{target: "/metrics?x"},
 		{target: "/metrics", change: withMetrics("at the disco")},
 	},
+}
+
+func reloading(err error) func(*fakeKeeper, *Options) {
+	return func(_ *fakeKeeper, o *Options) {
+		o.Reload = func(context.Context) (Reloaded, error) { return Reloaded{Reloaded: true, Added: 1}, err }
+	}
 }
 
 func withMetrics(panicking any) func(*fakeKeeper, *Options) {
@@ -202,7 +219,7 @@ func withMetrics(panicking any) func(*fakeKeeper, *Options) {
 var elsewhere = map[string][]int{
 	"get /v1/token/{service}": {401}, "post /v1/tokens": {401, 403, 500}, "get /v1/services": {401, 403, 500}, "get /v1/services/{service}": {401, 403},
 	"post /v1/services/{service}/refresh": {401}, "post /v1/services/{service}/invalidate": {401}, "get /v1/events": {401, 403},
-	"get /v1/openapi.yaml": {500}, "get /healthz": {500}, "get /readyz": {500}, "get /metrics": {401, 403, 429},
+	"post /v1/reload": {401, 403, 429}, "get /v1/openapi.yaml": {500}, "get /healthz": {500}, "get /readyz": {500}, "get /metrics": {401, 403, 429},
 }
 
 func TestTheDescriptionHasEveryStatus(t *testing.T) {
@@ -252,7 +269,7 @@ var wired = map[string]reflect.Type{
 	"Token": reflect.TypeFor[Token](), "TokenInfo": reflect.TypeFor[TokenInfo](), "Failure": reflect.TypeFor[Failure](),
 	"Counters": reflect.TypeFor[Counters](), "Services": reflect.TypeFor[Services](), "Readiness": reflect.TypeFor[Readiness](), "Vault": reflect.TypeFor[Vault](),
 	"Unready": reflect.TypeFor[Unready](), "Problem": reflect.TypeFor[Problem](), "Event": reflect.TypeFor[Event](),
-	"Invalidated": reflect.TypeFor[Invalidated](),
+	"Invalidated": reflect.TypeFor[Invalidated](), "Reloaded": reflect.TypeFor[Reloaded](),
 }
 
 // byHand are objects without a type of their own: what is required, and what not.

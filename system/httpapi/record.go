@@ -11,7 +11,7 @@ import (
 
 // record tells the audit of one thing that was granted, and how it ended.
 func (h *handler) record(a *asked, service string, t messages.Token, err error) {
-	if h.opts.Audit == nil {
+	if !h.audited() {
 		return
 	}
 	r := h.recordOf(a.caller, a.conn, a.verb, service)
@@ -25,7 +25,7 @@ func (h *handler) record(a *asked, service string, t messages.Token, err error) 
 
 // refuse tells the audit of what was not granted.
 func (h *handler) refuse(r *http.Request, caller access.Caller, verb access.Verb, service string, err error) {
-	if h.opts.Access == nil || h.opts.Audit == nil {
+	if h.opts.Access == nil || !h.audited() {
 		return
 	}
 	rec := h.recordOf(caller, connOf(r), verb, service)
@@ -36,7 +36,7 @@ func (h *handler) refuse(r *http.Request, caller access.Caller, verb access.Verb
 // recordEach tells the audit of each service that a batch is about.
 func (h *handler) recordEach(r *http.Request, tokens map[string]messages.Token, problems map[string]*Problem) {
 	a := askedOf(r)
-	if a == nil || h.opts.Audit == nil {
+	if a == nil || !h.audited() {
 		return
 	}
 	a.each = true

@@ -52,6 +52,7 @@ var (
 	openapiRoute   = &route{pattern: "/v1/openapi.yaml", allow: reading, serve: (*handler).openapi, open: true}
 	healthRoute    = &route{pattern: "/healthz", allow: reading, serve: (*handler).health, open: true}
 	readyRoute     = &route{pattern: "/readyz", allow: reading, verb: access.Info, serve: (*handler).ready, open: true}
+	reloadRoute    = &route{pattern: "/v1/reload", allow: posting, verb: access.Reload, serve: (*handler).reload}
 	metricsRoute   = &route{pattern: "/metrics", allow: reading, verb: access.Metrics, serve: (*handler).metrics}
 )
 
@@ -63,7 +64,7 @@ var anything = []string{"*"}
 // routes are all routes.
 var routes = numbered(
 	tokenRoute, tokensRoute, servicesRoute, serviceRoute, refreshRoute, invalidateRoute,
-	eventsRoute, authorizeRoute, openapiRoute, healthRoute, readyRoute, metricsRoute,
+	eventsRoute, authorizeRoute, reloadRoute, openapiRoute, healthRoute, readyRoute, metricsRoute,
 )
 
 func numbered(all ...*route) []*route {
@@ -116,6 +117,8 @@ func fixed(path string) *route {
 		return servicesRoute
 	case "/v1/events":
 		return eventsRoute
+	case "/v1/reload":
+		return reloadRoute
 	case "/v1/openapi.yaml":
 		return openapiRoute
 	case "/healthz":

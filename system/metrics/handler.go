@@ -15,14 +15,18 @@ import (
 // Build says what runs.
 type Build struct{ Version, Revision string }
 
-// Registry returns a registry of its own with the metrics of a node.
-func Registry(sys *system.System, t *httpapi.Traffic, b Build) *prometheus.Registry {
+// Registry returns a registry of its own with the metrics of a node; r is nil for one
+// that reads no configuration anew.
+func Registry(sys *system.System, t *httpapi.Traffic, b Build, r *Reloads) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		Collector(sys), Door(t), buildInfo(b),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if r != nil {
+		reg.MustRegister(r)
+	}
 	return reg
 }
 

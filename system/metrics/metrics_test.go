@@ -90,7 +90,7 @@ func issue(string, map[string]any) (provider.Provider, error) {
 }
 
 func newRegistry(sys *system.System, traffic *httpapi.Traffic) *prometheus.Registry {
-	return Registry(sys, traffic, Build{Version: "v1.2.3", Revision: "abc"})
+	return Registry(sys, traffic, Build{Version: "v1.2.3", Revision: "abc"}, NewReloads(time.Now()))
 }
 
 // gather returns all series by name and labels, with their values; of a histogram
@@ -260,10 +260,29 @@ func TestMetricsAreWhatTheyAreDescribedAs(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	sys, traffic := newSystem(t, 2), httpapi.NewTraffic()
 	ask(t, httpapi.New(sys, httpapi.Options{Traffic: traffic}), "localhost", "/healthz")
-	reg.MustRegister(Collector(sys), Door(traffic))
+	reg.MustRegister(Collector(sys), Door(traffic), NewReloads(time.Now()))
 	if _, err := reg.Gather(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestReloadsTellHowTheLastOneWent(t *testing.T) {
+	began := time.Unix(1_800_000_000, 0)
+	r := NewReloads(began)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(r)
+	expect := func(when string, well, at float64) {
+		t.Helper()
+		got := gather(t, reg)
+		if got["tokend_config_reload_successful"] != well || got["tokend_config_reload_success_timestamp_seconds"] != at {
+			t.Errorf("%s: %v", when, got)
+		}
+	}
+	expect("after the start", 1, 1_800_000_000)
+	r.Failed()
+	expect("after a refusal", 0, 1_800_000_000)
+	r.Succeeded(began.Add(time.Minute))
+	expect("after a success", 1, 1_800_000_060)
 }
 
 var documented = regexp.MustCompile("(?m)^\\| `(tokend_[a-z_]+)` \\|")
@@ -281,6 +300,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	(&collector{}).Describe(ch)
 	(&door{}).Describe(ch)
 	buildInfo(Build{}).Describe(ch)
+	(&Reloads{}).Describe(ch)
 	close(ch)
 	name := regexp.MustCompile(`fqName: "([^"]+)"`)
 	inCode := map[string]bool{}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/sha256"
+	"io/fs"
+	"os"
+	"time"
+
+	"tokend/actors/local"
+)
+
+// A changed configuration is found by asking, as that works on every file system and
+// for every way of replacing a file, symbolic links in the middle of a path included.
+const (
+	configEvery = 2 * time.Second
+	// configSettles is how long a new content must stay: what writes a file in pieces
+	// is done by then.
+	configSettles = 500 * time.Millisecond
+	maxConfig     = 256 << 20 // as config.Load takes
+)
+
+// configFile tells when a file holds something else than before. The zero content is
+// that of a file which cannot be read.
+type configFile struct {
+	path  string
+	tried [sha256.Size]byte // content that was loaded, or refused
+	seen  fs.FileInfo       // the file as it was when it was last found to hold that; nil: nobody knows
+	found [sha256.Size]byte // another content, which has yet to prove that it stays
+}
+
+func (f *configFile) content() (sum [sha256.Size]byte) {
+	text, err := local.ReadFile(f.path, maxConfig)
+	if err != nil {
+		return sum
+	}
+	return sha256.Sum256(text)
+}
+
+// note makes what the file holds now what it is compared with. The file is read once
+// more at the next look, whatever it is then: else a change of the same size, within
+// what times can tell apart, would be missed.
+func (f *configFile) note() { f.tried, f.seen = f.content(), nil }
+
+// differs reports whether the file holds something else than what was tried last.
+func (f *configFile) differs() bool {
+	info, err := os.Stat(f.path)
+	if err == nil && f.seen != nil && sameConfigFile(info, f.seen) {
+		return false
+	}
+	f.found = f.content()
+	if err == nil && f.found == f.tried {
+		f.seen = info
+	}
+	return f.found != f.tried
+}
+
+// settled reports whether the file still holds the other content that was found.
+func (f *configFile) settled() bool { return f.found != f.tried && f.content() == f.found }
+
+func sameConfigFile(a, b fs.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +39,17 @@ func TestALoadSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop(t, d.close)
-	if _, err := load(d.door.at, "/v1/token/nope", 2, time.Second); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("error %v", err)
+	ungranted := d.door.asking
+	ungranted.path = "/v1/token/nope"
+	stranger := d.door.asking
+	stranger.headers = ""
+	for status, what := range map[string]asking{"403": ungranted, "401": stranger} {
+		if _, err := load(what, 2, time.Second); err == nil || !strings.Contains(err.Error(), status) {
+			t.Errorf("want %s, error %v", status, err)
+		}
 	}
-	nobody := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
-	if _, err := load(nobody, "/", 1, time.Second); err == nil {
+	nobody := asking{network: "tcp", address: "127.0.0.1:1", path: "/"}
+	if _, err := load(nobody, 1, time.Second); err == nil {
 		t.Error("nobody listens, and that is no error")
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -20,7 +21,7 @@ type asked struct {
 
 	token messages.Token // that was handed out, if it is one
 	shown *int           // how many services were, if it is a list
-	each  bool           // every service has had its record
+	each  bool           // the audit was told already
 }
 
 type askedKey struct{}
@@ -113,17 +114,20 @@ func denied(service string) *Problem {
 // are about several services ask it for each, and those whose answer takes long may
 // ask again: another policy counts at once.
 func (h *handler) may(r *http.Request, verb access.Verb, service string) bool {
-	if h.opts.Access == nil {
-		return true
-	}
+	return h.opts.Access == nil || h.callerOf(r).May(verb, service)
+}
+
+// callerOf returns who makes r by what counts now: the policy and the certificate
+// that it was let in with may do so no more.
+func (h *handler) callerOf(r *http.Request) access.Caller {
 	a := askedOf(r)
 	if a == nil {
-		return false
+		return access.Caller{}
 	}
-	if !a.caller.Under(h.opts.Access.Policy()) {
+	if !a.caller.Under(h.opts.Access.Policy()) || a.conn != nil && !a.conn.stands(h.now) {
 		a.caller, _ = h.identify(r, a.conn, a.forwarded) // who is nobody now may nothing
 	}
-	return a.caller.May(verb, service)
+	return a.caller
 }
 
 // askedOf returns what is known of a request that was let in. It is nil when nobody
@@ -164,7 +168,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, calle
 func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a *asked, service string) (err error) {
 	err = problem(CodeInternal, "internal error")
 	defer func() {
-		if !a.each && (!rt.open || a.shown != nil) {
+		switch {
+		case a.each || rt.open && a.shown == nil:
+		case err != nil && ProblemOf(err).Code == CodeDenied: // what the route itself has looked at
+			h.opts.Traffic.Refused(ReasonAccess)
+			h.refuse(r, a.caller, a.verb, cmp.Or(service, ProblemOf(err).Service), err)
+		default:
 			h.record(a, service, a.token, err)
 		}
 	}()
@@ -173,6 +182,9 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 }
 
 func (h *handler) run(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
+	if c := connOf(r); c != nil && rt.open {
+		c.door.open.end(c) // it may be a stranger's, who must not hold a place by reading slowly
+	}
 	if r.URL.RawQuery != "" && rt.queryless() {
 		if _, err := parseQuery(r.URL.RawQuery); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // connections bounds how many are open at a time. Of one too many, that which has
@@ -15,7 +16,8 @@ import (
 // one is closed.
 type connections struct {
 	limit   int
-	mu      sync.Mutex // guards what follows
+	streams atomic.Int64 // connections that a stream of events holds
+	mu      sync.Mutex   // guards what follows
 	open    map[net.Conn]*conn
 	waiting list.List // of *conn, that which has waited longest first
 }
@@ -101,10 +103,16 @@ func (o *connections) begin(c *conn) {
 	}
 }
 
+// end is called when the request was answered, and before if the answer may as well
+// be cut off.
 func (o *connections) end(c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.open[c.net] == c {
+	switch {
+	case o.open[c.net] != c: // it is gone
+	case c.waits != nil:
+		o.waiting.MoveToBack(c.waits)
+	default:
 		c.waits = o.waiting.PushBack(c)
 	}
 }

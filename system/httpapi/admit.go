@@ -182,8 +182,8 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 }
 
 func (h *handler) run(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
-	if c := connOf(r); c != nil && rt.open {
-		c.door.open.end(c) // it may be a stranger's, who must not hold a place by reading slowly
+	if rt.open {
+		mayBeClosed(connOf(r)) // a stranger must not hold a place by reading slowly
 	}
 	if r.URL.RawQuery != "" && rt.queryless() {
 		if _, err := parseQuery(r.URL.RawQuery); err != nil {

@@ -103,6 +103,14 @@ func (o *connections) begin(c *conn) {
 	}
 }
 
+// mayBeClosed lets a connection, nil for none, go to make room before its request is
+// answered.
+func mayBeClosed(c *conn) {
+	if c != nil {
+		c.door.open.end(c)
+	}
+}
+
 // end is called when the request was answered, and before if the answer may as well
 // be cut off.
 func (o *connections) end(c *conn) {

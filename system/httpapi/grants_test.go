@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tokend/messages"
 	"tokend/system/access"
 )
 
@@ -172,6 +173,17 @@ func TestWhoMayBeAnybodyHoldsNoPlace(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, c), "GET", target, nil))
 		if !wrote || c.waits == nil || open.waiting.Len() != 1 {
 			t.Errorf("%s: written %v, %d wait afterwards", target, wrote, open.waiting.Len())
+		}
+	}
+}
+
+func TestWhyTheVaultDoesBadlyIsNotForStrangers(t *testing.T) {
+	k := vaultKeeper{newFake(), messages.VaultState{Degraded: true, Since: noon, Text: "no space left on device"}, true}
+	for verb, want := range map[string]bool{"info": true, "get": false} {
+		_, l := serveDoor(t, k, aPort, Options{Access: policyOf(t, 0, watcher("port", verb, "billing"))}, DoorOptions{})
+		status, body := dialTest(t, l).get("/readyz")
+		if status != http.StatusOK || !strings.Contains(body, `"degraded"`) || strings.Contains(body, "no space") != want {
+			t.Errorf("with %s: status %d, %s", verb, status, body)
 		}
 	}
 }

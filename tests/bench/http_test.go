@@ -54,6 +54,25 @@ func TestALoadSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestALoadOfNoTimeIsOneRequestEach(t *testing.T) {
+	h, err := plan{services: 1, size: 200, memory: memoryPlain}.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, h.close)
+	d, err := openDuel("tcp", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, d.close)
+	if waits, err := load(d.door.asking, 3, -time.Hour+loadPatience); err == nil || len(waits) != 0 {
+		t.Errorf("%d answers after the time for them, error %v", len(waits), err)
+	}
+	if waits, err := load(d.door.asking, 3, 0); err != nil || len(waits) != 3 {
+		t.Errorf("%d answers, error %v", len(waits), err)
+	}
+}
+
 func TestPercentiles(t *testing.T) {
 	var waits []time.Duration
 	for i := range 1000 {

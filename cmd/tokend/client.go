@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"tokend/messages"
@@ -78,7 +79,10 @@ func (p program) findNode(at place) (*node, error) {
 	}
 	if strings.HasPrefix(base, "https:") {
 		transport.TLSClientConfig, err = at.tlsConfig()
-	} else if at.caFile != "" || at.certFile != "" || at.certKeyFile != "" {
+		return n, err
+	}
+	transport.DialContext = (&net.Dialer{Control: onlyHere}).DialContext
+	if at.caFile != "" || at.certFile != "" || at.certKeyFile != "" {
 		err = usageError("--ca-file, --cert-file and --cert-key-file are for https addresses")
 	}
 	return n, err
@@ -99,6 +103,15 @@ func nodeURL(addr string) (string, error) {
 		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost; others by https")
 	}
 	return "http://" + u.Host, nil
+}
+
+// onlyHere refuses to connect to another machine, which localhost may be where the
+// resolver says so: the key would cross the network in the clear.
+func onlyHere(_, address string, _ syscall.RawConn) error {
+	if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
+		return fmt.Errorf("%s is not on this machine", address)
+	}
+	return nil
 }
 
 // get returns the body of a 200 answer, see ask.

@@ -34,7 +34,7 @@ func (g *getCommand) git(ctx context.Context, n *node, service, action string) e
 	}
 	switch action {
 	case "get":
-		if said["protocol"] == "http" && !isLoopback(said["host"]) {
+		if strings.EqualFold(said["protocol"], "http") && !isLoopback(said["host"]) {
 			return usageError("git would send the token over http, where everybody on the way can read it; use https")
 		}
 		return g.gitGet(ctx, n, service, said["username"])

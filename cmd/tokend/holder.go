@@ -52,11 +52,13 @@ func (h *holder) adopt(tokens []httpapi.Token) (changed bool, err error) {
 	for i := range tokens {
 		changed = changed || tokens[i].Fingerprint != h.tokens[i].Fingerprint
 	}
-	h.tokens = tokens
 	if changed && h.dir != "" {
-		err = h.write(tokens)
+		if err := h.write(tokens); err != nil {
+			return false, err // the next poll finds the change again
+		}
 	}
-	return changed, err
+	h.tokens = tokens
+	return changed, nil
 }
 
 // write puts every token into its file, which a reader finds old or new, never
@@ -121,7 +123,7 @@ func (h *holder) poll(now time.Time) time.Duration {
 // if the system has such a place.
 func runtimeDir() string {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && filepath.IsAbs(dir) { // else it is no place for a program that goes elsewhere
 		return dir
 	}
 	return os.TempDir()

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"tokend/messages"
 	"tokend/system/access"
@@ -20,7 +22,7 @@ type asked struct {
 
 	token messages.Token // that was handed out, if it is one
 	shown *int           // how many services were, if it is a list
-	each  bool           // every service has had its record
+	each  bool           // the audit was told already
 }
 
 type askedKey struct{}
@@ -38,11 +40,12 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	if h.opts.Access == nil {
 		return access.Caller{}, nil
 	}
-	caller, err := h.identify(r, c, rt != nil && rt.forwarded)
+	now := h.now()
+	caller, err := h.identify(r, c, rt != nil && rt.forwarded, now)
 	if rt != nil && rt.open {
 		return caller, nil
 	}
-	if !caller.Allow(h.now()) {
+	if !caller.Allow(now) {
 		return caller, problem(CodeOverloaded, "too many requests of this client")
 	}
 	if err != nil {
@@ -53,12 +56,12 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 
 // identify returns who makes r, by what its connection and its key prove. Of a
 // request that was forwarded the key is somebody else's.
-func (h *handler) identify(r *http.Request, c *conn, forwarded bool) (access.Caller, error) {
+func (h *handler) identify(r *http.Request, c *conn, forwarded bool, now time.Time) (access.Caller, error) {
 	if c == nil {
 		return access.Caller{}, problem(CodeDenied, "callers are not known here")
 	}
 	policy := h.opts.Access.Policy()
-	party := c.party(policy, r.TLS, h.now())
+	party := c.party(policy, r.TLS, now)
 	keys := !c.door.unix && !forwarded && policy.HasKeys()
 	caller, ok := party.Caller(), true
 	if sent, given := r.Header["Authorization"]; keys && given {
@@ -113,17 +116,20 @@ func denied(service string) *Problem {
 // are about several services ask it for each, and those whose answer takes long may
 // ask again: another policy counts at once.
 func (h *handler) may(r *http.Request, verb access.Verb, service string) bool {
-	if h.opts.Access == nil {
-		return true
-	}
+	return h.opts.Access == nil || h.callerOf(r).May(verb, service)
+}
+
+// callerOf returns who makes r by what counts now: the policy and the certificate
+// that it was let in with may do so no more.
+func (h *handler) callerOf(r *http.Request) access.Caller {
 	a := askedOf(r)
 	if a == nil {
-		return false
+		return access.Caller{}
 	}
-	if !a.caller.Under(h.opts.Access.Policy()) {
-		a.caller, _ = h.identify(r, a.conn, a.forwarded) // who is nobody now may nothing
+	if !a.caller.Under(h.opts.Access.Policy()) || a.conn != nil && !a.conn.stands(h.now) {
+		a.caller, _ = h.identify(r, a.conn, a.forwarded, h.now()) // who is nobody now may nothing
 	}
-	return a.caller.May(verb, service)
+	return a.caller
 }
 
 // askedOf returns what is known of a request that was let in. It is nil when nobody
@@ -164,7 +170,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, calle
 func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a *asked, service string) (err error) {
 	err = problem(CodeInternal, "internal error")
 	defer func() {
-		if !a.each && (!rt.open || a.shown != nil) {
+		switch {
+		case a.each || rt.open && a.shown == nil:
+		case err != nil && ProblemOf(err).Code == CodeDenied: // what the route itself has looked at
+			h.opts.Traffic.Refused(ReasonAccess)
+			h.refuse(r, a.caller, a.verb, cmp.Or(service, ProblemOf(err).Service), err)
+		default:
 			h.record(a, service, a.token, err)
 		}
 	}()
@@ -173,6 +184,9 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 }
 
 func (h *handler) run(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
+	if rt.open {
+		mayBeClosed(connOf(r)) // a stranger must not hold a place by reading slowly
+	}
 	if r.URL.RawQuery != "" && rt.queryless() {
 		if _, err := parseQuery(r.URL.RawQuery); err != nil {
 			return err

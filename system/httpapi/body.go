@@ -17,6 +17,9 @@ type field func(name string, dec *json.Decoder) error
 
 // readFields reads a body that may be missing, for all its fields may be.
 func readFields(w http.ResponseWriter, r *http.Request, each field) error {
+	if r.Body == http.NoBody {
+		return nil
+	}
 	body, err := readBody(w, r)
 	if err != nil || len(body) == 0 {
 		return err
@@ -29,15 +32,20 @@ func readFields(w http.ResponseWriter, r *http.Request, each field) error {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	deadlines := http.NewResponseController(w)
 	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout)) // a host's server may have none
-	defer func() { _ = deadlines.SetReadDeadline(time.Now().Add(requestTimeout)) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, problem(CodeTooLarge, "the body may have 128 KiB")
-	}
 	if err != nil {
-		return nil, problem(CodeInvalidRequest, "the body did not come whole")
+		w.Header().Set("Connection", "close") // else the server waits for the rest before it answers
+		return nil, bodyProblem(err)
 	}
+	_ = deadlines.SetReadDeadline(time.Now().Add(requestTimeout))
 	return body, nil
+}
+
+func bodyProblem(err error) *Problem {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return problem(CodeTooLarge, "the body may have 128 KiB")
+	}
+	return problem(CodeInvalidRequest, "the body did not come whole")
 }
 
 // parseObject reads an object by hand because encoding/json takes repeated

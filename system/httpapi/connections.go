@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // connections bounds how many are open at a time. Of one too many, that which has
@@ -14,7 +15,8 @@ import (
 // way. Those whose request is being answered stay, and if all of them are, the new
 // one is closed.
 type connections struct {
-	mu      sync.Mutex // guards what follows
+	streams atomic.Int64 // connections that a stream of events holds
+	mu      sync.Mutex   // guards what follows
 	limit   int
 	open    map[net.Conn]*conn
 	waiting list.List // of *conn, that which has waited longest first
@@ -37,6 +39,13 @@ func (o *connections) setLimit(limit int) {
 	for len(o.open) > o.limit && o.makeRoom() {
 		continue
 	}
+}
+
+// streamsAtMost returns how many connections streams may hold: half of all.
+func (o *connections) streamsAtMost() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return max(1, int64(o.limit/2))
 }
 
 func (o *connections) add(c *conn) {
@@ -111,10 +120,24 @@ func (o *connections) begin(c *conn) {
 	}
 }
 
+// mayBeClosed lets a connection, nil for none, go to make room before its request is
+// answered.
+func mayBeClosed(c *conn) {
+	if c != nil {
+		c.door.open.end(c)
+	}
+}
+
+// end is called when the request was answered, and before if the answer may as well
+// be cut off.
 func (o *connections) end(c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.open[c.net] == c {
+	switch {
+	case o.open[c.net] != c: // it is gone
+	case c.waits != nil:
+		o.waiting.MoveToBack(c.waits)
+	default:
 		c.waits = o.waiting.PushBack(c)
 	}
 }

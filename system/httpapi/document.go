@@ -3,6 +3,7 @@ package httpapi
 import (
 	_ "embed"
 	"net/http"
+	"time"
 )
 
 // document describes the door (OpenAPI 3.1).
@@ -27,6 +28,8 @@ func (h *handler) metrics(w http.ResponseWriter, r *http.Request, _ string) erro
 		return problem(CodeOverloaded, "others are reading the metrics already")
 	}
 	defer h.scrapes.Add(-1)
+	// Who reads slowly is not to keep the place from others.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience)) // a host's server may have none
 	h.opts.Metrics.ServeHTTP(w, r)
 	return nil
 }

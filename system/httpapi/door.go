@@ -221,6 +221,12 @@ func (c *conn) holds(s *sight, now time.Time) bool {
 	return s.cas == nil || c.door.cert.Load().current(now).clientCAs == s.cas && now.Before(s.until)
 }
 
+// stands reports whether what the connection is known by still is good.
+func (c *conn) stands(now func() time.Time) bool {
+	s := c.seen.Load()
+	return s == nil || s.cas == nil || c.holds(s, now())
+}
+
 func (c *conn) look(p *access.Policy, state *tls.ConnectionState, now time.Time) *sight {
 	id := access.Identity{Listener: c.door.name, Peer: c.peer}
 	s := &sight{}

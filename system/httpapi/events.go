@@ -28,9 +28,14 @@ const (
 // events of the HTML standard). The stream reads the history at its own pace, so
 // a slow reader delays nobody, and is told if it was too slow.
 func (h *handler) events(w http.ResponseWriter, r *http.Request, _ string) error {
+	// A body that has not come would hold up the header, and for ever.
+	if err := readFields(w, r, noFields); err != nil {
+		return err
+	}
 	s := &stream{keeper: h.keeper, w: w, control: http.NewResponseController(w), entries: make([]messages.Entry, 0, eventsAtOnce)}
 	if h.opts.Access != nil {
 		s.granted = func(service string) bool { return h.may(r, access.Watch, service) }
+		s.grantedAny = func() bool { return h.callerOf(r).MayAny(access.Watch) }
 	}
 	if err := s.choose(r); err != nil {
 		return err
@@ -38,15 +43,37 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, _ string) error
 	if h.stopping() {
 		return problem(CodeStopped, "tokend is stopping")
 	}
-	if !enter(&h.opts.Traffic.streams, maxStreams) {
+	if !h.enterStream(r) {
 		return problem(CodeOverloaded, "too many streams of events are open already")
 	}
-	defer h.opts.Traffic.streams.Add(-1)
+	defer h.leaveStream(r)
 	if err := s.begin(); err != nil {
 		return problem(CodeInternal, "this server cannot stream")
 	}
+	h.recordStream(r, s.wanted)
 	s.run(r.Context(), h.opts.Stopping)
 	return nil
+}
+
+// enterStream takes a place for a stream, if there is one: in all, and at the door,
+// where a stream holds its connection and must leave enough of them to others.
+func (h *handler) enterStream(r *http.Request) bool {
+	if !enter(&h.opts.Traffic.streams, maxStreams) {
+		return false
+	}
+	c := connOf(r)
+	if c == nil || enter(&c.door.open.streams, c.door.open.streamsAtMost()) {
+		return true
+	}
+	h.opts.Traffic.streams.Add(-1)
+	return false
+}
+
+func (h *handler) leaveStream(r *http.Request) {
+	h.opts.Traffic.streams.Add(-1)
+	if c := connOf(r); c != nil {
+		c.door.open.streams.Add(-1)
+	}
 }
 
 // enter takes one of so many places, if one is free.
@@ -68,6 +95,8 @@ type stream struct {
 	last    uint64                    // id of the last event that was dealt with
 	entries []messages.Entry
 	out     []byte
+
+	grantedAny func() bool // whether it may hear of any; set if granted is
 }
 
 // choose reads what the reader wants: which services, and from where on.
@@ -75,6 +104,8 @@ func (s *stream) choose(r *http.Request) (err error) {
 	if s.wanted, err = parseNames(r.URL.RawQuery, "service"); err != nil {
 		return err
 	}
+	slices.Sort(s.wanted)
+	s.wanted = slices.Compact(s.wanted)
 	for _, name := range s.wanted {
 		if !validName(name) {
 			return unknownName()
@@ -132,14 +163,27 @@ func (s *stream) begin() error {
 	return nil
 }
 
-// run writes until the reader leaves or is stuck, or the node stops.
+// welcome reports whether the reader may still hear of anything that it wants.
+func (s *stream) welcome() bool {
+	switch {
+	case s.granted == nil:
+		return true
+	case len(s.wanted) > 0:
+		return slices.ContainsFunc(s.wanted, s.granted)
+	default:
+		return s.grantedAny()
+	}
+}
+
+// run writes until the reader leaves, is stuck or has no grant any more, or the node
+// stops.
 func (s *stream) run(ctx context.Context, stopping <-chan struct{}) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	if s.send() != nil {
 		return
 	}
-	for {
+	for s.welcome() {
 		more, err := s.catchUp()
 		if err != nil || more == nil {
 			return

@@ -103,7 +103,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // respond turns whatever goes wrong into a problem.
 func (h *handler) respond(w *tracked, r *http.Request, rt *route, service string) {
-	defer h.rescue(w)
+	defer h.rescue(w, rt)
 	if err := h.answer(w, r, rt, service); err != nil {
 		h.fail(w, ProblemOf(err))
 	}
@@ -147,7 +147,7 @@ func noSuchPath() *Problem { return problem(CodeNotFound, "no such path") }
 // rescue answers a panic. Its value may hold anything, a token included, and is
 // named by type only. Handlers write nothing before they know all of their answer,
 // so the problem can still be sent; a stream that has begun is cut off.
-func (h *handler) rescue(w *tracked) {
+func (h *handler) rescue(w *tracked, rt *route) {
 	v := recover()
 	if v == nil {
 		return
@@ -159,5 +159,9 @@ func (h *handler) rescue(w *tracked) {
 	if w.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	h.fail(w, problem(CodeInternal, "internal error"))
+	p := problem(CodeInternal, "internal error")
+	if rt != nil && rt.forwarded {
+		p = refusal(p)
+	}
+	h.fail(w, p)
 }

@@ -53,6 +53,22 @@ func (h *handler) recordEach(r *http.Request, tokens map[string]messages.Token, 
 	}
 }
 
+// recordStream tells the audit of a stream when it begins, for its end may be far:
+// of each service that was named.
+func (h *handler) recordStream(r *http.Request, services []string) {
+	a := askedOf(r)
+	if a == nil {
+		return
+	}
+	a.each = true
+	if len(services) == 0 {
+		services = []string{""}
+	}
+	for _, name := range services {
+		h.record(a, name, messages.Token{}, nil)
+	}
+}
+
 // recordOf fills in who asks for what. A name that no service can have may be
 // anything, a token in the wrong place too, and is left out.
 func (h *handler) recordOf(caller access.Caller, c *conn, verb access.Verb, service string) access.Record {

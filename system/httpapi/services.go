@@ -39,7 +39,8 @@ func (*handler) health(w http.ResponseWriter, _ *http.Request, _ string) error {
 	return nil
 }
 
-// ready answers GET /readyz. Services are named to those who may know of them.
+// ready answers GET /readyz. Services are named to those who may know of them, and
+// why the vault does badly is told to those who may know of any.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error {
 	all := h.keeper.Readiness()
 	all.Services = slices.DeleteFunc(slices.Clone(all.Services), func(u messages.Unready) bool {
@@ -52,6 +53,9 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error 
 	readiness.Ready = readiness.Ready && !h.stopping()
 	if k, ok := h.keeper.(VaultKeeper); ok {
 		if state, kept := k.VaultState(); kept {
+			if h.opts.Access != nil && !h.callerOf(r).MayAny(access.Info) {
+				state.Text = ""
+			}
 			readiness.Vault = vaultOf(state)
 		}
 	}

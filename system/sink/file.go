@@ -143,10 +143,7 @@ func swap(dir *os.Root, name string, content []byte, mode fs.FileMode, o owner) 
 // fill writes, syncs and closes a new file.
 func fill(out *os.File, content []byte, mode fs.FileMode, o owner) (info fs.FileInfo, err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := o.give(out); err != nil {
-		return nil, err
-	}
-	if err := out.Chmod(mode); err != nil { // past the umask
+	if err := o.give(out, mode); err != nil {
 		return nil, err
 	}
 	if _, err := out.Write(content); err != nil {
@@ -167,29 +164,22 @@ func (f *file) standing() (there, ours bool) {
 	case err != nil:
 		return true, f.info != nil // the next writing says what is wrong
 	}
-	return true, f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size()
+	return true, f.wrote(info)
+}
+
+// wrote reports whether info is of the file that is held, as it was written.
+func (f *file) wrote(info fs.FileInfo) bool {
+	return f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size()
 }
 
 // discard removes what is held, and the note on it. Another file is left alone.
 func (f *file) discard() error {
 	err := f.inDir(func(dir *os.Root) error {
-		content, _, err := readRegular(dir, f.name)
-		defer clear(content)
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // already
-		case errors.Is(err, errIrregular):
-			return errForeign
-		case err != nil:
+		if err := f.removeOurs(dir); err != nil {
 			return err
-		case sha256.Sum256(content) != f.held.sum:
-			return errForeign
-		default:
-			if err := dir.Remove(f.name); err != nil {
-				return err
-			}
 		}
 		f.held, f.info = held{}, nil // whatever becomes of the note
-		err = dir.Remove(f.noteName())
+		err := dir.Remove(f.noteName())
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
@@ -202,6 +192,30 @@ func (f *file) discard() error {
 		f.held, f.info = held{}, nil
 	}
 	return err
+}
+
+// removeOurs removes the file if it holds what it should. One that was given away may
+// be its new owner's alone to read; it is known by not having been touched.
+func (f *file) removeOurs(dir *os.Root) error {
+	content, _, err := readRegular(dir, f.name)
+	defer clear(content)
+	if errors.Is(err, fs.ErrPermission) {
+		if info, failed := dir.Lstat(f.name); failed == nil && f.wrote(info) {
+			return dir.Remove(f.name)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // already
+		return nil
+	case errors.Is(err, errIrregular):
+		return errForeign
+	case err != nil:
+		return err
+	case sha256.Sum256(content) != f.held.sum:
+		return errForeign
+	default:
+		return dir.Remove(f.name)
+	}
 }
 
 // readRegular reads a regular file, and follows no link to it.

@@ -63,12 +63,22 @@ func number(text string, lookUp func() (string, error)) (int, error) {
 	return int(id), err
 }
 
-// give makes a file the owner's.
-func (o owner) give(f *os.File) error {
-	if o == nobody {
-		return nil
+// give makes a file the owner's, with that mode past the umask. The group comes
+// before the mode, so that the old one never may read, and the user comes last: who
+// has CAP_CHOWN alone cannot change the mode of what was given away.
+func (o owner) give(f *os.File, mode os.FileMode) error {
+	if o.gid >= 0 {
+		if err := f.Chown(-1, o.gid); err != nil {
+			return err
+		}
 	}
-	return f.Chown(o.uid, o.gid)
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	if o.uid >= 0 {
+		return f.Chown(o.uid, -1)
+	}
+	return nil
 }
 
 // has reports whether a file belongs to the owner.

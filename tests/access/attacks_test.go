@@ -24,7 +24,7 @@ type attack struct {
 // and in the audit, and for no token anywhere.
 func TestNobodyGetsMore(t *testing.T) {
 	n := start(t, "")
-	all := []map[string]attack{nearMisses(n), otherPlaces(n), deniedNames(n), pathTricks(n), wrongMethods(n), smuggled(n), fromPages(n), certificates(n), throughOthers(n)}
+	all := []map[string]attack{nearMisses(n), otherPlaces(n), deniedNames(n), pathTricks(n), wrongMethods(n), smuggled(n), fromPages(n), certificates(n), throughOthers(n), streams(n), commands(n), proxies(n), observers(n)}
 	count := 0
 	for _, attacks := range all {
 		for name, a := range attacks {
@@ -32,7 +32,7 @@ func TestNobodyGetsMore(t *testing.T) {
 			t.Run(name, func(t *testing.T) { n.mustRefuse(t, a) })
 		}
 	}
-	if count < 80 {
+	if count < 150 {
 		t.Errorf("only %d attempts", count)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,7 +12,10 @@ import (
 	"strconv"
 	"time"
 
+	"tokend/messages"
+	"tokend/system/access"
 	"tokend/system/httpapi"
+	"tokend/system/metrics"
 )
 
 const (
@@ -26,9 +28,10 @@ const (
 // connections are how many clients there are at a time.
 var connections = []int{1, 16, 64, 1000}
 
-// checkHTTP compares GET /v1/token/{service} with a handler that writes the same
-// bytes with the same headers without knowing why: same server, same client, same
-// run.
+// checkHTTP compares GET /v1/token/{service}, as a node with clients and metrics
+// answers it, with a handler that writes the same bytes with the same headers without
+// knowing why: same server, same client, same requests, same run. Callers on TCP are
+// known by a key, those on a Unix socket by their user.
 func checkHTTP() (_ []row, err error) {
 	h, err := plan{services: services, size: 200, memory: memorySealed}.build()
 	if err != nil {
@@ -63,16 +66,51 @@ func openDuel(network string, h *house) (*duel, error) {
 		return nil, err
 	}
 	d := &duel{network: network, dir: dir}
-	traffic := httpapi.NewTraffic()
-	door := httpapi.New(h.sys, httpapi.Options{Traffic: traffic})
-	path := "/v1/token/" + h.names[0]
-	if d.door, err = d.listen("door", path, door, traffic); err != nil {
-		return nil, errors.Join(err, d.close())
-	}
-	if d.bare, err = d.listen("bare", path, bareHandler(door, path), nil); err != nil {
+	if err := d.open(h); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+func (d *duel) open(h *house) (err error) {
+	ask := asking{path: "/v1/token/" + h.names[0]}
+	key, policy, err := oneClient(d.network, h.names[0])
+	if err != nil {
+		return err
+	}
+	if d.network == "tcp" {
+		ask.headers = "Authorization: Bearer " + key.Reveal() + "\r\n"
+	}
+	if d.door, err = d.listen("door", ask, watchedDoor(h, policy), true); err != nil {
+		return err
+	}
+	d.bare, err = d.listen("bare", ask, bareHandler(httpapi.New(h.sys, httpapi.Options{}), ask.path), false)
+	return err
+}
+
+// oneClient returns a policy that knows the caller, and the caller's key.
+func oneClient(network, service string) (messages.Secret, *access.Policy, error) {
+	key, hash := access.NewKey()
+	c := access.Client{Name: "bench", Grants: []access.Grant{{Services: []string{service}, Verbs: []string{"get"}}}}
+	switch {
+	case network == "tcp":
+		c.KeyHash = hash
+	case httpapi.PeersKnown:
+		c.UID = new(uint32(os.Geteuid()))
+	default:
+		c.Listener = "door"
+	}
+	policy, err := access.New([]access.Client{c}, access.Options{})
+	return key, policy, err
+}
+
+// watchedDoor returns the handler of a node that has clients and metrics.
+func watchedDoor(h *house, policy *access.Policy) http.Handler {
+	traffic := httpapi.NewTraffic()
+	return httpapi.New(h.sys, httpapi.Options{
+		Access: access.NewShared(policy), Traffic: traffic,
+		Metrics: metrics.Handler(metrics.Registry(h.sys, traffic, metrics.Build{})),
+	})
 }
 
 // bareHandler writes what door answers now, for ever.
@@ -89,20 +127,26 @@ func bareHandler(door http.Handler, path string) http.Handler {
 	})
 }
 
-// listen serves a handler. A door on TCP has the guard before it that a node has.
-func (d *duel) listen(name, path string, handler http.Handler, traffic *httpapi.Traffic) (*listening, error) {
-	address := "tcp://127.0.0.1:0"
+// listen serves a handler, through a door as a node has it or plainly.
+func (d *duel) listen(name string, ask asking, handler http.Handler, asNode bool) (*listening, error) {
+	e := httpapi.Endpoint{Address: "tcp://127.0.0.1:0", Name: name}
 	if d.network == "unix" {
-		address = "unix://" + filepath.Join(d.dir, name)
+		e.Address = "unix://" + filepath.Join(d.dir, name)
 	}
-	l, err := httpapi.Listen(context.Background(), httpapi.Endpoint{Address: address})
+	l, err := httpapi.Listen(context.Background(), e)
 	if err != nil {
 		return nil, err
 	}
-	if traffic != nil && d.network == "tcp" {
-		handler = traffic.Guard(handler, []string{l.Addr().String()})
+	server := httpapi.NewServer(handler, nil)
+	if asNode {
+		door, err := httpapi.NewDoor(l, e, httpapi.DoorOptions{})
+		if err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		server = door.Server(handler, nil)
 	}
-	s := &listening{server: httpapi.NewServer(handler, nil), at: l.Addr(), path: path, served: make(chan error, 1)}
+	ask.network, ask.address = l.Addr().Network(), l.Addr().String()
+	s := &listening{server: server, asking: ask, served: make(chan error, 1)}
 	go func() { s.served <- s.server.Serve(l) }()
 	return s, nil
 }
@@ -119,9 +163,9 @@ func (d *duel) close() error {
 
 // listening is a server that runs.
 type listening struct {
+	asking
+
 	server *http.Server
-	at     net.Addr
-	path   string
 	served chan error
 }
 
@@ -146,7 +190,7 @@ func (d *duel) compare(connections []int, rounds int, round time.Duration) ([]ro
 			}
 			took := map[*listening][]time.Duration{}
 			for _, s := range pair {
-				waits, err := load(s.at, s.path, n, round)
+				waits, err := load(s.asking, n, round)
 				if err != nil {
 					return nil, fmt.Errorf("%d connections over %s: %w", n, d.network, err)
 				}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -40,12 +39,37 @@ func TestALoadSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop(t, d.close)
-	if _, err := load(d.door.at, "/v1/token/nope", 2, time.Second); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("error %v", err)
+	ungranted := d.door.asking
+	ungranted.path = "/v1/token/nope"
+	stranger := d.door.asking
+	stranger.headers = ""
+	for status, what := range map[string]asking{"403": ungranted, "401": stranger} {
+		if _, err := load(what, 2, time.Second); err == nil || !strings.Contains(err.Error(), status) {
+			t.Errorf("want %s, error %v", status, err)
+		}
 	}
-	nobody := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
-	if _, err := load(nobody, "/", 1, time.Second); err == nil {
+	nobody := asking{network: "tcp", address: "127.0.0.1:1", path: "/"}
+	if _, err := load(nobody, 1, time.Second); err == nil {
 		t.Error("nobody listens, and that is no error")
+	}
+}
+
+func TestALoadOfNoTimeIsOneRequestEach(t *testing.T) {
+	h, err := plan{services: 1, size: 200, memory: memoryPlain}.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, h.close)
+	d, err := openDuel("tcp", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, d.close)
+	if waits, err := load(d.door.asking, 3, -time.Hour+loadPatience); err == nil || len(waits) != 0 {
+		t.Errorf("%d answers after the time for them, error %v", len(waits), err)
+	}
+	if waits, err := load(d.door.asking, 3, 0); err != nil || len(waits) != 3 {
+		t.Errorf("%d answers, error %v", len(waits), err)
 	}
 }
 

@@ -26,6 +26,7 @@ type opening struct {
 	rate        int             // requests a second of one client; 0: no bound
 	connections int             // per door; 0: the default
 	audit       access.Auditor  // nil: nobody is told of decisions
+	inherited   inherited       // listeners that were opened for the process; those of endpoints are taken out
 }
 
 func openingOf(cfg *config.Config) opening {

@@ -34,7 +34,11 @@ SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else a
 before until no request is under way, for 5 s at most, and it ends. A second signal
 ends it at once. SIGHUP is ignored. The log goes to stderr.
 
-Beside a Unix socket stands PATH.lock, so that no two nodes take the same path. It
+Under systemd, with Type=notify, the node tells when it answers and when it stops, and
+keeps its watchdog quiet. A socket of a socket unit is used instead of a listen address
+that is the same; its permissions are those of the unit.
+
+Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes take the same path. It
 stays there when the node has ended.`
 
 type serveCommand struct {
@@ -86,6 +90,13 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	defer closeAudit()
 	doors := openingOf(cfg)
 	doors.audit = auditor
+	under, err := s.under()
+	if err == nil {
+		doors.inherited, err = under.inherit()
+	}
+	if err != nil {
+		return errors.Join(unavailable(err), stopSystem(ctx, sys))
+	}
 	srv, err := openServer(ctx, sys, doors, log)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(err))
@@ -96,7 +107,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	if len(cfg.Clients) == 0 {
 		warnOfTCP(srv, log)
 	}
-	srv.startup = cfg.Startup
+	srv.startup, srv.manager = cfg.Startup, under
 	return srv.run(ctx)
 }
 

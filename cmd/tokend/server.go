@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 
 	"tokend/config"
@@ -40,6 +41,8 @@ type server struct {
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
 	startup  config.Startup
+	manager  manager
+	handler  http.Handler // of all doors
 	requests requests
 	stopping chan struct{} // closed when the node is about to stop
 	traffic  *httpapi.Traffic
@@ -66,22 +69,30 @@ func openServer(ctx context.Context, sys *system.System, o opening, log logrus.F
 		return nil, err
 	}
 	s := &server{sys: sys, log: log, patience: drainTime, stopping: make(chan struct{}), traffic: httpapi.NewTraffic()}
-	handler := s.requests.counted(httpapi.New(sys, httpapi.Options{
+	s.handler = httpapi.New(sys, httpapi.Options{
 		Stopping: s.stopping,
 		Report:   func(text string) { log.Error(text) },
 		Access:   access.NewShared(policy),
 		Audit:    o.audit,
 		Metrics:  metrics.Handler(metrics.Registry(sys, s.traffic, thisBuild())),
 		Traffic:  s.traffic,
-	}))
+	})
 	o.connections = s.affordable(o)
-	for _, e := range o.endpoints {
-		if err := s.open(ctx, e, o, handler); err != nil {
-			s.closeDoors()
-			return nil, err
-		}
+	if err := s.openDoors(ctx, o); err != nil {
+		s.closeDoors()
+		return nil, err
 	}
 	return s, nil
+}
+
+func (s *server) openDoors(ctx context.Context, o opening) error {
+	handler := s.requests.counted(s.handler)
+	for _, e := range o.endpoints {
+		if err := s.open(ctx, e, o, handler); err != nil {
+			return err
+		}
+	}
+	return o.inherited.unused()
 }
 
 // reserved are the files that a node needs besides its doors' connections.
@@ -102,7 +113,7 @@ func (s *server) affordable(o opening) int {
 
 // open opens one door.
 func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening, handler http.Handler) error {
-	l, err := httpapi.Listen(ctx, e)
+	l, err := o.inherited.listen(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -128,9 +139,13 @@ func (s *server) run(ctx context.Context) error {
 		failed <- err
 	} else {
 		s.serve(&serving, failed)
+		s.tell(daemon.SdNotifyReady)
 	}
+	beating, rest := context.WithCancel(context.WithoutCancel(ctx))
+	serving.Go(func() { s.beat(beating) })
 	reason, err := s.wait(ctx, failed)
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
+	rest()
 	serving.Wait()
 	return internal(err)
 }
@@ -177,6 +192,7 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (reason, err err
 // still waits, and the doors are closed last.
 func (s *server) stop(ctx context.Context, reason error) error {
 	close(s.stopping)
+	s.tell(daemon.SdNotifyStopping)
 	s.log.WithField("reason", reason).Info("stopping")
 	s.drain()
 	bound, cancel := context.WithTimeout(ctx, stopTime)

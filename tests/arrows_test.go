@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"system/access":          values,
 	"system/access/audit":    append(slices.Clone(values), "system/access"),
 	"system/httpapi":         append(slices.Clone(values), "system/access"),
-	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi"},
+	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi", "system/sink"},
 }
 
 // owners says which packages alone may import some libraries, tests aside.

@@ -130,14 +130,14 @@ func (s *server) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if answers(ctx, s.handler) {
+		if answering(ctx, s.handler) {
 			s.tell(daemon.SdNotifyWatchdog)
 		}
 	}
 }
 
-// answers has the handler tell readiness, for which it looks at every service.
-func answers(ctx context.Context, h http.Handler) bool {
+// answering has the handler tell readiness, for which it looks at every service.
+func answering(ctx context.Context, h http.Handler) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/readyz", http.NoBody)
 	if err != nil {
 		return false

@@ -38,16 +38,17 @@ func (o *output) String() string {
 // daemon is a program that runs until the test has ended.
 type daemon struct {
 	said  output
+	stop  context.CancelFunc // tells it to end
 	ended chan struct{}
 }
 
-// start starts cmd. What it says is shown if the test fails.
-func start(t *testing.T, file string, args, env []string) *daemon {
+// start starts a program, which gets the files as descriptors from 3 on. What it says is shown if the test fails.
+func start(t *testing.T, file string, args, env []string, files ...*os.File) *daemon {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	d, cmd := &daemon{ended: make(chan struct{})}, exec.CommandContext(ctx, file, args...)
+	d, cmd := &daemon{stop: cancel, ended: make(chan struct{})}, exec.CommandContext(ctx, file, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = &d.said, &d.said
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &d.said, &d.said, files
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {

@@ -52,6 +52,7 @@ var arrows = map[string][]string{
 // owners says which packages alone may import some libraries, tests aside.
 var owners = map[string][]string{
 	"github.com/asynkron/protoactor-go": {"actors/gate", "actors/publisher", "actors/token", "actors/supervisor", "system"},
+	"github.com/coreos/go-systemd":      {"cmd/..."},
 	"github.com/knadh/koanf":            {"config"},
 	"github.com/luikyv/go-oidc":         {"cmd/..."},
 	"github.com/prometheus":             {"system/metrics"},

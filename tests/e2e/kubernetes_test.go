@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,15 +68,7 @@ func TestClientGoRunsTokendForItsCredential(t *testing.T) {
 // anyAccepted reports whether a token lives that was accepted once.
 func (i *idp) anyAccepted() bool {
 	i.mu.Lock()
-	taken := make([]string, 0, len(i.taken))
-	for token := range i.taken {
-		taken = append(taken, token)
-	}
+	taken := slices.Collect(maps.Keys(i.taken))
 	i.mu.Unlock()
-	for _, token := range taken {
-		if i.lives(token) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(taken, i.lives)
 }

@@ -28,7 +28,7 @@ func worker(t *testing.T) (line, uid string) {
 			return "user " + name + ";\n", u.Uid
 		}
 	}
-	t.Skip("there is no user for nginx's workers")
+	t.Skip("there is no user for nginx's workers here")
 	return "", ""
 }
 

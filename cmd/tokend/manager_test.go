@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -196,5 +200,40 @@ func TestANodeAnswersItself(t *testing.T) {
 	defer func() { _ = sys.Stop(context.Background()) }()
 	if !answering(t.Context(), httpapi.New(sys, httpapi.Options{})) {
 		t.Error("it does not")
+	}
+}
+
+// serveUnder runs serve under a service manager and returns what it says.
+func serveUnder(t *testing.T, under func() (manager, error)) (code int, said string) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "tokend.yaml")
+	text := "listen: [\"tcp://127.0.0.1:0\"]\nservices: {pager: {provider: static, token: t}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p := program{stdout: io.Discard, stderr: &out, getenv: func(string) string { return "" }, manager: under}
+	return run(t.Context(), p, []string{"serve", "--config", file}), out.String()
+}
+
+func TestServeSaysWhatIsWrongWithItsServiceManager(t *testing.T) {
+	l := handedOver(t)
+	wrong := errors.New("what it says of itself is wrong")
+	for name, c := range map[string]struct {
+		under func() (manager, error)
+		want  string
+	}{
+		"its environment": {func() (manager, error) { return manager{}, wrong }, wrong.Error()},
+		"its sockets": {func() (manager, error) {
+			return manager{sockets: func() ([]net.Listener, error) { return []net.Listener{nil}, nil }}, nil
+		}, "is none that listens for streams"},
+		"one socket": {func() (manager, error) {
+			return manager{sockets: func() ([]net.Listener, error) { return []net.Listener{l}, nil }}, nil
+		}, "none of the listen addresses"},
+	} {
+		if code, said := serveUnder(t, c.under); code != exitFailed || !strings.Contains(said, "tokend: unavailable: ") || !strings.Contains(said, c.want) {
+			t.Errorf("%s: exit code %d, %s", name, code, said)
+		}
 	}
 }

@@ -21,9 +21,9 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # has the one it needs. Asked first, the module cache lets it work offline.
 TOOL = GOPROXY="file://$$($(GO) env GOMODCACHE)/cache/download,$$($(GO) env GOPROXY)" $(GO) run
 
-# Benchmarks and tests against other authors' servers are modules of their own, so
+# Benchmarks and tests with other authors' servers and programs are modules of their own, so
 # that what tokend is compared and tested with is no dependency of tokend.
-MODULES := . tests/bench tests/servers
+MODULES := . tests/bench tests/servers tests/e2e
 CROSS   := darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # each runs a command in every module.
@@ -40,7 +40,7 @@ RACE = $(shell dir=$$(mktemp -d) && printf 'package main\n\nfunc main() {}\n' >$
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ## Run a node with a demo identity provider, to play with
@@ -73,6 +73,10 @@ servers-node: ## The same of oidc-provider, which npm installs, and Node with it
 	else \
 		echo "SKIPPED: oidc-provider cannot be installed here, so nothing is known of it: see above"; \
 	fi
+
+.PHONY: e2e
+e2e: ## Have Prometheus, nginx, curl, git and client-go use a node; as root, install them
+	tests/e2e/run
 
 .PHONY: race
 race: ## Run all tests with the race detector, or fail

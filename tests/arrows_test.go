@@ -46,12 +46,13 @@ var arrows = map[string][]string{
 	"system/access":          values,
 	"system/access/audit":    append(slices.Clone(values), "system/access"),
 	"system/httpapi":         append(slices.Clone(values), "system/access"),
-	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi"},
+	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi", "system/sink"},
 }
 
 // owners says which packages alone may import some libraries, tests aside.
 var owners = map[string][]string{
 	"github.com/asynkron/protoactor-go": {"actors/gate", "actors/publisher", "actors/token", "actors/supervisor", "system"},
+	"github.com/coreos/go-systemd":      {"cmd/..."},
 	"github.com/knadh/koanf":            {"config"},
 	"github.com/luikyv/go-oidc":         {"cmd/..."},
 	"github.com/prometheus":             {"system/metrics"},

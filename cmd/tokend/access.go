@@ -27,6 +27,7 @@ type opening struct {
 	connections int             // per door; 0: the default
 	audit       access.Auditor  // nil: nobody is told of decisions
 	reloader    *reloader       // nil: the configuration is not read anew
+	inherited   inherited       // listeners that were opened for the process; those of endpoints are taken out
 }
 
 func openingOf(cfg *config.Config) opening {

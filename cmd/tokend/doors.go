@@ -22,7 +22,7 @@ type door struct {
 
 // open opens one door, which does not serve yet.
 func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door, error) {
-	l, err := httpapi.Listen(ctx, e)
+	l, err := o.inherited.listen(ctx, e)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ func realMain() int {
 	p := program{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		noCoreDumps: noCoreDumps, started: startedAs(os.Args[0]),
+		manager: serviceManager,
 	}
 	return run(ctx, p, os.Args[1:])
 }

@@ -15,8 +15,9 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	noCoreDumps    func() error // turns them off for the whole process; nil: it is somebody else's
-	started        string       // the command that the program was started as; empty: tokend
+	noCoreDumps    func() error            // turns them off for the whole process; nil: it is somebody else's
+	started        string                  // the command that the program was started as; empty: tokend
+	manager        func() (manager, error) // of this process; nil: none
 }
 
 // run executes one command line and returns the exit code.

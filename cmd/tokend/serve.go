@@ -46,7 +46,11 @@ open connections stay open; --listen, --log-level and --log-format still replace
 what the file says. vault, startup, and the name and TLS of an open address take a
 restart.
 
-Beside a Unix socket stands PATH.lock, so that no two nodes take the same path. It
+Under systemd, with Type=notify, the node tells when it answers and when it stops, and
+keeps its watchdog quiet. A socket of a socket unit is used instead of a listen address
+that is the same; its permissions are those of the unit.
+
+Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes take the same path. It
 stays there when the node has ended.`
 
 type serveCommand struct {
@@ -108,6 +112,13 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	defer func() { r.closeAudit() }()
 	doors := openingOf(cfg)
 	doors.audit, doors.reloader = auditor, r
+	under, err := s.under()
+	if err == nil {
+		doors.inherited, err = under.inherit()
+	}
+	if err != nil {
+		return errors.Join(unavailable(err), stopSystem(ctx, sys))
+	}
 	srv, err := openServer(ctx, sys, doors, log)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(err))
@@ -118,7 +129,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	if len(cfg.Clients) == 0 {
 		warnOfTCP(srv.doors, log)
 	}
-	srv.startup = cfg.Startup
+	srv.startup, srv.manager = cfg.Startup, under
 	return srv.run(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 
 	"tokend/config"
@@ -40,10 +41,11 @@ type server struct {
 	log      logrus.FieldLogger
 	patience time.Duration // with requests under way when the node stops
 	startup  config.Startup
+	manager  manager
+	handler  http.Handler // of all doors
 	requests requests
 	stopping chan struct{} // closed when the node is about to stop
 	traffic  *httpapi.Traffic
-	handler  http.Handler
 	policy   *access.Shared
 	audit    *access.SharedAuditor
 	reloader *reloader // nil: the node reads no configuration anew
@@ -76,13 +78,9 @@ func openServer(ctx context.Context, sys *system.System, o opening, log logrus.F
 	s.audit.Replace(o.audit)
 	s.handler = s.requests.counted(httpapi.New(sys, s.options(o)))
 	o.connections = s.affordable(o)
-	for _, e := range o.endpoints {
-		d, err := s.open(ctx, e, o)
-		if err != nil {
-			s.closeDoors()
-			return nil, err
-		}
-		s.doors = append(s.doors, d)
+	if err := s.openDoors(ctx, o); err != nil {
+		s.closeDoors()
+		return nil, err
 	}
 	return s, nil
 }
@@ -100,6 +98,17 @@ func (s *server) options(o opening) httpapi.Options {
 }
 
 func (s *server) report(text string) { s.log.Error(text) }
+
+func (s *server) openDoors(ctx context.Context, o opening) error {
+	for _, e := range o.endpoints {
+		d, err := s.open(ctx, e, o)
+		if err != nil {
+			return err
+		}
+		s.doors = append(s.doors, d)
+	}
+	return o.inherited.unused()
+}
 
 // reserved are the files that a node needs besides its doors' connections.
 const reserved = 256
@@ -128,14 +137,18 @@ func (s *server) run(ctx context.Context) error {
 		close(reloaded)
 	} else {
 		s.serve(s.doors)
+		s.tell(daemon.SdNotifyReady)
 		go func() {
 			defer close(reloaded)
 			s.reloader.run(reloading, s)
 		}()
 	}
+	beating, rest := context.WithCancel(context.WithoutCancel(ctx))
+	s.serving.Go(func() { s.beat(beating) })
 	reason, err := s.wait(ctx)
 	endReloading()
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
+	rest()
 	s.serving.Wait()
 	awaitBriefly(reloaded)
 	return internal(err)
@@ -207,6 +220,7 @@ func (s *server) wait(ctx context.Context) (reason, err error) {
 func (s *server) stop(ctx context.Context, reason error) error {
 	s.freeze()
 	close(s.stopping)
+	s.tell(daemon.SdNotifyStopping)
 	s.log.WithField("reason", reason).Info("stopping")
 	s.drain()
 	bound, cancel := context.WithTimeout(ctx, stopTime)

@@ -40,6 +40,7 @@ var (
 var families = []family{
 	ready, expiry, state, hits, misses, waiters, acquisitions, restarts,
 	inFlight, queued, places, lost, vaultDegraded, vaultUnsaved, vaultDamaged,
+	sinksTotal, sinksStale, sinkStale, sinkFailing, sinkWrites, sinkFailures, sinkHookFailures,
 }
 
 // states are the labels of all states.
@@ -81,6 +82,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- histogram(took, token.TimingBounds[:], t.Buckets, t.Sum, t.Kind)
 	}
 	c.collectVault(ch)
+	collectSinks(ch, c.sys.Sinks())
 }
 
 func collectService(ch chan<- prometheus.Metric, s *system.Stats, ok *dto.LabelPair) {

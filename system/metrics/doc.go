@@ -10,7 +10,8 @@
 //
 //   - A scrape asks no actor: it reads what services publish anyway, and counters.
 //   - Every label has values that configuration or this package bounds: services,
-//     hosts of token endpoints, kinds of provider, states, classes, routes and codes.
+//     the first 1,000 files of sinks, hosts of token endpoints, kinds of provider,
+//     states, classes, routes and codes.
 //   - No metric holds a secret, a token or a fingerprint.
 //
 // # Gotchas

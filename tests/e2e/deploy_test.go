@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// tool runs a program that must be content, and returns what it says.
+func tool(t *testing.T, stdin, dir, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin, cmd.Dir = strings.NewReader(stdin), dir
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, said)
+	}
+	return string(said)
+}
+
+func TestPrometheusAcceptsMetricsAndRules(t *testing.T) {
+	t.Parallel()
+	program, idp := need(t, "promtool"), newIdP(t)
+	n := serve(t, idp, service("billing", 60, "    sinks: [{path: DIR/token}]\n"), "")
+	n.must(t, "tokend get billing >token")
+	metrics, err := n.get("/metrics")
+	if err != nil || !strings.Contains(metrics, "tokend_sink_stale") {
+		t.Fatalf("%v: %s", err, metrics)
+	}
+	if said := tool(t, metrics+"\n", ".", program, "check", "metrics"); said != "" {
+		t.Errorf("promtool check metrics: %s", said)
+	}
+	tool(t, "", "../../deploy/prometheus", program, "check", "rules", "rules.yml")
+	tool(t, "", "../../deploy/prometheus", program, "test", "rules", "rules_test.yml")
+}
+
+// exposure is what systemd says of how much a unit may do, from 0 to 10.
+var exposure = regexp.MustCompile(`Overall exposure level for tokend.service: ([0-9]+)\.[0-9]+`)
+
+func TestSystemdAcceptsTheUnits(t *testing.T) {
+	t.Parallel()
+	program, dir := need(t, "systemd-analyze"), place(t)
+	for _, name := range []string{"tokend.service", "tokend.socket", "tokend.service.d/sinks.conf"} {
+		text, err := os.ReadFile(filepath.Join("../../deploy/systemd", filepath.Base(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, strings.ReplaceAll(string(text), "/usr/local/bin/tokend", tokend(t)))
+	}
+	if said := tool(t, "", dir, program, "verify", "./tokend.service", "./tokend.socket"); said != "" {
+		t.Errorf("systemd-analyze verify: %s", said)
+	}
+	said := tool(t, "", dir, program, "security", "--offline=true", "./tokend.service")
+	if level := exposure.FindStringSubmatch(said); level == nil || level[1] > "2" || len(level[1]) > 1 {
+		t.Errorf("the unit may do too much: %q", level)
+	}
+}
+
+// block is the configuration in the ConfigMap.
+var block = regexp.MustCompile(`(?m)^  tokend.yaml: \|\n((?:    .*\n)+)`)
+
+func TestTheSidecarsConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../deploy/kubernetes/sidecar.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := block.FindStringSubmatch(string(text))
+	if found == nil {
+		t.Fatal("it has none")
+	}
+	dir := place(t)
+	write(t, filepath.Join(dir, "billing"), secret)
+	file := filepath.Join(dir, "tokend.yaml")
+	write(t, file, strings.ReplaceAll(found[1], "/var/run/secrets/tokend", dir))
+	tool(t, "", dir, tokend(t), "check", "--config", file)
+}

@@ -235,8 +235,9 @@ func isUnanswered(err error) bool {
 }
 
 // isSpent reports whether a refresh token was refused as such. Most servers say
-// invalid_grant; some say invalid_request of one that was used before.
+// invalid_grant, some of them with a status of 401; some say invalid_request of one
+// that was used before.
 func isSpent(err error) bool {
 	r, ok := errors.AsType[*refusal](err)
-	return ok && r.status == http.StatusBadRequest && (r.code == "invalid_grant" || r.code == "invalid_request")
+	return ok && (r.code == "invalid_grant" || r.code == "invalid_request" && r.status == http.StatusBadRequest)
 }

@@ -134,6 +134,17 @@ func TestTheRefreshTokenBeforeIsKeptUntilTheNextHasWorked(t *testing.T) {
 	l.wantSent("first", "b", "first", "c", "c") // which had worked
 }
 
+// Some servers answer a spent refresh token with the status of an unknown client.
+func TestARefreshTokenIsSpentWhateverTheStatus(t *testing.T) {
+	l := newLogins(t, rotates("b"), says(401, `{"error":"invalid_grant"}`), rotates("c"))
+	for range 2 {
+		if err := l.refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.wantSent("first", "b", "first")
+}
+
 func TestARefusalIsOfTheRefreshTokenAtHand(t *testing.T) {
 	l := newLogins(t, rotates("b"), spent("invalid_request"), spent("invalid_grant"), spent("invalid_client"))
 	if err := l.refresh(t.Context()); err != nil {

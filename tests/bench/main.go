@@ -28,7 +28,7 @@ func checks() []check {
 	for _, g := range groups {
 		all = append(all, check{g.name, g.check})
 	}
-	return append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"http", checkHTTP}, check{"mixed", checkMixed},
+	return append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"http", checkHTTP}, check{"siege", checkSiege}, check{"mixed", checkMixed},
 		check{"vaultwarm", checkWarm}, check{"vaultcost", checkCost})
 }
 

@@ -21,13 +21,13 @@ var differently = map[string]string{
 // TestTheCommandsOfTheDocumentsAreRun looks whether the stories have every command of
 // these documents.
 func TestTheCommandsOfTheDocumentsAreRun(t *testing.T) {
-	told := ""
+	var told strings.Builder
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range files {
-		told += readText(t, name)
+		told.WriteString(readText(t, name))
 	}
 	for name, least := range map[string]int{"access": 2, "check": 2, "doors": 8, "vault": 5} {
 		commands := commandsOf(readText(t, "../../docs/"+name+".md"))
@@ -38,7 +38,7 @@ func TestTheCommandsOfTheDocumentsAreRun(t *testing.T) {
 			if other := differently[command]; other != "" {
 				command = other
 			}
-			if !strings.Contains(told, command) {
+			if !strings.Contains(told.String(), command) {
 				t.Errorf("docs/%s.md: no story runs %q", name, command)
 			}
 		}

@@ -40,6 +40,11 @@ func (d *door) close() {
 	_ = d.listener.Close()
 }
 
+// wasClosed reports whether a door has stopped serving because the node has closed it.
+func wasClosed(err error) bool {
+	return errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
+}
+
 // doorPlan is what becomes of a server's doors with another configuration. Until it
 // is carried out, everything about it can be undone.
 type doorPlan struct {
@@ -153,14 +158,21 @@ func (s *server) enter(p *doorPlan) {
 	s.doors = p.next
 	s.serve(p.opened)
 	for _, d := range p.gone {
-		s.serving.Go(func() { s.giveUp(d) })
+		s.giveUp(d)
 	}
 }
 
-// giveUp closes a door to whoever comes, and for good when the requests under way
-// have been answered, or their time is up.
+// giveUp closes a door to whoever comes. Its address is free when giveUp returns, for
+// the next configuration may want it back. Requests under way are still answered,
+// unless their time is up.
 func (s *server) giveUp(d *door) {
 	s.log.WithField(fieldAddress, d.at.Address()).Info("no longer serving")
+	_ = d.listener.Close() // a listener that cannot be closed is none already
+	s.serving.Go(func() { s.empty(d) })
+}
+
+// empty closes a door for good when its last request has been answered.
+func (s *server) empty(d *door) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
 	_ = d.server.Shutdown(ctx) // who is left has had time enough

@@ -231,6 +231,19 @@ func TestAListenerThatStaysKeepsItsConnections(t *testing.T) {
 	}
 }
 
+func TestAListenerThatIsGoneCanComeBackAtOnce(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	for range 20 {
+		n.becomes("listen: [\"unix://DIR/s\", \"unix://DIR/back\"]\n" + serviceA)
+		n.gets(n.connect("back"), "/v1/token/a", http.StatusOK)
+		n.becomes(oneSocket + serviceA)
+		if c, err := n.dial("back"); err == nil {
+			_ = c.Close()
+			t.Error("a listener that is gone takes connections")
+		}
+	}
+}
+
 func TestALoneListenerThatCannotBeOpenedRefusesAll(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
 	n.refuses("listen: [\"unix://DIR/s\", \"unix://DIR/t\", \"unix://DIR/no/u\"]\nservices: {}\n", "listen[2]")

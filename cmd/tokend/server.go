@@ -185,7 +185,7 @@ func (s *server) start(ctx context.Context) error {
 func (s *server) serve(doors []*door) {
 	for _, d := range doors {
 		s.serving.Go(func() {
-			if err := d.server.Serve(d.at.Listener()); !errors.Is(err, http.ErrServerClosed) {
+			if err := d.server.Serve(d.at.Listener()); !wasClosed(err) {
 				s.fail(err)
 			}
 		})

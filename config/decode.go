@@ -132,29 +132,10 @@ func (d *decoder) group(path string, raw any, dst reflect.Value) {
 		d.service(path, m, p)
 	case *Fallback:
 		d.fallback(path, m, p)
-	case *TLS:
-		d.object(path, m, dst, "")
-		p.CAFile, p.CertFile, p.KeyFile = d.source.path(p.CAFile), d.source.path(p.CertFile), d.source.path(p.KeyFile)
-	case *ListenerTLS:
-		d.object(path, m, dst, "")
-		p.CertFile, p.KeyFile, p.ClientCAFile = d.source.path(p.CertFile), d.source.path(p.KeyFile), d.source.path(p.ClientCAFile)
-	case *Audit:
-		d.object(path, m, dst, "")
-		if p.Path != AuditStdout {
-			p.Path = d.source.path(p.Path)
-		}
-	case *Sink:
-		d.object(path, m, dst, "")
-		p.Path, p.TemplateFile = d.source.path(p.Path), d.source.path(p.TemplateFile)
-	case *Signal:
-		d.object(path, m, dst, "")
-		p.PIDFile = d.source.path(p.PIDFile)
-	case *Vault:
-		d.object(path, m, dst, "")
-		p.Path = d.source.path(p.Path)
 	default:
 		d.object(path, m, dst, "")
 	}
+	d.source.place(dst.Addr().Interface())
 }
 
 // kindIn returns the kind of provider that m is of, empty if it does not say or if
@@ -203,7 +184,6 @@ func (d *decoder) service(path string, m map[string]any, svc *Service) {
 	case KindExec:
 		svc.Exec = orNew(svc.Exec)
 	}
-	d.source.place(svc)
 }
 
 func orNew[T any](p *T) *T {

@@ -45,18 +45,6 @@ const (
 	FormatExecCredential = "exec_credential" // what credential plugins of Kubernetes print
 )
 
-// place gives the paths of svc the directory that they start at.
-func (s *source) place(svc *Service) {
-	if svc.File != nil {
-		svc.File.Path = s.path(svc.File.Path)
-	}
-	if svc.Exec != nil {
-		if svc.Exec.Dir = s.path(svc.Exec.Dir); svc.Exec.Dir == "" {
-			svc.Exec.Dir = s.dir
-		}
-	}
-}
-
 func (v *checker) file(path string, f *File) {
 	if f.Path == "" {
 		v.add(join(path, "path"), required)

@@ -60,6 +60,46 @@ func (s *source) path(path string) string {
 	return filepath.Join(s.dir, path)
 }
 
+// place gives the relative paths of a struct that was decoded the directory that they
+// start at.
+func (s *source) place(decoded any) {
+	switch p := decoded.(type) {
+	case *Service:
+		s.placeService(p)
+	case *TLS:
+		s.placeAll(&p.CAFile, &p.CertFile, &p.KeyFile)
+	case *ListenerTLS:
+		s.placeAll(&p.CertFile, &p.KeyFile, &p.ClientCAFile)
+	case *Audit:
+		if p.Path != AuditStdout {
+			s.placeAll(&p.Path)
+		}
+	case *Sink:
+		s.placeAll(&p.Path, &p.TemplateFile)
+	case *Signal:
+		s.placeAll(&p.PIDFile)
+	case *Vault:
+		s.placeAll(&p.Path)
+	}
+}
+
+func (s *source) placeService(svc *Service) {
+	if svc.File != nil {
+		s.placeAll(&svc.File.Path)
+	}
+	if svc.Exec != nil {
+		if s.placeAll(&svc.Exec.Dir); svc.Exec.Dir == "" {
+			svc.Exec.Dir = s.dir
+		}
+	}
+}
+
+func (s *source) placeAll(paths ...*string) {
+	for _, path := range paths {
+		*path = s.path(*path)
+	}
+}
+
 // environment returns a look-up in what environ lists.
 func environment(environ func() []string) func(string) (string, bool) {
 	if environ == nil {

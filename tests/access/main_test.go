@@ -14,12 +14,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"tokend/system/access"
+	"tokend/tests/fakes/program"
 )
 
 // asking is set for a process that asks the node as another user.
@@ -29,27 +29,7 @@ func TestMain(m *testing.M) {
 	if socket := os.Getenv(asking); socket != "" {
 		askAndExit(socket)
 	}
-	dir, err := os.MkdirTemp("", "access")
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	built = sync.OnceValues(func() (string, error) { return build(dir) })
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// built is the program, which is built when it is needed first.
-var built func() (string, error)
-
-func build(dir string) (string, error) {
-	file := filepath.Join(dir, "tokend")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "tokend/cmd/tokend").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, out)
-	}
-	return file, err
+	os.Exit(program.Run(m))
 }
 
 // node is a node that runs until the test ends.
@@ -147,11 +127,7 @@ func (n *node) run(t *testing.T, config string) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "serve", "--config", file)
+	cmd := exec.CommandContext(t.Context(), program.File(t), "serve", "--config", file)
 	if n.stdout != nil {
 		cmd.Stdout = n.stdout
 	}

@@ -30,14 +30,13 @@ func TestTheMemoryOfANodeHoldsNoTokenThatLies(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may look into the memory of a node, so that is not tested")
 	}
-	binary := build(t)
-	plain := start(t, binary, "plain")
+	plain := start(t, "plain")
 	if found := plain.look(); found.tokens != many-busy {
 		t.Errorf("only %d tokens are found where all lie plain: this does not look at the right place", found.tokens)
 	}
 	plain.stop()
 
-	sealed := start(t, binary, "sealed")
+	sealed := start(t, "sealed")
 	found := sealed.look()
 	for range rounds {
 		if found.tokens <= few {
@@ -97,7 +96,7 @@ func (n *node) look() findings {
 // TestNoOtherProcessMayReadTheMemoryOfANode looks at whose the files of the process
 // are: root's, if nobody else may attach to it.
 func TestNoOtherProcessMayReadTheMemoryOfANode(t *testing.T) {
-	n := start(t, build(t), "sealed", asSomebody)
+	n := start(t, "sealed", asSomebody)
 	defer n.stop()
 	for _, file := range []string{"mem", "maps", "environ"} {
 		info, err := os.Stat(n.proc(file))

@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tokend/tests/fakes/program"
 )
 
 const (
@@ -63,24 +65,7 @@ func issue(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"access_token":"%s","token_type":"Bearer","expires_in":3600}`, token(number))
 }
 
-// build makes the program that is looked at, where every user may run it.
-func build(t *testing.T) (binary string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "tokend")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // it holds the program alone
-		t.Fatal(err)
-	}
-	binary = filepath.Join(dir, "tokend")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "tokend/cmd/tokend")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return binary
-}
+func TestMain(m *testing.M) { os.Exit(program.Run(m)) }
 
 // node is a node in a process of its own.
 type node struct {
@@ -110,7 +95,7 @@ func asSomebody(n *node) {
 }
 
 // start returns a node whose services all have their token.
-func start(t *testing.T, binary, memory string, how ...func(*node)) *node {
+func start(t *testing.T, memory string, how ...func(*node)) *node {
 	t.Helper()
 	idp := httptest.NewServer(http.HandlerFunc(issue))
 	t.Cleanup(idp.Close)
@@ -121,7 +106,7 @@ func start(t *testing.T, binary, memory string, how ...func(*node)) *node {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	n := &node{TB: t, dir: dir}
 	n.configure(memory, idp.URL)
-	n.cmd = exec.CommandContext(t.Context(), binary, "serve", "--config", filepath.Join(dir, "c.yaml"), "--log-level", "debug")
+	n.cmd = exec.CommandContext(t.Context(), program.File(t), "serve", "--config", filepath.Join(dir, "c.yaml"), "--log-level", "debug")
 	for _, f := range how {
 		f(n)
 	}

@@ -21,31 +21,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tokend/tests/fakes/program"
 )
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "reload")
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	built = sync.OnceValues(func() (string, error) { return build(dir) })
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// built is the program, which is built when it is needed first.
-var built func() (string, error)
-
-func build(dir string) (string, error) {
-	file := filepath.Join(dir, "tokend")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "tokend/cmd/tokend").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, out)
-	}
-	return file, err
-}
+func TestMain(m *testing.M) { os.Exit(program.Run(m)) }
 
 // patience only bounds a test that fails.
 const patience = time.Minute
@@ -71,12 +51,8 @@ func start(t *testing.T, dir, file string) *node {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are neither Unix sockets nor SIGHUP")
 	}
-	program, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := &node{T: t, dir: dir, file: filepath.Join(dir, file), said: make(chan entry, 1<<14)}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "serve", "--config", n.file, "--log-format", "json")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program.File(t), "serve", "--config", n.file, "--log-format", "json")
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -25,9 +25,11 @@ func TestCommandsThatRaceWithApplyAreAllAnswered(t *testing.T) {
 	w := begin(t, idptest.New(), setup{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+	var asked atomic.Int64
+	racing := func() bool { return ctx.Err() == nil || asked.Load() < 100 && !t.Failed() } // nothing races before
 	var all sync.WaitGroup
 	all.Go(func() {
-		for ctx.Err() == nil {
+		for racing() {
 			for _, cfg := range []*config.Config{w.changed(withoutBilling), w.cfg} {
 				if err := w.sys.Apply(t.Context(), cfg); err != nil {
 					t.Error(err)
@@ -35,13 +37,12 @@ func TestCommandsThatRaceWithApplyAreAllAnswered(t *testing.T) {
 			}
 		}
 	})
-	var asked atomic.Int64
 	for _, command := range []messages.Command{
 		&messages.GetToken{Service: billing}, &messages.GetTokenInfo{Service: billing},
 		&messages.RefreshToken{Service: billing}, &messages.InvalidateToken{Service: billing},
 	} {
 		all.Go(func() {
-			for ctx.Err() == nil {
+			for racing() {
 				asked.Add(1)
 				reply, err := w.sys.ActorSystem().Root.RequestFuture(w.sys.PID(), command, time.Minute).Result()
 				if _, ok := reply.(messages.Reply); !ok || err != nil {
@@ -52,9 +53,6 @@ func TestCommandsThatRaceWithApplyAreAllAnswered(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if asked.Load() < 100 {
-		t.Errorf("only %d commands: nothing raced", asked.Load())
-	}
 }
 
 // Short lives, a bad IdP, crashes, reconfiguration and impatient callers, all at

@@ -38,9 +38,10 @@ func kill(group int) error {
 	return err
 }
 
-// How long orphans are waited for, which have been killed.
+// How long orphans are waited for, which have been killed: on a busy machine they get
+// to their end late, and who is not waited for then stays a zombie.
 const (
-	reapTries = 50
+	reapTries = 500
 	reapPause = 2 * time.Millisecond
 )
 

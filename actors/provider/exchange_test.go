@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tokend/messages"
@@ -87,9 +88,7 @@ func TestGzipIsUnderstood(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	listener := listen(t)
-	address := listener.Addr().String()
-	_ = listener.Close()
+	const address = "127.0.0.1:1" // where nobody listens
 	got := failure(t, mustClient(t, client(t, "http://"+address)))
 	wantFailure(t, got, messages.ClassTransient, "connection refused by "+address)
 	if got.TimedOut {
@@ -199,12 +198,10 @@ func TestAnAcquisitionThatIsCalledOff(t *testing.T) {
 // of the connection must be closed at once, although net/http would go on with
 // it in the background.
 func TestAHandshakeThatHangsIsGivenUp(t *testing.T) {
-	listener := listen(t)
+	listener, ctx := listen(t), newExpiring(t)
 	ended := make(chan error, 1)
-	go func() { ended <- swallow(listener) }()
-	settings := client(t, "https://"+listener.Addr().String())
-	settings.ConnectTimeout = 200 * time.Millisecond
-	got := failure(t, mustClient(t, settings))
+	go func() { ended <- swallow(listener, ctx.expire) }()
+	got := failureIn(ctx, t, mustClient(t, client(t, "https://"+listener.Addr().String())))
 	wantFailure(t, got, messages.ClassTransient, "timeout connecting to "+listener.Addr().String())
 	if !got.TimedOut {
 		t.Error("not a timeout")
@@ -214,15 +211,37 @@ func TestAHandshakeThatHangsIsGivenUp(t *testing.T) {
 	}
 }
 
-// swallow reads one connection to its end.
-func swallow(listener net.Listener) error {
+// swallow reads one connection to its end, and tells when something has come.
+func swallow(listener net.Listener, begun func()) error {
 	conn, err := listener.Accept()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	if _, err = conn.Read(make([]byte, 1)); err != nil {
+		return err
+	}
+	begun()
 	_, err = io.Copy(io.Discard, bufio.NewReader(conn))
 	return err
+}
+
+func TestConnectingHasATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := client(t, "https://idp.example/")
+		settings.ConnectTimeout = time.Second
+		settings.Transports.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			x := exchangeOf(ctx)
+			<-x.ctx.Done()
+			return nil, context.Cause(x.ctx)
+		}
+		begin := time.Now()
+		got := failure(t, mustClient(t, settings))
+		wantFailure(t, got, messages.ClassTransient, "timeout connecting to idp.example:443")
+		if took := time.Since(begin); took != time.Second || !got.TimedOut {
+			t.Errorf("it took %v, a timeout: %v", took, got.TimedOut)
+		}
+	})
 }
 
 func TestTheTimeForConnectingEndsWithConnecting(t *testing.T) {

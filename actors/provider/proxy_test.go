@@ -108,19 +108,16 @@ func TestAProxyThatRefuses(t *testing.T) {
 }
 
 func TestAProxyThatIsDown(t *testing.T) {
-	listener := listen(t)
-	_ = listener.Close()
-	p := mustClient(t, behind(t, "http://user:canary@"+listener.Addr().String(), "https://idp.example/token"))
+	// Nobody listens on port 1 of loopback.
+	p := mustClient(t, behind(t, "http://user:canary@127.0.0.1:1", "https://idp.example/token"))
 	wantFailure(t, failure(t, p), messages.ClassTransient, "connection refused by the proxy")
 }
 
 func TestAProxyThatHangs(t *testing.T) {
-	listener := listen(t)
+	listener, ctx := listen(t), newExpiring(t)
 	ended := make(chan error, 1)
-	go func() { ended <- swallow(listener) }()
-	settings := behind(t, "http://"+listener.Addr().String(), "https://idp.example/token")
-	settings.ConnectTimeout = 200 * time.Millisecond
-	got := failure(t, mustClient(t, settings))
+	go func() { ended <- swallow(listener, ctx.expire) }()
+	got := failureIn(ctx, t, mustClient(t, behind(t, "http://"+listener.Addr().String(), "https://idp.example/token")))
 	wantFailure(t, got, messages.ClassTransient, "timeout connecting to idp.example:443")
 	if err := <-ended; err != nil || !got.TimedOut {
 		t.Errorf("%v, timed out: %v", err, got.TimedOut)

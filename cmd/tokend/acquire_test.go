@@ -21,7 +21,7 @@ func acquireFrom(ctx context.Context, t *testing.T, idp http.Handler, services .
 	server := httptest.NewServer(idp)
 	defer server.Close()
 	var text strings.Builder
-	text.WriteString("limits: {in_flight_per_host: 1}\ndefaults: {timeout: 1s}\nservices:\n")
+	text.WriteString("limits: {in_flight_per_host: 1}\ndefaults: {timeout: 3s}\nservices:\n")
 	for _, name := range services {
 		fmt.Fprintf(&text, "  %s: {provider: client_credentials, token_url: %s/%[1]s, client_id: a, client_secret: secret}\n", name, server.URL)
 	}
@@ -54,9 +54,9 @@ func linger(r *http.Request, d time.Duration, done <-chan struct{}) {
 
 func TestAcquiringTakesAsLongAsAllHaveTheirTurn(t *testing.T) {
 	t.Parallel()
-	services := []string{"a", "b", "c", "d", "e", "f"}
+	services := strings.Split("abcdefghijklmn", "")
 	idp := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		linger(r, 400*time.Millisecond, nil) // together longer than one service may take
+		linger(r, 300*time.Millisecond, nil) // together longer than one service may take
 		answerToken(w)
 	})
 	code, stdout, stderr := acquireFrom(t.Context(), t, idp, services...)

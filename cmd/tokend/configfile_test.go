@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -46,9 +47,11 @@ func watching(t *testing.T, f func(l *looked)) {
 	})
 }
 
+// write changes the file, at the time that is in the bubble: by that of the file system
+// two writes of a test may be one.
 func (l *looked) write(text string) {
 	l.Helper()
-	if err := os.WriteFile(l.file, []byte(text), 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(l.file, []byte(text), 0o600), os.Chtimes(l.file, time.Time{}, time.Now())); err != nil {
 		l.Fatal(err)
 	}
 }

@@ -162,12 +162,13 @@ func (s *server) enter(p *doorPlan) {
 	}
 }
 
-// giveUp closes a door to whoever comes. Its address is free when giveUp returns, for
-// the next configuration may want it back. Requests under way are still answered,
-// unless their time is up.
+// giveUp closes a door to whoever comes. When giveUp returns, its address is free, for
+// the next configuration may want it back, and connections between two requests are
+// closed. Requests under way are still answered, unless their time is up.
 func (s *server) giveUp(d *door) {
 	s.log.WithField(fieldAddress, d.at.Address()).Info("no longer serving")
-	_ = d.listener.Close() // a listener that cannot be closed is none already
+	_ = d.listener.Close()               // a listener that cannot be closed is none already
+	d.server.SetKeepAlivesEnabled(false) // which closes what is idle
 	s.serving.Go(func() { s.empty(d) })
 }
 

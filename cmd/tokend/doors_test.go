@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,9 +178,10 @@ func TestAListenerThatGoesAnswersWhatItHasBegun(t *testing.T) {
 // What is ready but cannot be made any more leaves nothing behind.
 func TestAChangeThatFailsLateIsUndone(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
-	n.write("listen: [{address: \"unix://DIR/s\", mode: \"0666\"}, \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" +
-		"clients: [{name: me, uid: 1, grants: [{services: [a], verbs: [get]}]}]\n" + serviceA)
-	cfg, err := n.load()
+	const text = "listen: [{address: \"unix://DIR/s\", mode: \"0666\"}, \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" +
+		"clients: [{name: me, uid: 1, grants: [{services: [a], verbs: [get]}]}]\n" + serviceA
+	// In no file, or the node would load it too.
+	cfg, err := config.Parse([]byte(strings.ReplaceAll(text, "DIR", n.dir)), config.WithKinds())
 	if err != nil {
 		t.Fatal(err)
 	}

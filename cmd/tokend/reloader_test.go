@@ -235,8 +235,12 @@ func TestAListenerThatIsGoneCanComeBackAtOnce(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
 	for range 20 {
 		n.becomes("listen: [\"unix://DIR/s\", \"unix://DIR/back\"]\n" + serviceA)
-		n.gets(n.connect("back"), "/v1/token/a", http.StatusOK)
+		idle := n.connect("back")
+		n.gets(idle, "/v1/token/a", http.StatusOK)
 		n.becomes(oneSocket + serviceA)
+		if _, err := idle.get("/v1/token/a"); err == nil {
+			t.Error("a listener that is gone answers on an idle connection")
+		}
 		if c, err := n.dial("back"); err == nil {
 			_ = c.Close()
 			t.Error("a listener that is gone takes connections")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -55,8 +56,9 @@ func unwrap() {
 // $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "sendlast SIGNAL" to what was started
-// last there, "lines FILE N" waits until a file has that many different lines, "insist" sends SIGINT until that
-// has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
+// last there, "lines FILE N" waits until a file has that many different lines,
+// "insist FILE TEXT" sends SIGINT to what runs in the background, and again and again
+// once a file holds a text, until that has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
 // runs in the background to write no core dumps, "certificates" writes some, and
 // "together FILE PART…" writes several files into one. The program "unwrap FILE"
 // prints a file.
@@ -104,14 +106,19 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// freePort returns a port that was free a moment ago.
+// freePort returns a port that was free a moment ago. It is below those that systems
+// give to whoever wants any, so that nobody is given it before it is used.
 func freePort() (string, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const lowest, ports, tries = 20_000, 12_000, 100
+	var err error
+	for range tries {
+		port := strconv.Itoa(lowest + rand.N(ports))
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+	return "", err
 }
 
 type idpKey struct{}
@@ -230,10 +237,20 @@ func differentLines(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// insist sends SIGINT to the first command in the background until it has ended.
-func insist(ts *testscript.TestScript, _ bool, _ []string) {
+// insist sends SIGINT to the first command in the background, and again and again once
+// a file holds a text, until it has ended.
+func insist(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: insist FILE TEXT")
+	}
+	process := ts.BackgroundCmds()[0].Process
+	ts.Check(process.Signal(os.Interrupt))
+	until(ts, args[0]+" does not hold "+args[1], func() bool {
+		text, _ := os.ReadFile(ts.MkAbs(args[0])) // there is none yet
+		return strings.Contains(string(text), args[1])
+	})
 	until(ts, "the process does not end", func() bool {
-		return errors.Is(ts.BackgroundCmds()[0].Process.Signal(os.Interrupt), os.ErrProcessDone)
+		return errors.Is(process.Signal(os.Interrupt), os.ErrProcessDone)
 	})
 }
 

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -105,23 +106,17 @@ func (r running) ask(t *testing.T) <-chan error {
 	return answered
 }
 
-// ready asks for readiness and tells whether that took a new connection.
-func (r running) ready(t *testing.T, client *http.Client) (status int, reused bool) {
+// connect opens a connection to the node. Each request on it is sent there: a client
+// of net/http may take a new one.
+func (r running) connect(t *testing.T) keptConn {
 	t.Helper()
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
-	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address(r.doors[0].listener)+"/readyz", nil)
+	at := r.doors[0].listener.Addr()
+	c, err := new(net.Dialer).DialContext(t.Context(), at.Network(), at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, resp.Body) // else the connection is not used again
-	_ = resp.Body.Close()
-	return resp.StatusCode, reused
+	t.Cleanup(func() { _ = c.Close() })
+	return keptConn{c, bufio.NewReader(c)}
 }
 
 func TestANodeThatStopsIsNotReadyWhileItsDoorsAreOpen(t *testing.T) {
@@ -131,19 +126,16 @@ func TestANodeThatStopsIsNotReadyWhileItsDoorsAreOpen(t *testing.T) {
 	srv := runServer(t, slowSystem(t, begun, finish), log, time.Minute)
 	answered := srv.ask(t)
 	<-begun
-	kept, fresh := &http.Client{Transport: &http.Transport{}}, &http.Client{Transport: &http.Transport{}}
-	defer kept.CloseIdleConnections()
-	defer fresh.CloseIdleConnections()
-	if status, _ := srv.ready(t, kept); status != http.StatusOK {
-		t.Fatalf("before the end: status %d", status)
+	kept := srv.connect(t)
+	if status, err := kept.get("/readyz"); status != http.StatusOK {
+		t.Fatalf("before the end: status %d, %v", status, err)
 	}
 	srv.stop()
 	<-stopping
-	if status, reused := srv.ready(t, kept); status != http.StatusServiceUnavailable || !reused {
-		t.Errorf("on a connection from before: status %d, reused: %v", status, reused)
-	}
-	if status, reused := srv.ready(t, fresh); status != http.StatusServiceUnavailable || reused {
-		t.Errorf("on a new connection: status %d, reused: %v", status, reused)
+	for name, c := range map[string]keptConn{"from before": kept, "that is new": srv.connect(t)} {
+		if status, err := c.get("/readyz"); status != http.StatusServiceUnavailable {
+			t.Errorf("on a connection %s: status %d, %v", name, status, err)
+		}
 	}
 	close(finish)
 	if err := <-answered; err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tokend/messages"
@@ -361,14 +362,16 @@ type deadlines struct {
 }
 
 func (d *deadlines) SetReadDeadline(at time.Time) error {
-	d.read = append(d.read, time.Until(at).Round(time.Second))
+	d.read = append(d.read, time.Until(at))
 	return nil
 }
 
 func TestABodyHasLittleTime(t *testing.T) {
-	w := &deadlines{}
-	body, err := readBody(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("x")))
-	if err != nil || string(body) != "x" || !slices.Equal(w.read, []time.Duration{bodyTimeout, requestTimeout}) {
-		t.Errorf("%q, %v, deadlines in %v", body, err, w.read)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlines{}
+		body, err := readBody(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("x")))
+		if err != nil || string(body) != "x" || !slices.Equal(w.read, []time.Duration{bodyTimeout, requestTimeout}) {
+			t.Errorf("%q, %v, deadlines in %v", body, err, w.read)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tokend/messages"
@@ -26,15 +27,17 @@ func TestRefreshAndInvalidate(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			k := newFake()
-			k.current = tt.current
-			rec := call(t, newDoor(k), "POST", tt.target, tt.body)
-			if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Body.String(), tt.want) {
-				t.Errorf("got %d %s, want it to begin with %s", rec.Code, rec.Body, tt.want)
-			}
-			if !slices.Equal(k.commands, []string{tt.command}) || k.deadline != MaxWait {
-				t.Errorf("commands %q, which may wait %s", k.commands, k.deadline)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				k := newFake()
+				k.current = tt.current
+				rec := call(t, newDoor(k), "POST", tt.target, tt.body)
+				if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Body.String(), tt.want) {
+					t.Errorf("got %d %s, want it to begin with %s", rec.Code, rec.Body, tt.want)
+				}
+				if !slices.Equal(k.commands, []string{tt.command}) || k.deadline != MaxWait {
+					t.Errorf("commands %q, which may wait %s", k.commands, k.deadline)
+				}
+			})
 		})
 	}
 }

@@ -140,7 +140,7 @@ func (k *fakeKeeper) token(service string) (messages.Token, error) {
 func (k *fakeKeeper) note(ctx context.Context, minTTL time.Duration, services ...string) {
 	k.deadline = 0
 	if at, ok := ctx.Deadline(); ok {
-		k.deadline = time.Until(at).Round(time.Second)
+		k.deadline = time.Until(at)
 	}
 	k.minTTL, k.asked = minTTL, services
 }

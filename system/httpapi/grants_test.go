@@ -193,12 +193,14 @@ func TestAStreamReadsItsBodyFirst(t *testing.T) {
 }
 
 func TestABodyThatDoesNotComeIsNotWaitedForAgain(t *testing.T) {
-	w := &deadlines{nowhere: nowhere{header: http.Header{}}}
-	body := io.MultiReader(strings.NewReader("{"), iotest.ErrReader(errors.New("late")))
-	_, err := readBody(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", body))
-	if ProblemOf(err).Code != CodeInvalidRequest || !slices.Equal(w.read, []time.Duration{bodyTimeout}) || w.header.Get("Connection") != "close" {
-		t.Errorf("%v, deadlines in %v, headers %v", err, w.read, w.header)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlines{nowhere: nowhere{header: http.Header{}}}
+		body := io.MultiReader(strings.NewReader("{"), iotest.ErrReader(errors.New("late")))
+		_, err := readBody(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", body))
+		if ProblemOf(err).Code != CodeInvalidRequest || !slices.Equal(w.read, []time.Duration{bodyTimeout}) || w.header.Get("Connection") != "close" {
+			t.Errorf("%v, deadlines in %v, headers %v", err, w.read, w.header)
+		}
+	})
 }
 
 func TestAPanicInAuthorizeIsOneOfItsTwoRefusals(t *testing.T) {

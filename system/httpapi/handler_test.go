@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tokend/messages"
@@ -225,13 +226,15 @@ func TestWaitIsTheCallersElseTheServices(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			k := newFake()
-			if rec := call(t, newDoor(k), orGet(tt.method), tt.target, tt.body); rec.Code != http.StatusOK {
-				t.Fatalf("status %d: %s", rec.Code, rec.Body)
-			}
-			if k.deadline != tt.want || k.minTTL != tt.minTTL {
-				t.Errorf("waits %s with min_ttl %s, want %s and %s", k.deadline, k.minTTL, tt.want, tt.minTTL)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				k := newFake()
+				if rec := call(t, newDoor(k), orGet(tt.method), tt.target, tt.body); rec.Code != http.StatusOK {
+					t.Fatalf("status %d: %s", rec.Code, rec.Body)
+				}
+				if k.deadline != tt.want || k.minTTL != tt.minTTL {
+					t.Errorf("waits %s with min_ttl %s, want %s and %s", k.deadline, k.minTTL, tt.want, tt.minTTL)
+				}
+			})
 		})
 	}
 }

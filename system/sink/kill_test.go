@@ -2,6 +2,8 @@ package sink
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,16 +20,21 @@ const helperEnv = "TOKEND_KILL_SINK"
 // kills is how many are.
 const kills = 20
 
-// replaceForEver replaces the file without end: each content tells how long it is.
+// replaceForEver replaces the file without end: each content tells how long it is. It
+// says so when it has done it once.
 func replaceForEver(path string) {
 	f := &file{dir: filepath.Dir(path), name: filepath.Base(path), mode: 0o600, owner: nobody}
 	if err := f.adopt(); err != nil {
 		panic(err)
 	}
-	for {
+	for once := false; ; {
 		content := selfDescribing(rand.N(200_000))
 		if err := f.replace(content, heldOf(string(content), time.Time{})); err != nil {
 			panic(err)
+		}
+		if !once {
+			once = true
+			fmt.Println("begun")
 		}
 	}
 }
@@ -52,12 +59,16 @@ func TestAReaderNeverSeesAPart(t *testing.T) {
 		cmd.Env = append(os.Environ(), helperEnv+"="+path)
 		var said bytes.Buffer
 		cmd.Stderr = &said
-		if err := cmd.Start(); err != nil {
+		begun, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
-		reads += readUntilKilled(t, path, cmd, ended)
+		go func() { ended <- kill(cmd, begun) }()
+		reads += readUntilKilled(t, path, ended)
 		if strings.Contains(said.String(), "panic") {
 			t.Fatalf("the writer ended by itself:\n%s", &said)
 		}
@@ -75,10 +86,16 @@ func TestAReaderNeverSeesAPart(t *testing.T) {
 	t.Logf("%d kills, %d reads", kills, reads)
 }
 
-// readUntilKilled reads the file while its writer lives, which is not for long.
-func readUntilKilled(t *testing.T, path string, cmd *exec.Cmd, ended <-chan error) (reads int) {
-	bullet := time.AfterFunc(rand.N(150*time.Millisecond)+50*time.Millisecond, func() { _ = cmd.Process.Kill() })
+// kill kills a writer at some moment after it has begun, however long that takes it.
+func kill(cmd *exec.Cmd, begun io.Reader) error {
+	_, _ = begun.Read(make([]byte, 1)) // one that ends before that says why elsewhere
+	bullet := time.AfterFunc(rand.N(150*time.Millisecond), func() { _ = cmd.Process.Kill() })
 	defer bullet.Stop()
+	return cmd.Wait()
+}
+
+// readUntilKilled reads the file while its writer lives, which is not for long.
+func readUntilKilled(t *testing.T, path string, ended <-chan error) (reads int) {
 	for {
 		content, err := os.ReadFile(path)
 		switch {

@@ -66,15 +66,29 @@ type witness struct {
 	path                string
 	acked               map[string]int // number of the last state that was safe, by service
 	states, taken, warm int
+	rounds              int
 }
 
 // killOne starts a node, kills it and checks what it said and what it left.
 func (w *witness) killOne() {
 	v := start(w.T, helperEnv+"="+w.path)
-	// The moment is random from before the vault is open to long after.
-	bullet := time.AfterFunc(rand.N(400*time.Millisecond), v.kill)
+	// The moment is random from before the vault is open to long after. A busy machine
+	// may take any time for a start, so every other node is first heard.
+	w.rounds++
+	limit, silent := rand.N(400*time.Millisecond), w.rounds%2 == 0
+	first := limit
+	if silent {
+		first = time.Minute
+	}
+	bullet := time.AfterFunc(first, v.kill)
 	defer bullet.Stop()
-	v.listen(w.hear)
+	v.listen(func(line string) {
+		if silent {
+			silent = false
+			bullet.Reset(limit)
+		}
+		w.hear(line)
+	})
 	w.inspect()
 }
 

@@ -19,7 +19,18 @@ const (
 	canary   = "cAnArY5ecret"
 	services = 40
 	lifetime = 600 * time.Millisecond
+	// lasting is the life of every fourth service's tokens: they outlive a node, and
+	// the start of the next.
+	lasting = time.Hour
 )
+
+// lifeOf returns how long the tokens of a service live.
+func lifeOf(service string) time.Duration {
+	if number, _ := strconv.Atoi(service[1:]); number%4 == 0 {
+		return lasting
+	}
+	return lifetime
+}
 
 // serve is the node that is killed. It asks for tokens without end and tells what
 // happens, a line each, so that what was told happened before.
@@ -64,9 +75,10 @@ func (n *node) provider(service string, _ map[string]any) (provider.Provider, er
 		number, _ := strconv.Atoi(strings.TrimPrefix(string(req.Previous.Bytes()), canary)) // 0 for none
 		n.tell("previous %s %d", service, number)
 		number++
-		token := fmt.Sprintf("%s %d %d", canary, number, time.Now().Add(lifetime).UnixNano())
+		life := lifeOf(service)
+		token := fmt.Sprintf("%s %d %d", canary, number, time.Now().Add(life).UnixNano())
 		return provider.Result{
-			AccessToken: messages.NewSecret(strings.ReplaceAll(token, " ", ".")), Lifetime: lifetime,
+			AccessToken: messages.NewSecret(strings.ReplaceAll(token, " ", ".")), Lifetime: life,
 			State: provider.NewState([]byte(canary + strconv.Itoa(number))),
 		}, nil
 	}), nil

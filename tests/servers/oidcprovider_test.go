@@ -63,7 +63,7 @@ func peer(r *http.Request) *x509.Certificate {
 // runNode runs the server until the test ends and returns its port.
 func runNode(t *testing.T, settings string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the tests' own bound
 	cmd := exec.CommandContext(ctx, os.Getenv(node), "server.mjs", settings)
 	var said bytes.Buffer
 	cmd.Dir, cmd.Stderr = "oidcprovider", &said

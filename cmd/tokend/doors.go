@@ -18,10 +18,12 @@ type door struct {
 	at       *httpapi.Door
 	listener net.Listener
 	server   *http.Server
+	given    bool // the service manager has opened it, and goes on listening there
 }
 
 // open opens one door, which does not serve yet.
 func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door, error) {
+	_, given := o.inherited[e.Address]
 	l, err := o.inherited.listen(ctx, e)
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &door{e, at, l, at.Server(s.handler, errorLog(s.log))}, nil
+	return &door{e, at, l, at.Server(s.handler, errorLog(s.log)), given}, nil
 }
 
 func (d *door) close() {
@@ -73,6 +75,7 @@ func (s *server) planDoors(ctx context.Context, o opening) (*doorPlan, error) {
 			errs = append(errs, s.openFor(ctx, p, i, path))
 		}
 	}
+	errs = append(errs, p.missing())
 	if err := errors.Join(errs...); err != nil {
 		p.abandon()
 		return nil, err
@@ -91,6 +94,25 @@ func (p *doorPlan) keep(e httpapi.Endpoint) *door {
 	kept := p.gone[at]
 	p.gone = slices.Delete(p.gone, at, at+1)
 	return kept
+}
+
+// missing is the error of sockets of the service manager that nothing would be served
+// on any more: a start would fail, whoever connects would wait for ever, and the
+// address could not be opened again.
+func (p *doorPlan) missing() error {
+	var errs []error
+	for _, d := range p.gone {
+		if d.given && !p.opens(d.endpoint.Address) {
+			errs = append(errs, fieldError("listen", fmt.Errorf(
+				"the service manager has opened %s, which is none of the listen addresses: take it out of the socket unit too, and restart", d.endpoint.Address)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// opens reports whether the address is one of the configuration.
+func (p *doorPlan) opens(address string) bool {
+	return slices.ContainsFunc(p.opening.endpoints, func(e httpapi.Endpoint) bool { return e.Address == address })
 }
 
 // openFor opens the door that is number i of the plan.
@@ -122,7 +144,7 @@ func (p *doorPlan) change(d *door, e httpapi.Endpoint, path string, report func(
 		}
 		p.carryOut = append(p.carryOut, func() { d.at.UseCertificates(certificates) })
 	}
-	if e.Mode != before.Mode || e.Group != before.Group {
+	if !d.given && (e.Mode != before.Mode || e.Group != before.Group) {
 		p.undo = append(p.undo, func() { _ = httpapi.Permit(d.listener, before) }) // it could be so a moment ago
 		if err := httpapi.Permit(d.listener, e); err != nil {
 			return fieldError(path, err)

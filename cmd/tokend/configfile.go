@@ -23,13 +23,16 @@ const (
 // that of a file which cannot be read.
 type configFile struct {
 	path  string
+	read  func(path string, limit int64) ([]byte, error)
 	tried [sha256.Size]byte // content that was loaded, or refused
 	seen  fs.FileInfo       // the file as it was when it was last found to hold that; nil: nobody knows
 	found [sha256.Size]byte // another content, which has yet to prove that it stays
 }
 
+func newConfigFile(path string) configFile { return configFile{path: path, read: local.ReadFile} }
+
 func (f *configFile) content() (sum [sha256.Size]byte) {
-	text, err := local.ReadFile(f.path, maxConfig)
+	text, err := f.read(f.path, maxConfig)
 	if err != nil {
 		return sum
 	}
@@ -41,14 +44,15 @@ func (f *configFile) content() (sum [sha256.Size]byte) {
 // what times can tell apart, would be missed.
 func (f *configFile) note() { f.tried, f.seen = f.content(), nil }
 
-// differs reports whether the file holds something else than what was tried last.
+// differs reports whether the file holds something else than what was tried last. One
+// that could not be read is read again each time: that it may be does not show.
 func (f *configFile) differs() bool {
 	info, err := os.Stat(f.path)
 	if err == nil && f.seen != nil && sameConfigFile(info, f.seen) {
 		return false
 	}
 	f.found = f.content()
-	if err == nil && f.found == f.tried {
+	if err == nil && f.found == f.tried && f.found != [sha256.Size]byte{} {
 		f.seen = info
 	}
 	return f.found != f.tried

@@ -62,7 +62,7 @@ func prepareReloading(t *testing.T, flags map[string]any) *reloadedNode {
 	log, heard := logtest.NewNullLogger()
 	n.heard = heard
 	n.reloader = &reloader{
-		load: n.loadFile, file: configFile{path: n.path()}, log: log, stdout: log.Out,
+		load: n.loadFile, file: newConfigFile(n.path()), log: log, stdout: log.Out,
 		metrics: metrics.NewReloads(time.Now()), asked: make(chan chan<- outcome), ended: make(chan struct{}),
 	}
 	return n

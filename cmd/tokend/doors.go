@@ -47,8 +47,8 @@ func wasClosed(err error) bool {
 	return errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
 }
 
-// doorPlan is what becomes of a server's doors with another configuration. Until it
-// is carried out, everything about it can be undone.
+// doorPlan is what becomes of a server's doors with another configuration. Until it is
+// carried out, by tighten and then enter, everything about it can be undone.
 type doorPlan struct {
 	next     []*door // in the order of the configuration
 	opened   []*door // those of next that do not serve yet
@@ -161,7 +161,18 @@ func (p *doorPlan) abandon() {
 	}
 }
 
-// enter carries the plan out, unless the node stops already. Who is connected to a
+// tighten changes who may come through the doors that stay. It cannot be undone.
+func (p *doorPlan) tighten() {
+	for _, carryOut := range p.carryOut {
+		carryOut()
+	}
+	for _, d := range p.next {
+		d.at.AllowHosts(p.opening.hosts)
+		d.at.LimitConnections(p.opening.connections)
+	}
+}
+
+// enter opens and gives up doors, unless the node stops already. Who is connected to a
 // door that stays notices nothing.
 func (s *server) enter(p *doorPlan) {
 	s.mu.Lock()
@@ -169,13 +180,6 @@ func (s *server) enter(p *doorPlan) {
 	if s.stopped {
 		p.abandon()
 		return
-	}
-	for _, carryOut := range p.carryOut {
-		carryOut()
-	}
-	for _, d := range p.next {
-		d.at.AllowHosts(p.opening.hosts)
-		d.at.LimitConnections(p.opening.connections)
 	}
 	s.doors = p.next
 	s.serve(p.opened)

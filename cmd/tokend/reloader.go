@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -117,6 +118,9 @@ func (r *reloader) reload(ctx context.Context, s *server, by string) outcome {
 	}
 	if err != nil {
 		r.metrics.Failed()
+		if done.Reloaded {
+			return outcome{err: incomplete(log, err)}
+		}
 		return outcome{err: refused(log, err)}
 	}
 	r.metrics.Succeeded(time.Now())
@@ -138,6 +142,14 @@ func refused(log *logrus.Entry, err error) error {
 	}
 	log.WithField("mistakes", len(reasons)).Error("configuration refused: the one before stays")
 	return reasons
+}
+
+// incomplete tells that a configuration runs without some of its services.
+func incomplete(log *logrus.Entry, err error) error {
+	log.WithError(err).Error("configuration reloaded, but not all of its services run: reload again")
+	return &messages.Error{
+		Kind: messages.ErrUnavailable, Cause: fmt.Errorf("the configuration is in force, but not all of its services run; reload again: %w", err),
+	}
 }
 
 // try makes the configuration run that is in the file now.
@@ -182,22 +194,35 @@ func (r *reloader) prepare(ctx context.Context, s *server, cfg *config.Config) (
 			return nil, fieldError("clients", err)
 		}
 	}
-	if cfg.Audit != r.config.Audit {
-		c.audit = &auditChange{}
-		if c.audit.auditor, c.audit.close, err = openAudit(cfg, r.stdout, r.log); err != nil {
-			return nil, fieldError("audit.path", err)
-		}
-	}
-	if c.doors, err = s.planDoors(ctx, o); err != nil {
-		c.dropAudit()
+	c.audit, err = r.planAudit(cfg)
+	doors, doorsErr := s.planDoors(ctx, o)
+	c.doors = doors
+	if err = errors.Join(err, doorsErr); err != nil {
+		c.abandon()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *change) dropAudit() {
+// planAudit opens the audit that cfg asks for, if it is another one.
+func (r *reloader) planAudit(cfg *config.Config) (*auditChange, error) {
+	if cfg.Audit == r.config.Audit {
+		return nil, nil
+	}
+	auditor, closeAudit, err := openAudit(cfg, r.stdout, r.log)
+	if err != nil {
+		return nil, fieldError("audit.path", err)
+	}
+	return &auditChange{auditor, closeAudit}, nil
+}
+
+// abandon undoes what was prepared.
+func (c *change) abandon() {
 	if c.audit != nil {
 		c.audit.close()
+	}
+	if c.doors != nil {
+		c.doors.abandon()
 	}
 }
 
@@ -226,19 +251,20 @@ func sameAccess(a, b opening) bool {
 	return a.rate == b.rate && reflect.DeepEqual(a.clients, b.clients) && slices.Equal(called(a), called(b))
 }
 
-// enter makes the change. Services are first to change, as that is all that can still
-// fail; who may do what comes just before them, so that no new service is ever under
-// the grants of before.
+// enter makes the change. Only services can still refuse it. What callers may do counts
+// when those that go are gone, and before any is new: nobody gets the token of a
+// service by a grant that is about another configuration.
 func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Reloaded, error) {
-	before := s.policy.Policy()
-	if c.policy != nil {
-		s.policy.Replace(c.policy)
-	}
-	changes := c.services.Changes()
-	if err := c.services.Apply(ctx); err != nil {
-		s.policy.Replace(before)
-		c.dropAudit()
-		c.doors.abandon()
+	changes, begun := c.services.Changes(), false
+	err := c.services.ApplyWith(ctx, func() {
+		begun = true
+		if c.policy != nil {
+			s.policy.Replace(c.policy)
+		}
+		c.doors.tighten()
+	})
+	if !begun {
+		c.abandon()
 		return httpapi.Reloaded{}, err
 	}
 	if c.audit != nil {
@@ -250,7 +276,7 @@ func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Rel
 	s.enter(c.doors)
 	r.warn(s, c)
 	r.config = c.config
-	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, nil
+	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, err
 }
 
 // warn tells what is new of that which a node tells when it starts.

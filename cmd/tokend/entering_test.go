@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"tokend/messages"
+)
+
+func grantOn(services string) string {
+	return fmt.Sprintf("clients: [{name: me, uid: %d, grants: [{services: [%q], verbs: [get]}]}]\n", os.Geteuid(), services)
+}
+
+// A grant is about the services of its own configuration.
+func TestNobodyGetsWhatGoesByAGrantThatIsNew(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	c := n.connect("s")
+	var more strings.Builder // so many that it takes a moment to end them
+	for i := range 5000 {
+		_, _ = fmt.Fprintf(&more, "  s%d: {provider: static, token: canary}\n", i)
+	}
+	for range 3 {
+		n.becomes(oneSocket + grantOn("a") + "services:\n  a: {provider: static, token: abc}\n  secret: {provider: static, token: canary}\n" + more.String())
+		stop, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				if status, err := c.get("/v1/token/secret"); err != nil || status == http.StatusOK {
+					t.Errorf("status %d, %v", status, err)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		}()
+		n.becomes(oneSocket + grantOn("*") + serviceA)
+		close(stop)
+		<-ended
+	}
+	n.gets(c, "/v1/token/secret", http.StatusNotFound)
+}
+
+func TestEveryReasonIsToldAtOnce(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	n.refuses("listen: [\"unix://DIR/no/t\", \"unix://DIR/no/u\"]\naudit: {path: DIR/no/audit}\n"+serviceA, "audit.path", "listen[0]", "listen[1]")
+	n.refuses("listen: [\"unix://DIR/s\", \"unix://DIR/no/u\"]\naudit: {path: DIR/audit}\n"+serviceA, "listen[1]")
+	if !n.srv.audit.Idle() {
+		t.Error("the audit of a refused configuration is there")
+	}
+}
+
+// The rest of the configuration is in force then, and says so.
+func TestAServiceThatCannotBeStartedKeepsNothingElseBack(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	root := n.srv.sys.ActorSystem().Root
+	squatter, err := root.SpawnNamed(actor.PropsFromFunc(func(actor.Context) {}), "service/late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const services = "services: {b: {provider: static, token: abc}, late: {provider: static, token: abc}}\n"
+	n.write("listen: [\"unix://DIR/s\", \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" + grantOn("b") + services)
+	_, err = n.ask(t.Context())
+	if !errors.Is(err, messages.ErrUnavailable) || !strings.Contains(err.Error(), "late") {
+		t.Fatalf("error %v", err)
+	}
+	if !n.logged(logrus.ErrorLevel, "configuration reloaded, but not all of its services run: reload again") {
+		t.Error("the log says nothing of it")
+	}
+	c := n.connect("t")
+	n.gets(c, "/v1/token/b", http.StatusOK)
+	n.gets(c, "/v1/token/a", http.StatusForbidden)
+	if n.srv.audit.Idle() {
+		t.Error("nobody is told of decisions")
+	}
+	if err := root.StopFuture(squatter).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	n.becomes("listen: [\"unix://DIR/s\", \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" + grantOn("*") + services)
+	n.gets(c, "/v1/token/late", http.StatusOK)
+}

@@ -24,7 +24,7 @@ func (s *System) unlock() { <-s.applying }
 
 // run makes b what runs. The caller has locked.
 func (s *System) run(ctx context.Context, b *build) error {
-	s.services.Store(b)
+	s.warnOfLogins(b, s.services.Swap(b))
 	s.watch()
 	return s.tell(ctx, b)
 }

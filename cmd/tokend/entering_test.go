@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
 
+	"tokend/config"
 	"tokend/messages"
 )
 
@@ -87,4 +90,46 @@ func TestAServiceThatCannotBeStartedKeepsNothingElseBack(t *testing.T) {
 	}
 	n.becomes("listen: [\"unix://DIR/s\", \"unix://DIR/t\"]\naudit: {path: DIR/audit}\n" + grantOn("*") + services)
 	n.gets(c, "/v1/token/late", http.StatusOK)
+}
+
+func TestAConfigurationThatCrashesItsReaderEndsNothing(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	load := n.load
+	n.load = func() (*config.Config, error) { panic("canary") }
+	_, err := n.ask(t.Context())
+	if err == nil || err.Error() != "panic of type string" {
+		t.Errorf("error %v", err)
+	}
+	if !n.logged(logrus.ErrorLevel, "reading the configuration crashed") {
+		t.Error("the log says nothing of it")
+	}
+	n.load = load
+	n.gets(n.connect("s"), "/v1/token/a", http.StatusOK)
+	n.must()
+}
+
+func TestWhoAsksForAReloadThatHasNotBegunIsToldSo(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	load := n.load
+	n.load = func() (*config.Config, error) {
+		close(begun)
+		<-finish
+		return load()
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := n.ask(context.WithoutCancel(t.Context()))
+		first <- err
+	}()
+	<-begun
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := n.ask(short); !errors.Is(err, errBusy) || !errors.Is(err, messages.ErrTimeout) {
+		t.Errorf("error %v", err)
+	}
+	close(finish)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -90,6 +91,8 @@ func (r *reloader) look(ctx context.Context, s *server) time.Duration {
 	return configEvery
 }
 
+var errBusy = errors.New("the node is reloading already, and has not begun with this one: ask again")
+
 // ask has the node reload and waits for how that ends, at most until ctx ends.
 func (r *reloader) ask(ctx context.Context) (httpapi.Reloaded, error) {
 	reply := make(chan outcome, 1)
@@ -98,7 +101,7 @@ func (r *reloader) ask(ctx context.Context) (httpapi.Reloaded, error) {
 	case <-r.ended:
 		return httpapi.Reloaded{}, &messages.Error{Kind: messages.ErrStopped}
 	case <-ctx.Done():
-		return httpapi.Reloaded{}, context.Cause(ctx)
+		return httpapi.Reloaded{}, &messages.Error{Kind: messages.ErrTimeout, Cause: errBusy}
 	}
 	select {
 	case o := <-reply:
@@ -154,15 +157,27 @@ func incomplete(log *logrus.Entry, err error) error {
 
 // try makes the configuration run that is in the file now.
 func (r *reloader) try(ctx context.Context, s *server) (httpapi.Reloaded, error) {
-	cfg, err := r.load()
-	if err != nil {
-		return httpapi.Reloaded{}, err
-	}
-	next, err := r.prepare(ctx, s, cfg)
+	next, err := r.ready(ctx, s)
 	if err != nil {
 		return httpapi.Reloaded{}, err
 	}
 	return r.enter(ctx, s, next)
+}
+
+// ready reads the configuration and prepares for it. It does not take the node along if
+// it panics.
+func (r *reloader) ready(ctx context.Context, s *server) (c *change, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.log.WithField("stack", string(debug.Stack())).Error("reading the configuration crashed")
+			err = fmt.Errorf("panic of type %T", v)
+		}
+	}()
+	cfg, err := r.load()
+	if err != nil {
+		return nil, err
+	}
+	return r.prepare(ctx, s, cfg)
 }
 
 // change is another configuration of which everything is ready.

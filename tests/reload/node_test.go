@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,6 +58,7 @@ type node struct {
 	file    string // its configuration
 	process *os.Process
 	said    chan entry
+	began   []entry // what the log said until it served
 }
 
 // entry is a line of the node's log.
@@ -94,7 +96,7 @@ func start(t *testing.T, dir, file string) *node {
 			t.Errorf("the node ended with %v", err)
 		}
 	})
-	n.await("serving")
+	n.began = n.await("serving")
 	return n
 }
 
@@ -113,21 +115,22 @@ func (n *node) listen(stderr io.Reader) {
 	}
 }
 
-// await waits until the log says text, and returns all that it said until then.
-func (n *node) await(text string) (until []entry) {
+// await waits until the log says one of the texts, and returns all that it said until
+// then.
+func (n *node) await(texts ...string) (until []entry) {
 	n.Helper()
 	end := time.After(patience)
 	for {
 		select {
 		case e, more := <-n.said:
 			if !more {
-				n.Fatalf("the node ended without having said %q, after %+v", text, until)
+				n.Fatalf("the node ended without having said %q, after %+v", texts, until)
 			}
-			if until = append(until, e); e.Msg == text {
+			if until = append(until, e); slices.Contains(texts, e.Msg) {
 				return until
 			}
 		case <-end:
-			n.Fatalf("the node did not say %q, but %+v", text, until)
+			n.Fatalf("the node did not say %q, but %+v", texts, until)
 		}
 	}
 }

@@ -92,6 +92,19 @@ func TestAServiceThatCannotBeStartedKeepsNothingElseBack(t *testing.T) {
 	n.gets(c, "/v1/token/late", http.StatusOK)
 }
 
+// It is what a full disk leaves of a file that is written in its place.
+func TestAnEmptyFileTakesNoServiceAway(t *testing.T) {
+	n := prepareReloading(t, map[string]any{})
+	n.flags["listen"] = []string{"unix://" + n.dir + "/s"} // no file is to be refused for that
+	n.begin(serviceA)
+	for _, text := range []string{"", "\n \n"} {
+		n.refuses(text, n.path())
+	}
+	n.gets(n.connect("s"), "/v1/token/a", http.StatusOK)
+	n.becomes("services: {}\n")
+	n.gets(n.connect("s"), "/v1/token/a", http.StatusNotFound)
+}
+
 func TestAConfigurationThatCrashesItsReaderEndsNothing(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
 	load := n.load

@@ -174,7 +174,7 @@ func (r *reloader) ready(ctx context.Context, s *server) (c *change, err error) 
 		}
 	}()
 	cfg, err := r.load()
-	if err != nil {
+	if err = errors.Join(r.file.usable(), err); err != nil {
 		return nil, err
 	}
 	return r.prepare(ctx, s, cfg)

@@ -123,12 +123,27 @@ func (s *server) openFor(ctx context.Context, p *doorPlan, i int, path string) e
 		return fieldError(path+".name", errors.New("cannot be changed while the address is open: that takes a restart"))
 	}
 	d, err := s.open(ctx, e, p.opening)
+	if own := p.inTheWay(e); err != nil && own != "" {
+		return fieldError(path, fmt.Errorf("%s is in the way, which this node has open: reload without either first, then with %s", own, e.Address))
+	}
 	if err != nil {
 		return fieldError(path, err)
 	}
 	p.next[i], p.opened = d, append(p.opened, d)
 	p.undo = append(p.undo, d.close)
 	return nil
+}
+
+// inTheWay returns the address of a door that has e's port still, though it goes; empty
+// if there is none.
+func (p *doorPlan) inTheWay(e httpapi.Endpoint) string {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(e.Address, "tcp://"))
+	for _, d := range p.gone {
+		if _, open, e := net.SplitHostPort(d.listener.Addr().String()); err == nil && e == nil && open == port {
+			return d.endpoint.Address
+		}
+	}
+	return ""
 }
 
 // change prepares a door that stays for another endpoint at its address.

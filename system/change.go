@@ -3,8 +3,10 @@ package system
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"tokend/actors/supervisor"
+	"tokend/actors/token"
 	"tokend/messages"
 )
 
@@ -22,20 +24,40 @@ func (s *System) unlock() { <-s.applying }
 
 // run makes b what runs. The caller has locked.
 func (s *System) run(ctx context.Context, b *build) error {
-	s.services.Store(b)
+	s.warnOfLogins(b, s.services.Swap(b))
 	s.watch()
 	return s.tell(ctx, b)
+}
+
+// leave ends the services of before that next does not have. The caller has locked.
+// When it fails, they may be ending still.
+func (s *System) leave(ctx context.Context, before, next *build) error {
+	stay := before.options(&s.gates)
+	all := len(stay)
+	maps.DeleteFunc(stay, func(name string, _ *token.Options) bool { return next.services[name] == nil })
+	if len(stay) == all {
+		return nil
+	}
+	s.sinks.Apply(next.sinks) // see tell
+	return s.supervise(ctx, stay)
 }
 
 // tell makes the supervisor run these services.
 func (s *System) tell(ctx context.Context, b *build) error {
 	s.gates.setLimit(b.limits.InFlightPerHost)
 	s.sinks.Apply(b.sinks) // first: a service that goes takes its file along before its token seems dead
+	err := s.supervise(ctx, b.options(&s.gates))
+	s.sinks.Look()
+	return err
+}
+
+// supervise makes the supervisor run services with these options, and waits until it
+// does, at most until ctx ends: it goes on then.
+func (s *System) supervise(ctx context.Context, services map[string]*token.Options) error {
 	reply := make(chan error, 1)
-	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: b.options(&s.gates), Reply: reply})
+	s.actors.Root.Send(s.supervisor, &supervisor.Apply{Services: services, Reply: reply})
 	select {
 	case err := <-reply:
-		s.sinks.Look()
 		return err
 	case <-s.ended:
 		return &messages.Error{Kind: messages.ErrStopped}

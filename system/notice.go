@@ -12,18 +12,21 @@ const mostNamed = 10
 
 // warnOfLogins says once which services a restart may take the login of: where
 // nothing is kept, a refresh token that was rotated is in memory only.
-func (s *System) warnOfLogins(b *build) {
+func (s *System) warnOfLogins(b, previous *build) {
 	if b.storage.path != "" {
 		return
 	}
 	names := slices.Sorted(maps.Keys(b.services))
-	names = slices.DeleteFunc(names, func(name string) bool { return b.services[name].configured.RefreshToken == nil })
+	names = slices.DeleteFunc(names, func(name string) bool { return !b.service(name).loggedIn() || previous.service(name).loggedIn() })
 	if len(names) == 0 {
 		return
 	}
 	s.options.log.WithField(fieldServices, listed(names)).
 		Warn("a restart loses logins whose refresh tokens rotate: set vault.path and vault.keys to keep them, see docs/vault.md")
 }
+
+// loggedIn reports whether the service, which may be nil, has a login that rotates.
+func (v *service) loggedIn() bool { return v != nil && v.configured.RefreshToken != nil }
 
 // listed returns the first names, and how many more there are.
 func listed(names []string) string {

@@ -117,3 +117,27 @@ func TestWhatIsWrongWithAFallbackHasItsPath(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestLoginsThatAreNewAreToldToo(t *testing.T) {
+	log, hook := test.NewNullLogger()
+	s := newSystem(t, services("other"), WithLogger(log))
+	start(t, s)
+	cfg := services("other")
+	for _, name := range []string{"a", "b"} {
+		cfg.Services[name] = refreshing()
+		for range 2 {
+			if err := s.Apply(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var said []string
+	for _, e := range hook.AllEntries() {
+		if strings.Contains(e.Message, "vault.path") {
+			said = append(said, fmt.Sprint(e.Data[fieldServices]))
+		}
+	}
+	if got := strings.Join(said, "; "); got != "a; b" {
+		t.Errorf("named %q", got)
+	}
+}

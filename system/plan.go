@@ -45,7 +45,15 @@ func (s *System) Plan(ctx context.Context, cfg *config.Config) (*Plan, error) {
 // Apply does what was planned, see [System.Apply]. What has changed since in other
 // ways, such as a file that a service refers to, is taken into account; only for that
 // may cfg turn out to have a mistake after all, and then nothing changes.
-func (p *Plan) Apply(ctx context.Context) error {
+func (p *Plan) Apply(ctx context.Context) error { return p.ApplyWith(ctx, func() {}) }
+
+// ApplyWith does what [Plan.Apply] does, and calls enter on the way: when nothing can
+// refuse the plan any more and the services that go are gone, but before any is new or
+// another. Who may have which token, say, is to change then: no grant is ever about a
+// service of before that is gone. While enter has not been called, nothing has changed;
+// an error after that tells which services could not be started, or that ctx has ended,
+// and all else is done, or goes on.
+func (p *Plan) ApplyWith(ctx context.Context, enter func()) error {
 	s := p.system
 	if err := s.lock(ctx); err != nil {
 		return fmt.Errorf("apply: %w", err)
@@ -59,6 +67,10 @@ func (p *Plan) Apply(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.leave(ctx, p.before, p.next); errors.Is(err, messages.ErrStopped) {
+		return err
+	} // any other says that they are going still
+	enter()
 	return s.run(ctx, p.next)
 }
 

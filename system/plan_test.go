@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"tokend/config"
@@ -44,6 +45,52 @@ func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
 	}
 	if tok, err := sys.Token(t.Context(), "c"); err != nil || tok.Value() != "1" {
 		t.Errorf("after: %v", err)
+	}
+}
+
+func TestWhatElseChangesDoesSoBetweenTheServicesThatGoAndTheNewOnes(t *testing.T) {
+	sys := started(t, staticServices(map[string]string{"gone": "1", "stays": "1", "changes": "1"}))
+	p, err := sys.Plan(t.Context(), staticServices(map[string]string{"stays": "1", "changes": "2", "new": "1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(want ...string) {
+		t.Helper()
+		var names []string
+		for _, info := range sys.List() {
+			names = append(names, info.Service)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("services %v, want %v", names, want)
+		}
+	}
+	entered := 0
+	if err := p.ApplyWith(t.Context(), func() {
+		entered++
+		known("changes", "stays")
+		if _, err := sys.Token(t.Context(), "gone"); !errors.Is(err, messages.ErrUnknownService) {
+			t.Errorf("a service that is gone: %v", err)
+		}
+		if tok, err := sys.Token(t.Context(), "changes"); err != nil || tok.Value() != "1" {
+			t.Errorf("a service that changes: %v", err)
+		}
+	}); err != nil || entered != 1 {
+		t.Errorf("entered %d times, %v", entered, err)
+	}
+	known("changes", "new", "stays")
+}
+
+func TestNothingElseChangesWithoutThePlan(t *testing.T) {
+	sys := started(t, staticServices(map[string]string{"a": "1"}))
+	p, err := sys.Plan(t.Context(), staticServices(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sys.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ApplyWith(t.Context(), func() { t.Error("entered") }); !errors.Is(err, messages.ErrStopped) {
+		t.Errorf("error %v", err)
 	}
 }
 

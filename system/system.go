@@ -141,7 +141,7 @@ func (s *System) Start(ctx context.Context) error {
 	if err := s.tell(ctx, b); err != nil {
 		return s.abandonStart(err)
 	}
-	s.warnOfLogins(b)
+	s.warnOfLogins(b, nil)
 	return nil
 }
 

@@ -62,6 +62,9 @@ func readAll(f *os.File, limit int64) (File, error) {
 	if !info.Mode().IsRegular() {
 		return File{}, ErrNotRegular
 	}
+	if info.Size() > limit {
+		return File{}, &SizeError{limit}
+	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return File{}, reason(err)

@@ -12,6 +12,7 @@ import (
 
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
+	"tokend/actors/local"
 	"tokend/config"
 	"tokend/system/metrics"
 )
@@ -21,6 +22,16 @@ type looked struct {
 	*testing.T
 	file  string
 	loads atomic.Int64
+	shut  atomic.Bool // the file may not be read
+}
+
+var errShut = errors.New("permission denied")
+
+func (l *looked) read(path string, limit int64) ([]byte, error) {
+	if l.shut.Load() {
+		return nil, errShut
+	}
+	return local.ReadFile(path, limit)
 }
 
 // watching runs f while a reloader looks at a file that holds one.
@@ -31,7 +42,7 @@ func watching(t *testing.T, f func(l *looked)) {
 	synctest.Test(t, func(t *testing.T) {
 		log, _ := logtest.NewNullLogger()
 		r := &reloader{
-			file: configFile{path: l.file}, log: log, metrics: metrics.NewReloads(time.Now()),
+			file: configFile{path: l.file, read: l.read}, log: log, metrics: metrics.NewReloads(time.Now()),
 			asked: make(chan chan<- outcome), ended: make(chan struct{}),
 			load: func() (*config.Config, error) {
 				l.loads.Add(1)
@@ -103,6 +114,18 @@ func TestAFileThatIsGoneIsTriedOnce(t *testing.T) {
 		}
 		l.after(time.Hour, 1)
 		l.write("one")
+		l.after(configEvery+configSettles, 2)
+		l.after(time.Hour, 2)
+	})
+}
+
+// Whoever lets the node read a file changes neither what it holds nor its times.
+func TestAFileThatMayNotBeReadIsTriedWhenItMay(t *testing.T) {
+	watching(t, func(l *looked) {
+		l.shut.Store(true)
+		l.write("two")
+		l.after(time.Hour, 1)
+		l.shut.Store(false)
 		l.after(configEvery+configSettles, 2)
 		l.after(time.Hour, 2)
 	})

@@ -18,10 +18,12 @@ type door struct {
 	at       *httpapi.Door
 	listener net.Listener
 	server   *http.Server
+	given    bool // the service manager has opened it, and goes on listening there
 }
 
 // open opens one door, which does not serve yet.
 func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door, error) {
+	_, given := o.inherited[e.Address]
 	l, err := o.inherited.listen(ctx, e)
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func (s *server) open(ctx context.Context, e httpapi.Endpoint, o opening) (*door
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &door{e, at, l, at.Server(s.handler, errorLog(s.log))}, nil
+	return &door{e, at, l, at.Server(s.handler, errorLog(s.log)), given}, nil
 }
 
 func (d *door) close() {
@@ -45,8 +47,8 @@ func wasClosed(err error) bool {
 	return errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
 }
 
-// doorPlan is what becomes of a server's doors with another configuration. Until it
-// is carried out, everything about it can be undone.
+// doorPlan is what becomes of a server's doors with another configuration. Until it is
+// carried out, by tighten and then enter, everything about it can be undone.
 type doorPlan struct {
 	next     []*door // in the order of the configuration
 	opened   []*door // those of next that do not serve yet
@@ -73,6 +75,7 @@ func (s *server) planDoors(ctx context.Context, o opening) (*doorPlan, error) {
 			errs = append(errs, s.openFor(ctx, p, i, path))
 		}
 	}
+	errs = append(errs, p.missing())
 	if err := errors.Join(errs...); err != nil {
 		p.abandon()
 		return nil, err
@@ -93,6 +96,25 @@ func (p *doorPlan) keep(e httpapi.Endpoint) *door {
 	return kept
 }
 
+// missing is the error of sockets of the service manager that nothing would be served
+// on any more: a start would fail, whoever connects would wait for ever, and the
+// address could not be opened again.
+func (p *doorPlan) missing() error {
+	var errs []error
+	for _, d := range p.gone {
+		if d.given && !p.opens(d.endpoint.Address) {
+			errs = append(errs, fieldError("listen", fmt.Errorf(
+				"the service manager has opened %s, which is none of the listen addresses: take it out of the socket unit too, and restart", d.endpoint.Address)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// opens reports whether the address is one of the configuration.
+func (p *doorPlan) opens(address string) bool {
+	return slices.ContainsFunc(p.opening.endpoints, func(e httpapi.Endpoint) bool { return e.Address == address })
+}
+
 // openFor opens the door that is number i of the plan.
 func (s *server) openFor(ctx context.Context, p *doorPlan, i int, path string) error {
 	e := p.opening.endpoints[i]
@@ -101,12 +123,27 @@ func (s *server) openFor(ctx context.Context, p *doorPlan, i int, path string) e
 		return fieldError(path+".name", errors.New("cannot be changed while the address is open: that takes a restart"))
 	}
 	d, err := s.open(ctx, e, p.opening)
+	if own := p.inTheWay(e); err != nil && own != "" {
+		return fieldError(path, fmt.Errorf("%s is in the way, which this node has open: reload without either first, then with %s", own, e.Address))
+	}
 	if err != nil {
 		return fieldError(path, err)
 	}
 	p.next[i], p.opened = d, append(p.opened, d)
 	p.undo = append(p.undo, d.close)
 	return nil
+}
+
+// inTheWay returns the address of a door that has e's port still, though it goes; empty
+// if there is none.
+func (p *doorPlan) inTheWay(e httpapi.Endpoint) string {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(e.Address, "tcp://"))
+	for _, d := range p.gone {
+		if _, open, e := net.SplitHostPort(d.listener.Addr().String()); err == nil && e == nil && open == port {
+			return d.endpoint.Address
+		}
+	}
+	return ""
 }
 
 // change prepares a door that stays for another endpoint at its address.
@@ -122,7 +159,7 @@ func (p *doorPlan) change(d *door, e httpapi.Endpoint, path string, report func(
 		}
 		p.carryOut = append(p.carryOut, func() { d.at.UseCertificates(certificates) })
 	}
-	if e.Mode != before.Mode || e.Group != before.Group {
+	if !d.given && (e.Mode != before.Mode || e.Group != before.Group) {
 		p.undo = append(p.undo, func() { _ = httpapi.Permit(d.listener, before) }) // it could be so a moment ago
 		if err := httpapi.Permit(d.listener, e); err != nil {
 			return fieldError(path, err)
@@ -139,7 +176,18 @@ func (p *doorPlan) abandon() {
 	}
 }
 
-// enter carries the plan out, unless the node stops already. Who is connected to a
+// tighten changes who may come through the doors that stay. It cannot be undone.
+func (p *doorPlan) tighten() {
+	for _, carryOut := range p.carryOut {
+		carryOut()
+	}
+	for _, d := range p.next {
+		d.at.AllowHosts(p.opening.hosts)
+		d.at.LimitConnections(p.opening.connections)
+	}
+}
+
+// enter opens and gives up doors, unless the node stops already. Who is connected to a
 // door that stays notices nothing.
 func (s *server) enter(p *doorPlan) {
 	s.mu.Lock()
@@ -147,13 +195,6 @@ func (s *server) enter(p *doorPlan) {
 	if s.stopped {
 		p.abandon()
 		return
-	}
-	for _, carryOut := range p.carryOut {
-		carryOut()
-	}
-	for _, d := range p.next {
-		d.at.AllowHosts(p.opening.hosts)
-		d.at.LimitConnections(p.opening.connections)
 	}
 	s.doors = p.next
 	s.serve(p.opened)

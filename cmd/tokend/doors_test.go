@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/big"
@@ -87,6 +88,18 @@ func TestAListenerTakesOtherCertificates(t *testing.T) {
 	}
 	if got := n.shown(); got != 2 {
 		t.Errorf("after refusals: certificate %d", got)
+	}
+}
+
+// It is no other program that is to be stopped.
+func TestAPortUnderAnotherNameIsSaidToBeTheNodesOwn(t *testing.T) {
+	const both = "listen: [\"unix://DIR/s\", \"tcp://127.0.0.1:0\"]\n"
+	n := startReloading(t, both+serviceA, nil)
+	port := n.srv.doors[1].listener.Addr().(*net.TCPAddr).Port
+	n.write(fmt.Sprintf("listen: [\"unix://DIR/s\", \"tcp://localhost:%d\"]\n", port) + serviceA)
+	want := fmt.Sprintf("listen[1]: tcp://127.0.0.1:0 is in the way, which this node has open: reload without either first, then with tcp://localhost:%d", port)
+	if _, err := n.ask(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("error %v", err)
 	}
 }
 

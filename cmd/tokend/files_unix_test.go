@@ -26,5 +26,9 @@ func TestNoMoreConnectionsThanFiles(t *testing.T) {
 		if got != want || (text.Len() > 0) != (wanted > want) {
 			t.Errorf("%d wanted: %d, and it says %q", wanted, got, text.String())
 		}
+		said := text.Len()
+		if s.affordable(opening{connections: wanted, endpoints: make([]httpapi.Endpoint, 2)}); text.Len() != said {
+			t.Error("it says so at every reload")
+		}
 	}
 }

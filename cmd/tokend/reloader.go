@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -89,6 +91,8 @@ func (r *reloader) look(ctx context.Context, s *server) time.Duration {
 	return configEvery
 }
 
+var errBusy = errors.New("the node is reloading already, and has not begun with this one: ask again")
+
 // ask has the node reload and waits for how that ends, at most until ctx ends.
 func (r *reloader) ask(ctx context.Context) (httpapi.Reloaded, error) {
 	reply := make(chan outcome, 1)
@@ -97,7 +101,7 @@ func (r *reloader) ask(ctx context.Context) (httpapi.Reloaded, error) {
 	case <-r.ended:
 		return httpapi.Reloaded{}, &messages.Error{Kind: messages.ErrStopped}
 	case <-ctx.Done():
-		return httpapi.Reloaded{}, context.Cause(ctx)
+		return httpapi.Reloaded{}, &messages.Error{Kind: messages.ErrTimeout, Cause: errBusy}
 	}
 	select {
 	case o := <-reply:
@@ -117,6 +121,9 @@ func (r *reloader) reload(ctx context.Context, s *server, by string) outcome {
 	}
 	if err != nil {
 		r.metrics.Failed()
+		if done.Reloaded {
+			return outcome{err: incomplete(log, err)}
+		}
 		return outcome{err: refused(log, err)}
 	}
 	r.metrics.Succeeded(time.Now())
@@ -140,17 +147,37 @@ func refused(log *logrus.Entry, err error) error {
 	return reasons
 }
 
+// incomplete tells that a configuration runs without some of its services.
+func incomplete(log *logrus.Entry, err error) error {
+	log.WithError(err).Error("configuration reloaded, but not all of its services run: reload again")
+	return &messages.Error{
+		Kind: messages.ErrUnavailable, Cause: fmt.Errorf("the configuration is in force, but not all of its services run; reload again: %w", err),
+	}
+}
+
 // try makes the configuration run that is in the file now.
 func (r *reloader) try(ctx context.Context, s *server) (httpapi.Reloaded, error) {
-	cfg, err := r.load()
-	if err != nil {
-		return httpapi.Reloaded{}, err
-	}
-	next, err := r.prepare(ctx, s, cfg)
+	next, err := r.ready(ctx, s)
 	if err != nil {
 		return httpapi.Reloaded{}, err
 	}
 	return r.enter(ctx, s, next)
+}
+
+// ready reads the configuration and prepares for it. It does not take the node along if
+// it panics.
+func (r *reloader) ready(ctx context.Context, s *server) (c *change, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.log.WithField("stack", string(debug.Stack())).Error("reading the configuration crashed")
+			err = fmt.Errorf("panic of type %T", v)
+		}
+	}()
+	cfg, err := r.load()
+	if err = errors.Join(r.file.usable(), err); err != nil {
+		return nil, err
+	}
+	return r.prepare(ctx, s, cfg)
 }
 
 // change is another configuration of which everything is ready.
@@ -182,22 +209,35 @@ func (r *reloader) prepare(ctx context.Context, s *server, cfg *config.Config) (
 			return nil, fieldError("clients", err)
 		}
 	}
-	if cfg.Audit != r.config.Audit {
-		c.audit = &auditChange{}
-		if c.audit.auditor, c.audit.close, err = openAudit(cfg, r.stdout, r.log); err != nil {
-			return nil, fieldError("audit.path", err)
-		}
-	}
-	if c.doors, err = s.planDoors(ctx, o); err != nil {
-		c.dropAudit()
+	c.audit, err = r.planAudit(cfg)
+	doors, doorsErr := s.planDoors(ctx, o)
+	c.doors = doors
+	if err = errors.Join(err, doorsErr); err != nil {
+		c.abandon()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *change) dropAudit() {
+// planAudit opens the audit that cfg asks for, if it is another one.
+func (r *reloader) planAudit(cfg *config.Config) (*auditChange, error) {
+	if cfg.Audit == r.config.Audit {
+		return nil, nil
+	}
+	auditor, closeAudit, err := openAudit(cfg, r.stdout, r.log)
+	if err != nil {
+		return nil, fieldError("audit.path", err)
+	}
+	return &auditChange{auditor, closeAudit}, nil
+}
+
+// abandon undoes what was prepared.
+func (c *change) abandon() {
 	if c.audit != nil {
 		c.audit.close()
+	}
+	if c.doors != nil {
+		c.doors.abandon()
 	}
 }
 
@@ -226,19 +266,20 @@ func sameAccess(a, b opening) bool {
 	return a.rate == b.rate && reflect.DeepEqual(a.clients, b.clients) && slices.Equal(called(a), called(b))
 }
 
-// enter makes the change. Services are first to change, as that is all that can still
-// fail; who may do what comes just before them, so that no new service is ever under
-// the grants of before.
+// enter makes the change. Only services can still refuse it. What callers may do counts
+// when those that go are gone, and before any is new: nobody gets the token of a
+// service by a grant that is about another configuration.
 func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Reloaded, error) {
-	before := s.policy.Policy()
-	if c.policy != nil {
-		s.policy.Replace(c.policy)
-	}
-	changes := c.services.Changes()
-	if err := c.services.Apply(ctx); err != nil {
-		s.policy.Replace(before)
-		c.dropAudit()
-		c.doors.abandon()
+	changes, begun := c.services.Changes(), false
+	err := c.services.ApplyWith(ctx, func() {
+		begun = true
+		if c.policy != nil {
+			s.policy.Replace(c.policy)
+		}
+		c.doors.tighten()
+	})
+	if !begun {
+		c.abandon()
 		return httpapi.Reloaded{}, err
 	}
 	if c.audit != nil {
@@ -250,7 +291,7 @@ func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Rel
 	s.enter(c.doors)
 	r.warn(s, c)
 	r.config = c.config
-	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, nil
+	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, err
 }
 
 // warn tells what is new of that which a node tells when it starts.

@@ -33,6 +33,7 @@ type reloadedNode struct {
 	srv   *server
 	dir   string
 	flags map[string]any
+	given inherited
 	heard *logtest.Hook
 	ended <-chan error
 	stop  context.CancelFunc
@@ -40,6 +41,14 @@ type reloadedNode struct {
 
 // startReloading runs a node with that configuration, in which DIR is a directory.
 func startReloading(t *testing.T, yaml string, flags map[string]any) *reloadedNode {
+	t.Helper()
+	n := prepareReloading(t, flags)
+	n.begin(yaml)
+	return n
+}
+
+// prepareReloading returns a node that is yet to begin.
+func prepareReloading(t *testing.T, flags map[string]any) *reloadedNode {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no Unix sockets")
@@ -50,20 +59,19 @@ func startReloading(t *testing.T, yaml string, flags map[string]any) *reloadedNo
 		t.Fatal(err)
 	}
 	n := &reloadedNode{T: t, dir: dir, flags: flags}
-	n.write(yaml)
 	log, heard := logtest.NewNullLogger()
 	n.heard = heard
 	n.reloader = &reloader{
-		load: n.loadFile, file: configFile{path: n.path()}, log: log, stdout: log.Out,
+		load: n.loadFile, file: newConfigFile(n.path()), log: log, stdout: log.Out,
 		metrics: metrics.NewReloads(time.Now()), asked: make(chan chan<- outcome), ended: make(chan struct{}),
 	}
-	n.file.note()
-	n.begin()
 	return n
 }
 
-func (n *reloadedNode) begin() {
+func (n *reloadedNode) begin(yaml string) {
 	n.Helper()
+	n.write(yaml)
+	n.file.note()
 	cfg, err := n.load()
 	if err != nil {
 		n.Fatal(err)
@@ -78,7 +86,7 @@ func (n *reloadedNode) begin() {
 	}
 	n.config, n.closeAudit = cfg, closeAudit
 	o := openingOf(cfg)
-	o.audit, o.reloader = auditor, n.reloader
+	o.audit, o.reloader, o.inherited = auditor, n.reloader, n.given
 	ctx, cancel := context.WithCancel(n.Context())
 	if n.srv, err = openServer(ctx, sys, o, n.log); err != nil {
 		n.Fatal(err)

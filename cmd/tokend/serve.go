@@ -84,7 +84,7 @@ func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Ignore(syscall.SIGHUP)
 	r := &reloader{
-		load: func() (*config.Config, error) { return s.load(flags) }, file: configFile{path: s.file}, hangups: hangups,
+		load: func() (*config.Config, error) { return s.load(flags) }, file: newConfigFile(s.file), hangups: hangups,
 		stdout: s.stdout, asked: make(chan chan<- outcome), ended: make(chan struct{}), metrics: metrics.NewReloads(time.Now()),
 	}
 	r.file.note() // before it is read

@@ -49,6 +49,7 @@ type server struct {
 	policy   *access.Shared
 	audit    *access.SharedAuditor
 	reloader *reloader // nil: the node reads no configuration anew
+	told     int       // connections, when fewer than wanted are kept
 
 	serving sync.WaitGroup
 	failed  chan error // of a door, or of the start
@@ -122,7 +123,10 @@ func (s *server) affordable(o opening) int {
 	if !known || wanted <= most {
 		return wanted
 	}
-	s.log.WithField("connections", most).Warn("limits.connections is more than the open files that this process may have: fewer are kept")
+	if most != s.told {
+		s.log.WithField("connections", most).Warn("limits.connections is more than the open files that this process may have: fewer are kept")
+	}
+	s.told = most
 	return most
 }
 

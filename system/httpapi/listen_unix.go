@@ -143,7 +143,7 @@ func (s *socket) open(e Endpoint) error {
 // permit is that of [Permit]. Another group finds a socket that is for its owner only.
 func (s *socket) permit(e Endpoint) error {
 	if now, err := os.Lstat(s.path); err != nil || !os.SameFile(s.made, now) {
-		return fmt.Errorf("%s is no longer the socket that was opened here", s.path)
+		return fmt.Errorf("%s is no longer the socket that was opened here: somebody has removed or replaced it, and a restart makes it anew", s.path)
 	}
 	if e.Group == s.group {
 		return s.setMode(e.Mode)

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +38,7 @@ type node struct {
 	file    string // its configuration
 	process *os.Process
 	said    chan entry
+	began   []entry // what the log said until it served
 }
 
 // entry is a line of the node's log.
@@ -70,7 +72,7 @@ func start(t *testing.T, dir, file string) *node {
 			t.Errorf("the node ended with %v", err)
 		}
 	})
-	n.await("serving")
+	n.began = n.await("serving")
 	return n
 }
 
@@ -89,21 +91,22 @@ func (n *node) listen(stderr io.Reader) {
 	}
 }
 
-// await waits until the log says text, and returns all that it said until then.
-func (n *node) await(text string) (until []entry) {
+// await waits until the log says one of the texts, and returns all that it said until
+// then.
+func (n *node) await(texts ...string) (until []entry) {
 	n.Helper()
 	end := time.After(patience)
 	for {
 		select {
 		case e, more := <-n.said:
 			if !more {
-				n.Fatalf("the node ended without having said %q, after %+v", text, until)
+				n.Fatalf("the node ended without having said %q, after %+v", texts, until)
 			}
-			if until = append(until, e); e.Msg == text {
+			if until = append(until, e); slices.Contains(texts, e.Msg) {
 				return until
 			}
 		case <-end:
-			n.Fatalf("the node did not say %q, but %+v", text, until)
+			n.Fatalf("the node did not say %q, but %+v", texts, until)
 		}
 	}
 }

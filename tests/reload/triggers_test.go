@@ -26,8 +26,14 @@ func (n *node) hangUp() {
 // awaitBy waits for a message about what came of that trigger.
 func (n *node) awaitBy(text, by string) (until []entry) {
 	n.Helper()
+	return n.awaitAny(by, text)
+}
+
+// awaitAny waits for one of the messages about what came of that trigger.
+func (n *node) awaitAny(by string, texts ...string) (until []entry) {
+	n.Helper()
 	for {
-		said := n.await(text)
+		said := n.await(texts...)
 		until = append(until, said...)
 		if said[len(said)-1].By == by {
 			return until

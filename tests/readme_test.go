@@ -92,19 +92,30 @@ func host(t *testing.T, files map[string]string) (program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "go.sum"), string(sums))
-	write(t, filepath.Join(dir, "go.mod"), "module host.test/host\n\ngo 1.26.0\n\nrequire tokend v0.0.0\n\nreplace tokend => "+module+"\n")
+	write(t, filepath.Join(dir, "go.sum"), string(sums)) // in place of go mod tidy, which asks the network
 	for name, text := range files {
 		write(t, filepath.Join(dir, name), text)
 	}
 	program = filepath.Join(dir, "host.exe")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir = dir
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	for _, command := range append(slices.Clone(hostCommands), "go build -o host.exe .") {
+		args := strings.Fields(command)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "../tokend", module)
+		}
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
 	}
 	return program
+}
+
+// hostCommands are those of the README that make a module use tokend.
+var hostCommands = []string{
+	"go mod init host.example",
+	"go mod edit -require=tokend@v0.0.0 -replace=tokend=../tokend",
 }
 
 // The program of the README gets its token and sends it to the service, as far as
@@ -113,6 +124,12 @@ func TestTheProgramOfTheReadmeRuns(t *testing.T) {
 	programs, pieces := goOf(t)
 	if len(programs) != 1 || len(pieces) != len(around) {
 		t.Fatalf("there are %d programs and %d pieces of one", len(programs), len(pieces))
+	}
+	readme := documents(t)["../README.md"]
+	for _, command := range append(slices.Clone(hostCommands), "go run .") {
+		if !strings.Contains(readme, "\n"+command) {
+			t.Errorf("the README has no %q", command)
+		}
 	}
 	text := piecesHead
 	for i, a := range around {

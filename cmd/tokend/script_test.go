@@ -55,11 +55,13 @@ func unwrap() {
 // $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
 // must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
 // sends a signal to what runs in the background, "sendlast SIGNAL" to what was started
-// last there, "lines FILE N" waits until a file has that many different lines, "insist" sends SIGINT until that
+// last there, "sendfirst" to what was first, "lines FILE N" waits until a file has that many different lines, "insist" sends SIGINT until that
 // has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
-// runs in the background to write no core dumps, "certificates" writes some, and
-// "together FILE PART…" writes several files into one. The program "unwrap FILE"
-// prints a file.
+// runs in the background to write no core dumps, "certificates" writes some,
+// "together FILE PART…" writes several files into one, "excerpt DOCUMENT WORD FILE"
+// writes the text of a document in which that word stands to a file, and "here FILE"
+// has a configuration of deploy look for everything in the story's directory. The
+// program "unwrap FILE" prints a file.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -71,7 +73,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
 			"coreless": coreless, "certificates": certificates, "together": together,
 			"sendlast": sendLast, "lines": differentLines,
-			"appears": appears,
+			"appears": appears, "excerpt": excerpt, "here": here, "sendfirst": sendFirst,
 		},
 	})
 }
@@ -101,7 +103,9 @@ func setup(env *testscript.Env) error {
 	env.Setenv("SECURE_IDP", secure.URL)
 	env.Setenv("SOCK", filepath.Join(dir, "s"))
 	env.Setenv("SECRET", "pass-for-the-tests")
-	return nil
+	repository, err := filepath.Abs("../..")
+	env.Setenv("REPOSITORY", repository)
+	return err
 }
 
 // freePort returns a port that was free a moment ago.
@@ -207,12 +211,21 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 
 // sendLast sends a signal to the last command in the background.
 func sendLast(ts *testscript.TestScript, neg bool, args []string) {
+	cmds := ts.BackgroundCmds()
+	sendOne(ts, neg, args, cmds[len(cmds)-1])
+}
+
+// sendFirst sends a signal to the first command in the background.
+func sendFirst(ts *testscript.TestScript, neg bool, args []string) {
+	sendOne(ts, neg, args, ts.BackgroundCmds()[0])
+}
+
+func sendOne(ts *testscript.TestScript, neg bool, args []string, cmd *exec.Cmd) {
 	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}
 	if neg || len(args) != 1 || signals[args[0]] == nil {
-		ts.Fatalf("usage: sendlast HUP|TERM")
+		ts.Fatalf("usage: sendlast HUP|TERM, sendfirst HUP|TERM")
 	}
-	cmds := ts.BackgroundCmds()
-	ts.Check(cmds[len(cmds)-1].Process.Signal(signals[args[0]]))
+	ts.Check(cmd.Process.Signal(signals[args[0]]))
 }
 
 // differentLines waits until a file has so many different lines.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,22 @@ func TestEveryHelpHasAnExampleAndExitCodes(t *testing.T) {
 		if asked := "exec " + cmd.CommandPath() + " --help\n"; cmd.Name() != "help" && !strings.Contains(story, asked) {
 			t.Errorf("no story looks at what %s --help prints", cmd.CommandPath())
 		}
+	}
+}
+
+// The README says which commands print JSON.
+func TestTheReadmeNamesTheCommandsThatPrintJSON(t *testing.T) {
+	var want []string
+	for _, cmd := range everyCommand(newRoot(program{})) {
+		if f := cmd.Flags().Lookup("output"); f != nil && strings.Contains(f.Usage, "json") {
+			want = append(want, "`"+strings.TrimPrefix(cmd.CommandPath(), "tokend ")+"`")
+		}
+	}
+	slices.Sort(want)
+	last := len(want) - 1
+	sentence := "; " + strings.Join(want[:last], ", ") + " and " + want[last] + " take `--output json`;"
+	if readme := strings.Join(strings.Fields(readText(t, "../../README.md")), " "); !strings.Contains(readme, sentence) {
+		t.Errorf("the README does not say %q", sentence)
 	}
 }
 

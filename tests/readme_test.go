@@ -131,15 +131,16 @@ func TestTheProgramOfTheReadmeRuns(t *testing.T) {
 			t.Errorf("the README has no %q", command)
 		}
 	}
-	text := piecesHead
+	var text strings.Builder
+	text.WriteString(piecesHead)
 	for i, a := range around {
 		if !strings.HasPrefix(pieces[i], a.begins) {
 			t.Fatalf("what stands around it? %q", pieces[i])
 		}
-		text += a.before + pieces[i] + a.after
+		text.WriteString(a.before + pieces[i] + a.after)
 	}
 	program := host(t, map[string]string{
-		"main.go": programs[0], "pieces.go": text,
+		"main.go": programs[0], "pieces.go": text.String(),
 		"tokend.yaml": "services: {billing: {provider: static, token: fixed, hosts: [api.billing.example]}}\n",
 	})
 	asked := make(chan string, 1)

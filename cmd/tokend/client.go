@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,6 +47,8 @@ type node struct {
 	base   string // of every URL
 	key    messages.Secret
 	client *http.Client
+
+	lookedUp atomic.Bool // what a name was meant to be
 }
 
 // findNode applies the rules of addrHelp.
@@ -207,7 +210,8 @@ func (n *node) refusal(ctx context.Context, resp *http.Response, body []byte) er
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return unavailable(fmt.Errorf("what answers at %s is no tokend: status %d", n.addr, resp.StatusCode))
 	}
-	if p.Code == httpapi.CodeUnknownService {
+	// Once: some ask again and again.
+	if p.Code == httpapi.CodeUnknownService && n.lookedUp.CompareAndSwap(false, true) {
 		p.Detail += n.meant(ctx, p.Service)
 	}
 	return &p

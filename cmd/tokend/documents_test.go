@@ -211,7 +211,7 @@ func (b *book) story(command string) string {
 func partOf(other string) func(command string) bool {
 	return func(command string) bool {
 		words := strings.Fields(other)
-		for _, word := range strings.Fields(command) {
+		for word := range strings.FieldsSeq(command) {
 			if len(words) > 0 && word == words[0] {
 				words = words[1:]
 			}
@@ -260,7 +260,7 @@ var (
 func lineCommands(text string) (commands []string) {
 	for _, m := range inTicks.FindAllStringSubmatch(blocks.ReplaceAllString(text, ""), -1) {
 		command := strings.Join(strings.Fields(m[1]), " ")
-		for _, word := range strings.Split(choice.FindString(command), "|") {
+		for word := range strings.SplitSeq(choice.FindString(command), "|") {
 			commands = append(commands, choice.ReplaceAllLiteralString(command, word))
 		}
 	}

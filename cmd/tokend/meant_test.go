@@ -49,6 +49,28 @@ func TestAnUnknownServiceIsToldWithTheNearestNames(t *testing.T) {
 	}
 }
 
+// A command that goes on asking wants to know that once.
+func TestNamesAreLookedForOnce(t *testing.T) {
+	listed := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/services" {
+			listed++
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `{"code":"unknown_service","service":"erp","detail":"none","status":404}`)
+	}))
+	defer server.Close()
+	n := &node{base: server.URL, client: server.Client()}
+	for range 3 {
+		if _, _, err := n.token(t.Context(), "erp", 0); err == nil {
+			t.Error("there is a token")
+		}
+	}
+	if listed != 1 {
+		t.Errorf("services were listed %d times", listed)
+	}
+}
+
 // Whoever may not open the socket need not look whether the node runs.
 func TestASocketThatIsNotForThisUser(t *testing.T) {
 	refused := &url.Error{Op: "Get", URL: "http://localhost/v1/services", Err: syscall.EACCES}

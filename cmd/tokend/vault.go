@@ -53,9 +53,10 @@ the node once, or rotate, and take the old one out.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`
 
 const vaultKeyNewHelp = `new prints a new random key for vault.keys, 32 bytes in base64. Keep it where only
-the node can read it, and not beside the file that it opens:
+the node can read it, and not beside the file that it opens. A key that is there
+already is not replaced by this, or what it has sealed would be lost:
 
-  (umask 077; tokend vault key new >/etc/tokend/vault.key)
+  (umask 077; set -C; tokend vault key new >/etc/tokend/vault.key)
 
 Exit codes: 0 printed, 2 wrong usage.`
 

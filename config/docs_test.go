@@ -127,43 +127,69 @@ func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
 	}
 }
 
-func TestEveryExampleOfTheDocumentLoads(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"secrets", "tls"} {
+// isOther are the examples in YAML that are no configuration of tokend, by how they
+// begin, and whose they are.
+var isOther = map[string]string{"scrape_configs:": "Prometheus"}
+
+// filesOfExamples makes what the examples refer to, and returns where.
+func filesOfExamples(t *testing.T) string {
+	t.Helper()
+	dir, keys := t.TempDir(), SelfSigned(t)
+	for _, name := range []string{"secrets", "tls", "run"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"billing", "mailbox", "archive", "google.json", "erp", "legacy", "acme"} {
-		write(t, filepath.Join(dir, "secrets"), name, "hush\n")
+	for _, name := range []string{
+		"secrets/billing", "secrets/mailbox", "secrets/archive", "secrets/google.json", "secrets/erp", "secrets/legacy", "secrets/acme",
+		"password", "login", "service-account.json",
+	} {
+		write(t, dir, name, "hush\n")
 	}
-	for name, text := range SelfSigned(t) {
-		write(t, filepath.Join(dir, "tls"), name, text)
+	for name, text := range map[string]string{
+		"tls/ca.pem": keys["ca.pem"], "tls/client.pem": keys["client.pem"], "tls/client.key": keys["client.key"],
+		"tls/server.pem": keys["client.pem"], "tls/server.key": keys["client.key"], "client.key": keys["client.key"],
+		"vault.key": strings.Repeat("0", 64),
+	} {
+		write(t, dir, name, text)
 	}
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(document(t), -1)
-	if len(blocks) < 5 {
-		t.Fatalf("found only %d examples", len(blocks))
+	return dir
+}
+
+// An example that does not load is none.
+func TestEveryExampleOfTheDocumentsLoads(t *testing.T) {
+	dir := filesOfExamples(t)
+	env := environ("BILLING_SECRET=hush", "CLIENT_ID=probe", "CLIENT_SECRET=hush", "LEGACY_TOKEN=hush", "APP_SECRET=hush", "ERP_PASSWORD=hush")
+	names, err := filepath.Glob(filepath.Join("..", "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, block := range blocks {
-		file := write(t, dir, "tokend.yaml", block[1])
-		if _, err := Load(file, WithEnviron(environ("BILLING_SECRET=hush", "CLIENT_ID=probe"))); err != nil {
-			t.Errorf("%v\nin\n%s", err, block[1])
+	yaml, loaded := regexp.MustCompile("(?s)(?:```yaml|<<'EOF')\n(.*?)\n(?:```|EOF\n)"), 0
+	for _, name := range append(names, "../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, block := range yaml.FindAllStringSubmatch(string(text), -1) {
+			if first, _, _ := strings.Cut(block[1], "\n"); isOther[first] != "" {
+				continue
+			}
+			file := write(t, dir, "tokend.yaml", strings.ReplaceAll(block[1], "/etc/tokend/", ""))
+			if _, err := Load(file, WithEnviron(env)); err != nil {
+				t.Errorf("%s: %v\nin\n%s", name, err, block[1])
+			}
+			loaded++
+		}
+	}
+	if loaded < 34 {
+		t.Errorf("only %d examples are found", loaded)
 	}
 }
 
-func TestTheExampleOfAccessLoads(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	files := SelfSigned(t)
-	for name, text := range map[string]string{"ca.pem": files["ca.pem"], "server.pem": files["client.pem"], "server.key": files["client.key"]} {
-		write(t, filepath.Join(dir, "tls"), name, text)
-	}
+func TestTheExampleOfAccessHasEveryClientAndVerb(t *testing.T) {
 	text := documentOf(t, "access.md")
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(text)
-	c, err := Load(write(t, dir, "tokend.yaml", block[1]), WithEnviron(environ()))
+	c, err := Load(write(t, filesOfExamples(t), "tokend.yaml", block[1]), WithEnviron(environ()))
 	if err != nil || len(c.Clients) != 5 {
 		t.Errorf("%v", err)
 	}

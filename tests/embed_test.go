@@ -3,7 +3,6 @@ package tests
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -67,26 +66,8 @@ func own(_ string, options map[string]any) (provider.Provider, error) {
 `
 
 func TestACleanModuleEmbedsTokend(t *testing.T) {
-	dir := t.TempDir()
-	module, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums, err := os.ReadFile(filepath.Join(module, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "go.sum"), string(sums))
-	write(t, filepath.Join(dir, "go.mod"), "module host.test/host\n\ngo 1.26.0\n\nrequire tokend v0.0.0\n\nreplace tokend => "+module+"\n")
-	write(t, filepath.Join(dir, "main.go"), hostProgram)
-
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", "host.exe", ".")
-	build.Dir = dir
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "host.exe")).Output()
+	program := host(t, map[string]string{"main.go": hostProgram})
+	out, err := exec.CommandContext(t.Context(), program).Output()
 	if err != nil {
 		t.Fatalf("run: %v", err)
 	}

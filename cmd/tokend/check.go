@@ -44,11 +44,12 @@ type checkCommand struct {
 func newCheck(p program) *cobra.Command {
 	c := &checkCommand{program: p}
 	cmd := &cobra.Command{
-		Use:   "check --config FILE",
-		Short: "Check a configuration",
-		Long:  checkHelp,
-		Args:  noArgument(configInstead),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+		Use:        "check --config FILE",
+		SuggestFor: []string{"validate", "verify", "lint"},
+		Short:      "Check a configuration",
+		Long:       checkHelp,
+		Args:       noArgument(configInstead),
+		RunE:       func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	addConfig(cmd, &c.file)
 	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "get a token of each service once, too")

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,6 +47,8 @@ type node struct {
 	base   string // of every URL
 	key    messages.Secret
 	client *http.Client
+
+	lookedUp atomic.Bool // what a name was meant to be
 }
 
 // findNode applies the rules of addrHelp.
@@ -93,7 +97,7 @@ func (p program) findNode(at place) (*node, error) {
 func nodeURL(addr string) (string, error) {
 	u, err := url.Parse(addr)
 	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return "", usageError(addressForms + ", or https://host:port")
+		return "", usageError(addressForms + ", or https://host:port" + meantAddress(addr))
 	}
 	if u.Scheme == "https" {
 		return "https://" + u.Host, nil
@@ -103,6 +107,17 @@ func nodeURL(addr string) (string, error) {
 		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost; others by https")
 	}
 	return "http://" + u.Host, nil
+}
+
+// meantAddress asks whether an address without its scheme was meant.
+func meantAddress(addr string) string {
+	if strings.HasPrefix(addr, "/") {
+		return "; did you mean unix://" + addr + "?"
+	}
+	if _, port, err := net.SplitHostPort(addr); err == nil && port != "" && !strings.Contains(port, "/") {
+		return "; did you mean http://" + addr + "?"
+	}
+	return ""
 }
 
 // onlyHere refuses to connect to another machine, which localhost may be where the
@@ -144,7 +159,7 @@ func (n *node) ask(ctx context.Context, method, target string, send io.Reader) (
 		return nil, n.unreachable(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, n.refusal(resp, body)
+		return nil, n.refusal(ctx, resp, body)
 	}
 	return body, nil
 }
@@ -182,13 +197,22 @@ func (n *node) unreachable(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
+	if errors.Is(err, fs.ErrPermission) && strings.HasPrefix(n.addr, "unix://") {
+		return unavailable(fmt.Errorf("this user may not open %s (%w); listen[].mode and group of the node's configuration let other users in, --addr or %s name another place", n.addr, err, addrEnv))
+	}
 	return unavailable(fmt.Errorf("no node answers at %s (%w); is tokend serve running there? --addr or %s name another place", n.addr, err, addrEnv))
 }
 
-func (n *node) refusal(resp *http.Response, body []byte) error {
+// refusal returns what the node says is wrong. To an unknown service it adds which
+// ones there are.
+func (n *node) refusal(ctx context.Context, resp *http.Response, body []byte) error {
 	var p httpapi.Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return unavailable(fmt.Errorf("what answers at %s is no tokend: status %d", n.addr, resp.StatusCode))
+	}
+	// Once: some ask again and again.
+	if p.Code == httpapi.CodeUnknownService && n.lookedUp.CompareAndSwap(false, true) {
+		p.Detail += n.meant(ctx, p.Service)
 	}
 	return &p
 }

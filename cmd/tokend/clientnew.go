@@ -16,7 +16,9 @@ import (
 
 const clientHelp = `client makes keys for programs that ask a node over TCP.
 
-  tokend client new ci --services billing --out ci.key`
+  tokend client new ci --services billing --out ci.key
+
+Exit codes: 0 ok, 2 wrong usage.`
 
 const clientNewHelp = `new makes a key of 256 random bits for a client, and prints what of it goes into
 the configuration: a hash, from which nobody gets the key.
@@ -28,7 +30,9 @@ With --out the key goes into a new file that only its owner can read, and the li
 for the configuration to stdout. Without it the key goes to stdout, unless that is a
 terminal, and the lines to stderr. The key cannot be printed again. A client command
 takes it by --key-file or TOKEND_KEY_FILE, and any other program sends it as
-"Authorization: Bearer KEY".`
+"Authorization: Bearer KEY".
+
+Exit codes: 0 there is a key; 2 wrong usage, or a FILE that cannot be made.`
 
 type clientNew struct {
 	program
@@ -48,13 +52,21 @@ func newClientNew(p program) *cobra.Command {
 		Use:   "new NAME",
 		Short: "Make a key",
 		Long:  clientNewHelp,
-		Args:  usage(cobra.ExactArgs(1)),
+		Args:  usage(oneName),
 		RunE:  func(_ *cobra.Command, args []string) error { return c.run(args[0]) },
 	}
 	cmd.Flags().StringSliceVar(&c.services, "services", nil, "grant `GLOBS`, such as billing,erp-*; may be repeated")
 	cmd.Flags().StringSliceVar(&c.verbs, "verbs", []string{"get"}, "grant `VERBS`: "+strings.Join(config.Verbs(), ", "))
 	cmd.Flags().StringVar(&c.out, "out", "", "write the key to `FILE`, which must not exist")
 	return cmd
+}
+
+// oneName wants the name of one client.
+func oneName(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("exactly one client must be named, not %d", len(args))
+	}
+	return nil
 }
 
 func (c *clientNew) run(name string) error {

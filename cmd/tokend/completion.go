@@ -19,7 +19,9 @@ none it completes nothing.
   zsh   source <(tokend completion zsh), after compinit
   fish  tokend completion fish | source
 
-Such a line belongs into the file that the shell reads when it starts.`
+Such a line belongs into the file that the shell reads when it starts.
+
+Exit codes: 0 printed, 2 wrong usage.`
 
 var shells = []string{"bash", "zsh", "fish"}
 
@@ -74,7 +76,7 @@ func (p program) completeServices(at *place) completer {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 		defer cancel()
 		var names []string
-		for _, info := range p.servicesFor(ctx, *at) {
+		for _, info := range p.servicesAt(ctx, *at) {
 			if strings.HasPrefix(info.Service, begun) && printable(info.Service) == info.Service && oneOf(info.Service, args...) != nil {
 				names = append(names, info.Service+"\t"+printable(info.State))
 			}
@@ -83,12 +85,17 @@ func (p program) completeServices(at *place) completer {
 	}
 }
 
-// servicesFor returns what a node lists, nothing if there is none.
-func (p program) servicesFor(ctx context.Context, at place) []httpapi.TokenInfo {
+// servicesAt returns what a node lists, nothing if there is none.
+func (p program) servicesAt(ctx context.Context, at place) []httpapi.TokenInfo {
 	n, err := p.findNode(at)
 	if err != nil {
 		return nil
 	}
+	return n.services(ctx)
+}
+
+// services returns what the node lists for this caller, nothing if it does not.
+func (n *node) services(ctx context.Context) []httpapi.TokenInfo {
 	body, err := n.get(ctx, "/v1/services", nil)
 	if err != nil {
 		return nil

@@ -38,7 +38,9 @@ from the same identity provider, and prints how to check and serve it:
   tokend dev --write-config /tmp/tokend.yaml
 
 The file is good for as long as dev runs, for every start has other secrets; a later
-start replaces it. Ctrl-C ends dev, and nothing else is kept.`
+start replaces it. Ctrl-C ends dev, and nothing else is kept.
+
+Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage.`
 
 type devCommand struct {
 	program
@@ -49,11 +51,12 @@ type devCommand struct {
 func newDev(p program) *cobra.Command {
 	d := &devCommand{program: p}
 	cmd := &cobra.Command{
-		Use:   "dev",
-		Short: "Run a node with a demo identity provider, to play with",
-		Long:  devHelp,
-		Args:  noArgument("the address is named by --listen %s"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+		Use:        "dev",
+		SuggestFor: []string{"demo", "play"},
+		Short:      "Run a node with a demo identity provider, to play with",
+		Long:       devHelp,
+		Args:       noArgument("the address is named by --listen %s"),
+		RunE:       func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&d.listen, "listen", "http://127.0.0.1:7460", "serve on `ADDRESS`")
 	cmd.Flags().StringVar(&d.file, "write-config", "", "write the configuration of a node of your own to `FILE`")

@@ -36,7 +36,7 @@ by a signal exits with 128 and the signal's number.
   restart    the command gets SIGTERM, and 10 s later SIGKILL, and is started again
 
 Exit codes: that of the command; 1 if a token could not be had or the command not be
-run, 126 if it is no program, 127 if there is none of that name.` + addrHelp
+run, 2 for wrong usage, 126 if it is no program, 127 if there is none of that name.` + addrHelp
 
 type execCommand struct {
 	program
@@ -49,16 +49,18 @@ type execCommand struct {
 func newExec(p program) *cobra.Command {
 	e := &execCommand{program: p}
 	cmd := &cobra.Command{
-		Use:   "exec [VAR=]SERVICE… -- COMMAND [ARGUMENT…]",
+		Use:   "exec [flags] [VAR=]SERVICE… -- COMMAND [ARGUMENT…]",
 		Short: "Run a command with tokens in its environment",
 		Long:  execHelp,
+
+		DisableFlagsInUseLine: true, // behind the command they would be the command's
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.run(cmd.Context(), args, cmd.ArgsLenAtDash())
 		},
 	}
 	addAddr(cmd, &e.at)
 	cmd.Flags().StringVar(&e.onChange, "on-change", "", "when a token was replaced, do `WHAT`: file, signal or restart")
-	cmd.Flags().StringVar(&e.sendName, "signal", "HUP", "the signal of --on-change signal")
+	cmd.Flags().StringVar(&e.sendName, "signal", "HUP", "the `SIGNAL` of --on-change signal")
 	cmd.Flags().BoolVar(&e.inFile, "file", false, "put each token into a file, and its path into the variable")
 	return cmd
 }

@@ -110,6 +110,9 @@ func hint(p *httpapi.Problem) string {
 	if p.Code == httpapi.CodeUnauthenticated {
 		return "; --key-file or " + keyFileEnv + " names the file of one"
 	}
+	if p.Code == httpapi.CodeDenied {
+		return "; clients of the node's configuration say who may"
+	}
 	if p.Attempts == 0 {
 		return ""
 	}

@@ -132,7 +132,7 @@ func (f *feed) open(ctx context.Context) (*http.Response, error) {
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxLine)) // half a problem is none
-		err = f.node.refusal(resp, body)
+		err = f.node.refusal(ctx, resp, body)
 	case kind != "text/event-stream":
 		err = &showError{f.node.stranger()}
 	default:

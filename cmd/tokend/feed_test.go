@@ -26,6 +26,10 @@ type streams struct {
 }
 
 func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/v1/services" { // by whoever was told that there is no such service
+		http.NotFound(w, r)
+		return
+	}
 	s.asked = append(s.asked, r.Header.Get("Last-Event-ID"))
 	if len(s.asked) > len(s.answers) {
 		s.t.Errorf("request %d is one too many", len(s.asked))

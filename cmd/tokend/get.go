@@ -40,7 +40,11 @@ beside the token, --username says which:
 --output exec-credential    for kubectl and client-go, from users[].user.exec
 
 git and docker add the word get, store, erase or list. Nothing is ever stored; git's
-erase, which comes when the token was refused, has the node renew it.` + addrHelp
+erase, which comes when the token was refused, has the node renew it.
+
+Exit codes: 0 a token was printed, 1 there is none now, 2 wrong usage. Why there is
+none says the word after "tokend: " on stderr: unknown_service, denied, rejected,
+unavailable, timeout and so on.` + addrHelp
 
 type getCommand struct {
 	program
@@ -52,10 +56,11 @@ type getCommand struct {
 func newGet(p program) *cobra.Command {
 	g := &getCommand{program: p}
 	cmd := &cobra.Command{
-		Use:   "get SERVICE",
-		Short: "Print the access token of one service",
-		Long:  getHelp,
-		Args:  usage(g.arguments),
+		Use:        "get SERVICE",
+		SuggestFor: []string{"token", "print", "fetch"},
+		Short:      "Print the access token of one service",
+		Long:       getHelp,
+		Args:       usage(g.arguments),
 
 		ValidArgsFunction: p.completeService(&g.at),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args) },

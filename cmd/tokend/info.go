@@ -15,7 +15,13 @@ import (
 const infoHelp = `info prints everything about a service's token but the token: state, lifetime,
 when it is renewed, its fingerprint, what went wrong last, and counters.
 
---output json prints what the node answers.` + addrHelp
+  tokend info billing
+  tokend info billing --output json
+
+--output json prints what the node answers.
+
+Exit codes: 0 printed, whatever the state is; 1 there is no such service, no node
+answers, or it refuses; 2 wrong usage.` + addrHelp
 
 func newInfo(p program) *cobra.Command {
 	var (
@@ -23,10 +29,11 @@ func newInfo(p program) *cobra.Command {
 		output string
 	)
 	cmd := &cobra.Command{
-		Use:   "info SERVICE",
-		Short: "Print everything about a service's token but the token",
-		Long:  infoHelp,
-		Args:  usage(oneService),
+		Use:        "info SERVICE",
+		SuggestFor: []string{"show", "describe"},
+		Short:      "Print everything about a service's token but the token",
+		Long:       infoHelp,
+		Args:       usage(oneService),
 
 		ValidArgsFunction: p.completeService(&at),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -91,7 +98,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"settings", settings(info)},
 		{"last error", lastError(info.LastError, now)},
 		{"answered", fmt.Sprintf("%d at once, %d after waiting or not at all", info.Counters.Hits, info.Counters.Misses)},
-		{"acquisitions", fmt.Sprintf("%d, %d attempts failed", info.Counters.Refreshes, info.Counters.Failures)},
+		{"acquisitions", fmt.Sprintf("%d, failed attempts: %d", info.Counters.Refreshes, info.Counters.Failures)},
 	}
 	var rows [][]string
 	for _, row := range all {

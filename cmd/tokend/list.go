@@ -14,6 +14,9 @@ import (
 const listHelp = `list prints one line for each service: the state of its token, how long that
 lives, when it is renewed, and what went wrong last.
 
+  tokend list
+  tokend list --output json
+
   fresh     valid
   due       valid, and about to be renewed
   degraded  valid, but the last attempt to renew it failed
@@ -24,7 +27,10 @@ On a terminal the token's life is drawn from its birth to its death, with the pa
 that is left, R where it is renewed and W where a warning is due; and states have
 colours, unless the environment variable NO_COLOR is set.
 
---output json prints what the node answers.` + addrHelp
+--output json prints what the node answers.
+
+Exit codes: 0 printed, whatever the states are; 1 no node answers, or it refuses;
+2 wrong usage.` + addrHelp
 
 func newList(p program) *cobra.Command {
 	var (
@@ -32,10 +38,11 @@ func newList(p program) *cobra.Command {
 		output string
 	)
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Print the state of every service",
-		Long:  listHelp,
-		Args:  noArgument("tokend info %s prints one service"),
+		Use:        "list",
+		SuggestFor: []string{"services", "status", "ps"},
+		Short:      "Print the state of every service",
+		Long:       listHelp,
+		Args:       noArgument("tokend info %s prints one service"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.list(cmd.Context(), at, output)
 		},

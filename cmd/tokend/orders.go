@@ -17,7 +17,11 @@ const refreshHelp = `refresh has the node acquire a new token now, past schedule
 for it. An acquisition that is under way counts; attempts that callers cause are at
 least a second apart.
 
---output json prints what the node answers.` + addrHelp
+  tokend refresh billing
+
+--output json prints what the node answers.
+
+Exit codes: 0 there is a new token, 1 there is none, 2 wrong usage.` + addrHelp
 
 func newRefresh(p program) *cobra.Command {
 	var (
@@ -26,6 +30,7 @@ func newRefresh(p program) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:               "refresh SERVICE",
+		SuggestFor:        []string{"renew", "rotate"},
 		Short:             "Acquire a new token of one service now",
 		Long:              refreshHelp,
 		Args:              usage(oneService),
@@ -61,12 +66,16 @@ so that it is given up and another one is acquired. --fingerprint names the toke
 was refused, as get --output json and info print it, so that a newer one is kept;
 without it whatever token is current is given up.
 
+  tokend invalidate billing
   tokend invalidate billing --fingerprint 0123456789ab
 
 The token is not given up if another one is current, if the last invalidation was too
 recent, or if the identity provider hands the same one out again. That is no failure.
 
---output json prints what the node answers.` + addrHelp
+--output json prints what the node answers.
+
+Exit codes: 0 the node was told, whether the token was given up or not; 1 it could
+not be told; 2 wrong usage.` + addrHelp
 
 func newInvalidate(p program) *cobra.Command {
 	var (
@@ -75,6 +84,7 @@ func newInvalidate(p program) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:               "invalidate SERVICE",
+		SuggestFor:        []string{"revoke"},
 		Short:             "Tell that the token of one service was refused",
 		Long:              invalidateHelp,
 		Args:              usage(oneService),

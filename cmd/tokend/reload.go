@@ -16,6 +16,8 @@ configuration is taken whole, or refused whole with every reason, and then the n
 goes on as before. Services that are as before keep their tokens, and those that
 changed are tried beside the token at hand.
 
+  tokend reload
+
 A node without clients takes this from its own user and root only, at a Unix socket;
 one with clients, from those with the verb admin on "*".
 
@@ -50,11 +52,8 @@ func (p program) reload(ctx context.Context, at place, output string) error {
 		return err
 	}
 	answer, err := n.ask(ctx, http.MethodPost, "/v1/reload", http.NoBody)
-	if wrong, ok := errors.AsType[*httpapi.Problem](err); ok && wrong.Code == httpapi.CodeInvalidRequest {
-		return &failure{exit: exitUsage, code: wrong.Code, err: errors.New(wrong.Detail)}
-	}
 	if err != nil {
-		return err
+		return notReloaded(err)
 	}
 	if output == "json" {
 		return p.pass(n, answer)
@@ -65,4 +64,18 @@ func (p program) reload(ctx context.Context, at place, output string) error {
 	}
 	_, err = fmt.Fprintf(p.stdout, "reloaded, services added: %d, removed: %d, changed: %d\n", done.Added, done.Removed, done.Changed)
 	return err
+}
+
+// notReloaded tells a configuration that was refused from a caller who was.
+func notReloaded(err error) error {
+	p, ok := errors.AsType[*httpapi.Problem](err)
+	switch {
+	case ok && p.Code == httpapi.CodeInvalidRequest:
+		return &failure{exit: exitUsage, code: p.Code, err: errors.New(p.Detail)}
+	case ok && p.Code == httpapi.CodeDenied:
+		return &failure{exit: exitFailed, code: p.Code, err: errors.New(p.Detail +
+			"; it takes the verb admin on \"*\", or on a node without clients its Unix socket and its own user; SIGHUP reloads as well")}
+	default:
+		return err
+	}
 }

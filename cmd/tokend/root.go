@@ -92,13 +92,19 @@ func newRoot(p program) *cobra.Command {
 	return root
 }
 
+const helpHelp = `help prints what COMMAND --help prints.
+
+  tokend help get
+
+Exit codes: 0 printed, 2 there is no such command.`
+
 // newHelp returns cobra's help command, but for one that fails when there is
 // nothing to be said.
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "Help about any command",
-		Long:  "help prints what COMMAND --help prints.",
+		Long:  helpHelp,
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err = errors.Join(err, knownCommand(root, rest)); err != nil {

@@ -53,15 +53,25 @@ func unwrap() {
 }
 
 // TestScripts runs the stories in testdata. They have an IdP at $IDP, the same one at
-// $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a free $PORT, and commands more: "exits CODE COMMAND…" runs a command that
-// must end with that code, "ready ADDR" waits until somebody listens, "send SIGNAL"
-// sends a signal to what runs in the background, "sendlast SIGNAL" to what was started
-// last there, "lines FILE N" waits until a file has that many different lines,
-// "insist FILE TEXT" sends SIGINT to what runs in the background, and again and again
-// once a file holds a text, until that has ended, "hanging" waits until the IdP holds a request, "coreless" wants all that
-// runs in the background to write no core dumps, "certificates" writes some, and
-// "together FILE PART…" writes several files into one. The program "unwrap FILE"
-// prints a file.
+// $SECURE_IDP with a certificate that nobody trusts, a place for a socket at $SOCK, a
+// free $PORT, the root of the sources at $REPOSITORY, and commands more:
+//
+//   - appears FILE: waits for a file that another process writes
+//   - certificates: writes some
+//   - coreless: wants all that runs in the background to write no core dumps
+//   - excerpt DOCUMENT WORD FILE: writes the text of a document in which that word stands
+//   - exits CODE COMMAND…: runs a command that must end with that code
+//   - hanging: waits until the IdP holds a request
+//   - here FILE: has a configuration of deploy look for everything in the story's directory
+//   - insist FILE TEXT: sends SIGINT to what runs in the background, and again and again
+//     once a file holds a text, until that has ended
+//   - lines FILE N: waits until a file has that many different lines
+//   - ready ADDR: waits until somebody listens
+//   - send SIGNAL, sendfirst SIGNAL, sendlast SIGNAL: sends a signal to what runs in the
+//     background, to what was started first or last there
+//   - together FILE PART…: writes several files into one
+//
+// The program "unwrap FILE" prints a file.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -73,7 +83,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "ready": ready, "send": send, "insist": insist, "hanging": hanging,
 			"coreless": coreless, "certificates": certificates, "together": together,
 			"sendlast": sendLast, "lines": differentLines,
-			"appears": appears,
+			"appears": appears, "excerpt": excerpt, "here": here, "sendfirst": sendFirst,
 		},
 	})
 }
@@ -103,7 +113,9 @@ func setup(env *testscript.Env) error {
 	env.Setenv("SECURE_IDP", secure.URL)
 	env.Setenv("SOCK", filepath.Join(dir, "s"))
 	env.Setenv("SECRET", "pass-for-the-tests")
-	return nil
+	repository, err := filepath.Abs("../..")
+	env.Setenv("REPOSITORY", repository)
+	return err
 }
 
 // freePort returns a port that was free a moment ago. It is below those that systems
@@ -214,12 +226,21 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 
 // sendLast sends a signal to the last command in the background.
 func sendLast(ts *testscript.TestScript, neg bool, args []string) {
+	cmds := ts.BackgroundCmds()
+	sendOne(ts, neg, args, cmds[len(cmds)-1])
+}
+
+// sendFirst sends a signal to the first command in the background.
+func sendFirst(ts *testscript.TestScript, neg bool, args []string) {
+	sendOne(ts, neg, args, ts.BackgroundCmds()[0])
+}
+
+func sendOne(ts *testscript.TestScript, neg bool, args []string, cmd *exec.Cmd) {
 	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}
 	if neg || len(args) != 1 || signals[args[0]] == nil {
-		ts.Fatalf("usage: sendlast HUP|TERM")
+		ts.Fatalf("usage: sendlast HUP|TERM, sendfirst HUP|TERM")
 	}
-	cmds := ts.BackgroundCmds()
-	ts.Check(cmds[len(cmds)-1].Process.Signal(signals[args[0]]))
+	ts.Check(cmd.Process.Signal(signals[args[0]]))
 }
 
 // differentLines waits until a file has so many different lines.

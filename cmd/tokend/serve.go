@@ -50,8 +50,11 @@ Under systemd, with Type=notify, the node tells when it answers and when it stop
 keeps its watchdog quiet. A socket of a socket unit is used instead of a listen address
 that is the same; its permissions are those of the unit.
 
-Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes take the same path. It
-stays there when the node has ended.`
+Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes
+take the same path. It stays there when the node has ended.
+
+Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage or configuration, which
+a restart does not mend.`
 
 type serveCommand struct {
 	program
@@ -61,11 +64,12 @@ type serveCommand struct {
 func newServe(p program) *cobra.Command {
 	s := &serveCommand{program: p}
 	cmd := &cobra.Command{
-		Use:   "serve --config FILE",
-		Short: "Run a node",
-		Long:  serveHelp,
-		Args:  noArgument(configInstead),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.Flags()) },
+		Use:        "serve --config FILE",
+		SuggestFor: []string{"start", "run", "daemon"},
+		Short:      "Run a node",
+		Long:       serveHelp,
+		Args:       noArgument(configInstead),
+		RunE:       func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.Flags()) },
 	}
 	addConfig(cmd, &s.file)
 	cmd.Flags().StringArray("listen", nil, "serve on `ADDRESS`; may be repeated")

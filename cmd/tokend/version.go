@@ -9,12 +9,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
+const versionHelp = `version prints which tokend this is: version, revision, Go release and system.
+tokend --version does the same.
+
+  tokend version
+  tokend version --output json
+
+Exit codes: 0 printed, 2 wrong usage.`
+
 func newVersion(p program) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  "version prints which tokend this is: version, revision, Go release and system.\ntokend --version does the same.",
+		Long:  versionHelp,
 		Args:  noArgument(""),
 		RunE:  func(*cobra.Command, []string) error { return p.version(output) },
 	}

@@ -22,7 +22,10 @@ If the connection is lost, watch connects again, and prints what happened meanwh
 Where the node no longer knows that, there is an event "gap". A signal ends watch,
 which is no failure.
 
---output json prints one object a line, as GET /v1/events has it.` + addrHelp
+--output json prints one object a line, as GET /v1/events has it.
+
+Exit codes: 0 a signal ended it, 1 no node answers to begin with, or it refuses,
+2 wrong usage.` + addrHelp
 
 type watchCommand struct {
 	program
@@ -35,6 +38,7 @@ func newWatch(p program) *cobra.Command {
 	w := &watchCommand{program: p}
 	cmd := &cobra.Command{
 		Use:               "watch [SERVICE...]",
+		SuggestFor:        []string{"events", "logs", "tail"},
 		Short:             "Print what happens as it happens",
 		Long:              watchHelp,
 		ValidArgsFunction: p.completeServices(&w.at),

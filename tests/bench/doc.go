@@ -16,6 +16,18 @@
 //	go run . -only cached
 //	go test -run - -bench Cached -count 10 | tee new.txt
 //
+// # Doors
+//
+// The checks doors-tcp and doors-unix load a node, which knows its callers and counts
+// them, and a bare net/http server that answers with the same bytes: in turn, a second
+// each, by wrk at a port and by h2load at a Unix socket. That the answers are the same
+// but for the time, that the node refuses strangers, and that its metrics have counted
+// every answer is made sure of. Each round gives a ratio of its own, of two neighbouring
+// seconds, and the median counts: what else the machine does hits single rounds, and
+// neither the best nor the mean of them would be true. Percentiles are medians of the
+// rounds' percentiles, each of which the loader has measured. A loader that is not
+// installed is named, and its check skipped.
+//
 // # A module of its own
 //
 // The peers are dependencies of this module, so that they are none of tokend's.

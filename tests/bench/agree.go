@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,12 @@ func (c *contest) tryAgree(ctx context.Context) (same bool, err error) {
 	if err := c.startBare(ctx, want.timeless()); err != nil {
 		return false, err
 	}
+	return c.same(want)
+}
+
+// same reports whether that is still what the node answers. If so, it must be what the
+// bare server answers, too.
+func (c *contest) same(want exchanged) (bool, error) {
 	for _, network := range []string{"tcp", "unix"} {
 		node, bare := c.asks(network, contestPath)
 		theirs, bareErr := bare.exchange()
@@ -67,6 +74,7 @@ func (c *contest) startBare(ctx context.Context, answer []byte) error {
 	if err != nil {
 		return err
 	}
+	bare.cmd.Cancel = stdin.Close                  // so that it takes its socket away
 	if _, err := stdin.Write(answer); err != nil { // the pipe holds far more
 		return err
 	}
@@ -149,12 +157,11 @@ var dateLine = regexp.MustCompile(`(?m)^Date: [^\r\n]*\r\n`)
 
 // timeless is the answer without the line of its headers that tells the time.
 func (e exchanged) timeless() []byte {
-	head := e.head()
-	return append(dateLine.ReplaceAll(head, nil), e.raw[len(head):]...)
+	return slices.Concat(dateLine.ReplaceAll(e.head(), nil), e.raw[len(e.head()):])
 }
 
-// head is status line and headers.
+// head is status line and headers, up to the empty line.
 func (e exchanged) head() []byte {
-	before, _, _ := bytes.Cut(e.raw, []byte("\r\n\r\n"))
-	return e.raw[:min(len(e.raw), len(before)+2)]
+	head, _, _ := bytes.Cut(e.raw, []byte("\r\n\r\n"))
+	return e.raw[:min(len(e.raw), len(head)+len("\r\n"))]
 }

@@ -22,11 +22,13 @@
 // them, and a bare net/http server that answers with the same bytes: in turn, a second
 // each, by wrk at a port and by h2load at a Unix socket. That the answers are the same
 // but for the time, that the node refuses strangers, and that its metrics have counted
-// every answer is made sure of. Each round gives a ratio of its own, of two neighbouring
-// seconds, and the median counts: what else the machine does hits single rounds, and
-// neither the best nor the mean of them would be true. Percentiles are medians of the
-// rounds' percentiles, each of which the loader has measured. A loader that is not
-// installed is named, and its check skipped.
+// every answer is made sure of. The best second of each server counts, of which each
+// has 21 that are spread over the same time: whatever else the machine does takes from a
+// rate and never adds to it, so the best is nearest to what a server can do. On a quiet
+// machine that is what the median of the rounds' ratios says, which is printed beside
+// it; on a busy one that median may be anything. Percentiles are those of the best
+// second, as the loader has measured them. A loader that is not installed is named, and
+// its check skipped.
 //
 // # A module of its own
 //

@@ -35,7 +35,7 @@ func TestABareServerAnswersAsTheNode(t *testing.T) {
 
 func (c *contest) wantCounted(t *testing.T) {
 	rows, err := c.compare(t.Context(), program(t, oneAnswer), []int{1}, 1, time.Second)
-	if err != nil || len(rows) != 2 || rows[0].ratio != "1.00" || rows[1].theirs != "2µs / 3µs / 4µs" {
+	if err != nil || len(rows) != 3 || rows[0].ratio != "1.00" || rows[1].theirs != "2µs / 3µs / 4µs" {
 		t.Errorf("rows %+v, error %v", rows, err)
 	}
 	many := program(t, strings.Replace(oneAnswer, `"requests":1,`, `"requests":1000000,`, 1))
@@ -111,20 +111,23 @@ func TestAnAnswerWithoutItsTime(t *testing.T) {
 	}
 }
 
-func TestRatiosOfRounds(t *testing.T) {
+func TestTheBestOfTheRoundsCounts(t *testing.T) {
 	ms := time.Millisecond
 	b := bout{
-		node: []reading{{1, 80, ms, ms, ms}, {1, 300, 2 * ms, 5 * ms, 7 * ms}, {1, 90, 3 * ms, 6 * ms, 9 * ms}},
-		bare: []reading{{1, 100, ms, ms, ms}, {1, 100, ms, ms, ms}, {1, 100, ms, ms, ms}},
+		node: []reading{{1, 80, ms, ms, ms}, {1, 180, 2 * ms, 5 * ms, 7 * ms}, {1, 90, 3 * ms, 6 * ms, 9 * ms}},
+		bare: []reading{{1, 200, ms, 2 * ms, 3 * ms}, {1, 90, ms, ms, ms}, {1, 100, ms, ms, ms}},
 	}
 	rows := b.rows("node")
-	if r := rows[0]; r.ours != "90" || r.theirs != "100" || r.ratio != "0.90" || r.broken {
+	if r := rows[0]; r.ours != "180" || r.theirs != "200" || r.ratio != "0.90" || r.broken {
 		t.Errorf("rates %+v", r)
 	}
-	if r := rows[1]; r.ours != "2ms / 5ms / 7ms" || r.theirs != "1ms / 1ms / 1ms" {
+	if r := rows[1]; r.ours != "2ms / 5ms / 7ms" || r.theirs != "1ms / 2ms / 3ms" {
 		t.Errorf("percentiles %+v", r)
 	}
-	b.node[2].rate = 84
+	if r := rows[2]; r.ratio != "0.90" || r.verdict() != "-" {
+		t.Errorf("rounds %+v", r)
+	}
+	b.node[1].rate = 169
 	if r := b.rows("node")[0]; !r.broken {
 		t.Errorf("a ratio below the bound: %+v", r)
 	}

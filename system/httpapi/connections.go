@@ -19,7 +19,7 @@ type connections struct {
 	mu      sync.Mutex   // guards what follows
 	limit   int
 	open    map[net.Conn]*conn
-	waiting list.List // of *conn, that which has waited longest first, with those that were answered since
+	waiting list.List // of *conn, that which has waited longest first; some may be busy by now
 }
 
 // place is where a connection stands in connections.

@@ -137,9 +137,13 @@ bench: ## Compare tokend with its peers, print the table and fail if a bound is 
 	cd tests/bench && $(GO) run .
 
 .PHONY: bench-http
-bench-http: ## Compare the HTTP door with a bare handler, then load a node with wrk or h2load
+bench-http: ## Compare the HTTP door with a bare handler
 	cd tests/bench && $(GO) run . -only http
-	tests/bench/wrk.sh
+
+.PHONY: bench-doors
+bench-doors: ## Have wrk and h2load compare a node with a bare server; as root, install them
+	tests/bench/install
+	cd tests/bench && $(GO) run . -only doors
 
 .PHONY: bench-once
 bench-once: ## Run one pass of every benchmark, so that none rots

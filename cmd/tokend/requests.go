@@ -3,13 +3,15 @@ package main
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // requests counts those that are being answered.
 type requests struct {
-	mu    sync.Mutex
-	count int
-	quiet chan struct{} // closed when count becomes 0; nil while nobody waits for that
+	count   atomic.Int64
+	awaited atomic.Bool // quiet is there: so that nobody takes the lock for nothing
+	mu      sync.Mutex
+	quiet   chan struct{} // closed when count is 0; nil while nobody waits for that
 }
 
 // counted returns next, counted.
@@ -21,19 +23,13 @@ func (r *requests) counted(next http.Handler) http.Handler {
 	})
 }
 
-func (r *requests) begin() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count++
-}
+func (r *requests) begin() { r.count.Add(1) }
 
 func (r *requests) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count--
-	if r.count == 0 && r.quiet != nil {
-		close(r.quiet)
-		r.quiet = nil
+	if r.count.Add(-1) == 0 && r.awaited.Load() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.settle()
 	}
 }
 
@@ -43,11 +39,19 @@ func (r *requests) ended() <-chan struct{} {
 	defer r.mu.Unlock()
 	if r.quiet == nil {
 		r.quiet = make(chan struct{})
+		r.awaited.Store(true)
 	}
 	quiet := r.quiet
-	if r.count == 0 {
-		close(quiet)
-		r.quiet = nil
-	}
+	r.settle()
 	return quiet
+}
+
+// settle tells whoever waits, if there is no request now. Where there is one again
+// its end will do it, for that sees awaited.
+func (r *requests) settle() {
+	if r.quiet != nil && r.count.Load() == 0 {
+		close(r.quiet)
+		r.quiet = nil
+		r.awaited.Store(false)
+	}
 }

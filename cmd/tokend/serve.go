@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -84,6 +85,7 @@ func addConfig(cmd *cobra.Command, file *string) {
 
 func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 	tell := s.becomeNode()
+	defer runtime.KeepAlive(roomForGarbage(s.getenv))
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Ignore(syscall.SIGHUP)

@@ -105,8 +105,8 @@ func (c Caller) first() *client {
 }
 
 // Allow counts a request against the caller's rate and reports whether it is
-// within. All strangers share one rate.
-func (c Caller) Allow(now time.Time) bool {
+// within. All strangers share one rate. It reads the clock only if there is a bound.
+func (c Caller) Allow(now func() time.Time) bool {
 	if c.party == nil {
 		return true
 	}
@@ -114,7 +114,7 @@ func (c Caller) Allow(now time.Time) bool {
 	if known := c.first(); known != nil {
 		limiter = known.limiter
 	}
-	return limiter == nil || limiter.AllowN(now, 1)
+	return limiter == nil || limiter.AllowN(now(), 1)
 }
 
 // Name returns the name of the client that the decision about verb and service

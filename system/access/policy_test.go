@@ -246,12 +246,14 @@ func TestRatesAreCountedByClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Unix(1_000_000, 0)
+	began := time.Unix(1_000_000, 0)
+	after := func(d time.Duration) func() time.Time { return func() time.Time { return began.Add(d) } }
+	now := after(0)
 	a, b := p.Match(Identity{Peer: &Peer{UID: 1}}).Caller(), p.Match(Identity{Peer: &Peer{UID: 2}}).Caller()
 	stranger, other := p.Match(Identity{Peer: &Peer{UID: 3}}).Caller(), p.Match(Identity{}).Caller()
 	got := []bool{
 		a.Allow(now), a.Allow(now), a.Allow(now), b.Allow(now), // a's third is too many, which b does not feel
-		a.Allow(now.Add(500*time.Millisecond - time.Nanosecond)), a.Allow(now.Add(500 * time.Millisecond)),
+		a.Allow(after(500*time.Millisecond - time.Nanosecond)), a.Allow(after(500 * time.Millisecond)),
 		stranger.Allow(now), other.Allow(now), stranger.Allow(now), // strangers share
 	}
 	want := []bool{true, true, false, true, false, true, true, true, false}
@@ -262,6 +264,9 @@ func TestRatesAreCountedByClient(t *testing.T) {
 	}
 	if !(Caller{}).Allow(now) {
 		t.Error("nobody is bounded by nothing")
+	}
+	if !policy(t).Match(Identity{}).Caller().Allow(nil) {
+		t.Error("without a rate there is a bound")
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"tokend/messages"
 	"tokend/system/access"
@@ -40,12 +39,11 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	if h.opts.Access == nil {
 		return access.Caller{}, nil
 	}
-	now := h.now()
-	caller, err := h.identify(r, c, rt != nil && rt.forwarded, now)
+	caller, err := h.identify(r, c, rt != nil && rt.forwarded)
 	if rt != nil && rt.open {
 		return caller, nil
 	}
-	if !caller.Allow(now) {
+	if !caller.Allow(h.now) {
 		return caller, problem(CodeOverloaded, "too many requests of this client")
 	}
 	if err != nil {
@@ -56,12 +54,12 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 
 // identify returns who makes r, by what its connection and its key prove. Of a
 // request that was forwarded the key is somebody else's.
-func (h *handler) identify(r *http.Request, c *conn, forwarded bool, now time.Time) (access.Caller, error) {
+func (h *handler) identify(r *http.Request, c *conn, forwarded bool) (access.Caller, error) {
 	if c == nil {
 		return access.Caller{}, problem(CodeDenied, "callers are not known here")
 	}
 	policy := h.opts.Access.Policy()
-	party := c.party(policy, r.TLS, now)
+	party := c.party(policy, r.TLS, h.now)
 	keys := !c.door.unix && !forwarded && policy.HasKeys()
 	caller, ok := party.Caller(), true
 	if sent, given := r.Header["Authorization"]; keys && given {
@@ -127,7 +125,7 @@ func (h *handler) callerOf(r *http.Request) access.Caller {
 		return access.Caller{}
 	}
 	if !a.caller.Under(h.opts.Access.Policy()) || a.conn != nil && !a.conn.stands(h.now) {
-		a.caller, _ = h.identify(r, a.conn, a.forwarded, h.now()) // who is nobody now may nothing
+		a.caller, _ = h.identify(r, a.conn, a.forwarded) // who is nobody now may nothing
 	}
 	return a.caller
 }

@@ -19,12 +19,13 @@ type connections struct {
 	mu      sync.Mutex   // guards what follows
 	limit   int
 	open    map[net.Conn]*conn
-	waiting list.List // of *conn, that which has waited longest first
+	waiting list.List // of *conn, that which has waited longest first; some may be busy by now
 }
 
 // place is where a connection stands in connections.
 type place struct {
-	waits *list.Element // nil: its request is being answered, or it is gone
+	busy  atomic.Bool   // its request is being answered
+	waits *list.Element // in waiting; nil: it was busy when its turn came, or is gone
 }
 
 func newConnections(limit int) *connections {
@@ -59,16 +60,20 @@ func (o *connections) add(c *conn) {
 	c.waits = o.waiting.PushBack(c)
 }
 
-// makeRoom closes the connection that has waited longest, if there is one.
+// makeRoom closes the connection that has waited longest, if there is one. Those that
+// are busy leave the list until they wait again: each is passed once for a request.
 func (o *connections) makeRoom() bool {
-	first := o.waiting.Front()
-	if first == nil {
-		return false
+	for first := o.waiting.Front(); first != nil; first = o.waiting.Front() {
+		c := first.Value.(*conn)
+		if !c.busy.Load() {
+			o.forget(c)
+			hangUp(c.net)
+			return true
+		}
+		o.waiting.Remove(first)
+		c.waits = nil
 	}
-	c := first.Value.(*conn)
-	o.forget(c)
-	hangUp(c.net)
-	return true
+	return false
 }
 
 // hangUp closes c without a word: TLS's goodbye may have to wait for whoever does
@@ -111,14 +116,9 @@ func (o *connections) watched(next http.Handler) http.Handler {
 	})
 }
 
-func (o *connections) begin(c *conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if c.waits != nil {
-		o.waiting.Remove(c.waits)
-		c.waits = nil
-	}
-}
+// begin takes no lock, as every request passes here: one that is chosen to make room
+// in this very moment might as well have been chosen the moment before.
+func (o *connections) begin(c *conn) { c.busy.Store(true) }
 
 // mayBeClosed lets a connection, nil for none, go to make room before its request is
 // answered.
@@ -133,6 +133,7 @@ func mayBeClosed(c *conn) {
 func (o *connections) end(c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	c.busy.Store(false)
 	switch {
 	case o.open[c.net] != c: // it is gone
 	case c.waits != nil:

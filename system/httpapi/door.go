@@ -208,23 +208,28 @@ func connOf(r *http.Request) *conn {
 
 // party returns what p knows of the connection. It is found out once, and again
 // when there is another policy, other CAs, or the certificate is no longer good.
-func (c *conn) party(p *access.Policy, state *tls.ConnectionState, now time.Time) *access.Party {
+func (c *conn) party(p *access.Policy, state *tls.ConnectionState, now func() time.Time) *access.Party {
 	if s := c.seen.Load(); s != nil && p.Of(s.party) && c.holds(s, now) {
 		return s.party
 	}
-	s := c.look(p, state, now)
+	s := c.look(p, state, now())
 	c.seen.Store(s)
 	return s.party
 }
 
-func (c *conn) holds(s *sight, now time.Time) bool {
-	return s.cas == nil || c.door.cert.Load().current(now).clientCAs == s.cas && now.Before(s.until)
+// holds reads the clock only where a certificate is what counts.
+func (c *conn) holds(s *sight, now func() time.Time) bool {
+	if s.cas == nil {
+		return true
+	}
+	at := now()
+	return c.door.cert.Load().current(at).clientCAs == s.cas && at.Before(s.until)
 }
 
 // stands reports whether what the connection is known by still is good.
 func (c *conn) stands(now func() time.Time) bool {
 	s := c.seen.Load()
-	return s == nil || s.cas == nil || c.holds(s, now())
+	return s == nil || c.holds(s, now)
 }
 
 func (c *conn) look(p *access.Policy, state *tls.ConnectionState, now time.Time) *sight {

@@ -165,7 +165,7 @@ func TestWhoMayBeAnybodyHoldsNoPlace(t *testing.T) {
 		wrote := false
 		w := &taker{nowhere{header: http.Header{}}, func() {
 			wrote = true
-			if waits := c.waits != nil; waits != want {
+			if waits := !c.busy.Load(); waits != want {
 				t.Errorf("%s: may be closed: %v", target, waits)
 			}
 		}}

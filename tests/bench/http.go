@@ -201,26 +201,35 @@ func (d *duel) compare(connections []int, rounds int, round time.Duration) ([]ro
 			rates = append(rates, float64(len(took[d.door]))/round.Seconds())
 			bareRates = append(bareRates, float64(len(took[d.bare]))/round.Seconds())
 		}
-		rows = append(rows, d.rows(n, ours, theirs, median(ratios), median(rates), median(bareRates))...)
+		name := fmt.Sprintf("HTTP over %s, %d connections", d.network, n)
+		rows = append(rows, duelRows(name, median(ratios), median(rates), median(bareRates), percentiles(ours), percentiles(theirs))...)
 	}
 	return rows, nil
 }
 
-func (d *duel) rows(n int, ours, theirs []time.Duration, ratio, rate, bareRate float64) []row {
-	name := fmt.Sprintf("HTTP over %s, %d connections", d.network, n)
+// duelRows shows a door beside a bare handler: the rates with their ratio, which is
+// bounded, and the waits.
+func duelRows(name string, ratio, rate, bareRate float64, ours, theirs string) []row {
 	return []row{
 		{
 			name: name + ", requests/s against a bare handler", ours: fmt.Sprintf("%.0f", rate), theirs: fmt.Sprintf("%.0f", bareRate),
 			ratio: fmt.Sprintf("%.2f", ratio), bound: fmt.Sprintf(">= %.2f", httpAtLeast), broken: ratio < httpAtLeast,
 		},
-		{name: name + ", p50 / p99 / p99.9", ours: percentiles(ours), theirs: percentiles(theirs)},
+		{name: name + ", p50 / p99 / p99.9", ours: ours, theirs: theirs},
 	}
 }
 
 func percentiles(waits []time.Duration) string {
 	slices.Sort(waits)
-	at := func(share float64) time.Duration {
-		return waits[min(len(waits)-1, int(share*float64(len(waits))))].Round(time.Microsecond)
-	}
-	return fmt.Sprintf("%s / %s / %s", at(0.5), at(0.99), at(0.999))
+	return wrote(atShare(waits, 0.5), atShare(waits, 0.99), atShare(waits, 0.999))
+}
+
+// atShare returns what that share of all is at most, the shortest of which come first.
+func atShare(sorted []time.Duration, share float64) time.Duration {
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
+}
+
+// wrote shows three percentiles.
+func wrote(p50, p99, p999 time.Duration) string {
+	return fmt.Sprintf("%s / %s / %s", p50.Round(time.Microsecond), p99.Round(time.Microsecond), p999.Round(time.Microsecond))
 }

@@ -28,8 +28,11 @@ func checks() []check {
 	for _, g := range groups {
 		all = append(all, check{g.name, g.check})
 	}
-	return append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"http", checkHTTP}, check{"siege", checkSiege}, check{"mixed", checkMixed},
-		check{"vaultwarm", checkWarm}, check{"vaultcost", checkCost})
+	all = append(all, check{"first", checkFirst}, check{"latency", checkLatency}, check{"http", checkHTTP})
+	for _, l := range loaders {
+		all = append(all, check{"doors-" + l.network, l.check})
+	}
+	return append(all, check{"siege", checkSiege}, check{"mixed", checkMixed}, check{"vaultwarm", checkWarm}, check{"vaultcost", checkCost})
 }
 
 func main() {

@@ -282,13 +282,13 @@ func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Rel
 		c.abandon()
 		return httpapi.Reloaded{}, err
 	}
-	if c.audit != nil {
-		s.audit.Replace(c.audit.auditor)
-		r.closeAudit()
-		r.closeAudit = c.audit.close
-	}
 	setLog(r.log, c.config.Log)
 	s.enter(c.doors)
+	if c.audit != nil {
+		s.audit.Replace(c.audit.auditor)
+		closeBriefly(r.closeAudit, r.log)
+		r.closeAudit = c.audit.close
+	}
 	r.warn(s, c)
 	r.config = c.config
 	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, err

@@ -154,18 +154,20 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
 	rest()
 	s.serving.Wait()
-	awaitBriefly(reloaded)
+	_ = awaitBriefly(reloaded)
 	return internal(err)
 }
 
-// awaitBriefly waits until done is closed, but not for a disk that hangs: the
-// configuration may lie on one.
-func awaitBriefly(done <-chan struct{}) {
+// awaitBriefly waits until done is closed, and reports whether it is, but not for a disk
+// that hangs: the configuration may lie on one, or the audit.
+func awaitBriefly(done <-chan struct{}) bool {
 	patience := time.NewTimer(lastAnswers)
 	defer patience.Stop()
 	select {
 	case <-done:
+		return true
 	case <-patience.C:
+		return false
 	}
 }
 

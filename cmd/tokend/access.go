@@ -91,19 +91,6 @@ func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (ac
 	}
 }
 
-// closeBriefly closes an audit. One whose disk or reader hangs is not waited for: it is
-// closed when that goes on.
-func closeBriefly(closeAudit func(), log logrus.FieldLogger) {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		closeAudit()
-	}()
-	if !awaitBriefly(closed) {
-		log.Error("the last lines of an audit have not been written yet: nobody takes them")
-	}
-}
-
 // warnings tells of what a configuration says in vain.
 func warnings(cfg *config.Config) []string {
 	var found []string

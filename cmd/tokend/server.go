@@ -158,19 +158,6 @@ func (s *server) run(ctx context.Context) error {
 	return internal(err)
 }
 
-// awaitBriefly waits until done is closed, and reports whether it is, but not for a disk
-// that hangs: the configuration may lie on one, or the audit.
-func awaitBriefly(done <-chan struct{}) bool {
-	patience := time.NewTimer(lastAnswers)
-	defer patience.Stop()
-	select {
-	case <-done:
-		return true
-	case <-patience.C:
-		return false
-	}
-}
-
 // start starts the system and waits for tokens, if it is to.
 func (s *server) start(ctx context.Context) error {
 	events := s.sys.LastEvent()

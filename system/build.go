@@ -132,8 +132,9 @@ func under(path string, err error) error {
 }
 
 // service returns one service of cfg, for b: the one before, if nothing has changed,
-// else one with the provider of the one before, if that has not changed. A needed one
-// is eager.
+// else one with the provider of the one before, if that has not changed. Its token is
+// good for whatever gets tokens the same way, however long that may take to connect. A
+// needed one is eager.
 func (s *System) service(b *build, name string, cfg *config.Config, before *service, needed bool) (*service, error) {
 	configured := cfg.Services[name]
 	next := &service{
@@ -154,6 +155,9 @@ func (s *System) service(b *build, name string, cfg *config.Config, before *serv
 		return before, nil
 	}
 	next.provider, next.credential = before.provider, before.credential
+	if before.policy.ConnectTimeout != next.policy.ConnectTimeout {
+		return next.withProvider(s, name)
+	}
 	return next, nil
 }
 
@@ -167,7 +171,7 @@ func (v *service) succeed(s *System, before *service) {
 // sameProvider reports whether two services get their tokens the same way.
 func sameProvider(a, b *service) bool {
 	x, y := acquiring(&a.configured), acquiring(&b.configured)
-	return a.policy.ConnectTimeout == b.policy.ConnectTimeout && x.Equal(&y)
+	return x.Equal(&y)
 }
 
 // acquiring returns the part of s that says how the token is acquired. It shares

@@ -3,9 +3,13 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"tokend/actors/provider"
 	"tokend/config"
 	"tokend/messages"
 )
@@ -153,4 +157,39 @@ func TestPlansEndWithTheSystem(t *testing.T) {
 	if err := p.Apply(t.Context()); !errors.Is(err, messages.ErrStopped) {
 		t.Errorf("apply after the end: %v", err)
 	}
+}
+
+// Whoever has the node wait longer for an IdP that is slow must not have all services
+// ask it at once.
+func TestNoTokenIsAcquiredForAnotherConnectTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := 0
+		factory := func(string, map[string]any) (provider.Provider, error) {
+			made++
+			number := fmt.Sprint(made)
+			return provider.Func(func(context.Context, provider.Request) (provider.Result, error) {
+				return provider.Result{AccessToken: messages.NewSecret(number), Lifetime: time.Hour}, nil
+			}), nil
+		}
+		cfg := &config.Config{Services: map[string]config.Service{"a": {Provider: "counted", Settings: config.Settings{Eager: new(true)}}}}
+		sys := newSystem(t, cfg, WithProvider("counted", factory))
+		start(t, sys)
+		has := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			if tok, err := sys.Token(t.Context(), "a"); err != nil || tok.Value() != want {
+				t.Errorf("token %q, %v, want %q", tok.Value(), err, want)
+			}
+		}
+		has("1")
+		other := &config.Config{Services: cfg.Services, Defaults: config.Settings{ConnectTimeout: new(time.Second)}}
+		if err := sys.Apply(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		has("1")
+		if err := sys.Refresh(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		has("2") // by a provider that waits so long
+	})
 }

@@ -161,7 +161,7 @@ func (s *System) credential(b *build, name string, v *service) token.Credential 
 		return 1
 	}
 	h := store.Identity()
-	_, _ = fmt.Fprintf(h, "%s\x00%d\x00", name, v.policy.ConnectTimeout) // a hash never fails
+	_, _ = fmt.Fprintf(h, "%s\x00", name) // a hash never fails
 	configured := acquiring(&v.configured)
 	configured.Digest(h)
 	version := binary.BigEndian.Uint64(h.Sum(nil))

@@ -92,6 +92,25 @@ func TestAServiceThatCannotBeStartedKeepsNothingElseBack(t *testing.T) {
 	n.gets(c, "/v1/token/late", http.StatusOK)
 }
 
+// A pipe may have a reader that reads no more; somewhere else is where to go then.
+func TestAnAuditThatHangsCanBeLeft(t *testing.T) {
+	n := startReloading(t, oneSocket+"audit: {path: DIR/one}\n"+serviceA, nil)
+	hangs, ended := make(chan struct{}), make(chan struct{})
+	closeAudit := n.closeAudit
+	n.closeAudit = func() {
+		defer close(ended)
+		<-hangs
+		closeAudit()
+	}
+	n.becomes("listen: [\"unix://DIR/s\", \"unix://DIR/t\"]\naudit: {path: DIR/two}\n" + serviceA)
+	n.gets(n.connect("t"), "/v1/token/a", http.StatusOK)
+	if !n.logged(logrus.ErrorLevel, "the last lines of an audit have not been written yet: nobody takes them") {
+		t.Error("the log says nothing of it")
+	}
+	close(hangs)
+	<-ended
+}
+
 // It is what a full disk leaves of a file that is written in its place.
 func TestAnEmptyFileTakesNoServiceAway(t *testing.T) {
 	n := prepareReloading(t, map[string]any{})

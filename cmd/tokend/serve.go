@@ -115,7 +115,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
 	}
 	r.config, r.closeAudit = cfg, closeAudit
-	defer func() { r.closeAudit() }()
+	defer func() { closeBriefly(r.closeAudit, log) }()
 	doors := openingOf(cfg)
 	doors.audit, doors.reloader = auditor, r
 	under, err := s.under()

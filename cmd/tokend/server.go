@@ -154,19 +154,8 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
 	rest()
 	s.serving.Wait()
-	awaitBriefly(reloaded)
+	_ = awaitBriefly(reloaded)
 	return internal(err)
-}
-
-// awaitBriefly waits until done is closed, but not for a disk that hangs: the
-// configuration may lie on one.
-func awaitBriefly(done <-chan struct{}) {
-	patience := time.NewTimer(lastAnswers)
-	defer patience.Stop()
-	select {
-	case <-done:
-	case <-patience.C:
-	}
 }
 
 // start starts the system and waits for tokens, if it is to.

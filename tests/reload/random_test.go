@@ -93,16 +93,17 @@ func (d *dice) clients(port bool) string {
 }
 
 func (d *dice) services() string {
-	text := "defaults: {refresh_threshold: " + d.one("5m", "10m") + ", eager: true}\nservices:\n  always: {provider: static, token: t}\n"
+	var text strings.Builder
+	_, _ = fmt.Fprintf(&text, "defaults: {refresh_threshold: %s, eager: true}\nservices:\n  always: {provider: static, token: t}\n", d.one("5m", "10m"))
 	for _, name := range d.some(universe.services...) {
 		settings := d.one("", ", required: false", ", warn_before: 1m", ", refresh_threshold: 1m")
 		if d.IntN(2) == 0 {
-			text += fmt.Sprintf("  %s: {provider: static, token: t%d%s}\n", name, d.IntN(2), settings)
+			_, _ = fmt.Fprintf(&text, "  %s: {provider: static, token: t%d%s}\n", name, d.IntN(2), settings)
 		} else {
-			text += fmt.Sprintf("  %s: {provider: client_credentials, token_url: %q, client_id: c%d, client_secret: pass%s}\n", name, d.idp.URL, d.IntN(2), settings)
+			_, _ = fmt.Fprintf(&text, "  %s: {provider: client_credentials, token_url: %q, client_id: c%d, client_secret: pass%s}\n", name, d.idp.URL, d.IntN(2), settings)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // port keeps an eye on the log, and returns the port that is open, if one is.

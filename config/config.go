@@ -70,6 +70,8 @@ type Limits struct {
 	InFlightPerHost   int `key:"in_flight_per_host" default:"32"`     // acquisitions under way per token-endpoint host; 0: 32
 	Connections       int `key:"connections" default:"4096"`          // open connections per listener; 0: 4096
 	RequestsPerSecond int `key:"requests_per_second"`                 // of one client; 0: no bound
+	InFlightPerClient int `key:"in_flight_per_client"`                // requests of one client that are under way; 0: three quarters of Connections
+	StreamsPerClient  int `key:"streams_per_client"`                  // streams of events among them; 0: three quarters of those that a listener may have
 }
 
 // The kinds of provider that come with tokend. A host's own kinds have other

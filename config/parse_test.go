@@ -47,7 +47,7 @@ hosts: [Tokend.Internal, "tokend.internal:7460"]
 log: {level: debug, format: json}
 startup: {mode: wait, timeout: 1m}
 vault: {memory: plain}
-limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8}
+limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8, in_flight_per_client: 9, streams_per_client: 10}
 audit: {path: /var/log/audit}
 clients:
   - {name: app, uid: 0, grants: [{services: [billing, "erp-*"], verbs: [get]}]}
@@ -100,7 +100,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Log:     config.Log{Level: "debug", Format: "json"},
 		Startup: config.Startup{Mode: config.StartupWait, Timeout: time.Minute},
 		Vault:   config.Vault{Memory: "plain"},
-		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8},
+		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8, InFlightPerClient: 9, StreamsPerClient: 10},
 		Audit:   config.Audit{Path: "/var/log/audit"},
 		Clients: []config.Client{
 			{Name: "app", UID: new(uint32(0)), Grants: []config.Grant{{Services: []string{"billing", "erp-*"}, Verbs: []string{"get"}}}},

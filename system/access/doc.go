@@ -10,11 +10,11 @@
 // # Key types
 //
 // A [Client] is somebody who is known: by user or group id, by a key, by a
-// certificate, or only by the listener that it came through. A [Policy] holds all
-// of them; what it grants is immutable, and one takes the place of another while
+// certificate, or only by the listener that it came through. A [Policy] holds all of
+// them; what it grants is immutable, and one takes the place of another while
 // requests are answered ([Shared]). A [Place] is what a request of a client takes up
-// until it has been answered; a client has so many. A [Record] is what the audit is told of one decision, and
-// [Auditor] takes it.
+// until it has been answered; a client has so many. A [Record] is what the audit is
+// told of one decision, and [Auditor] takes it.
 //
 // # Invariants
 //

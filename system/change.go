@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"tokend/actors/provider"
 	"tokend/actors/supervisor"
 	"tokend/messages"
 )
@@ -36,10 +37,23 @@ func (s *System) tell(ctx context.Context, b *build) error {
 	select {
 	case err := <-reply:
 		s.sinks.Look()
+		s.tidy(b)
 		return err
 	case <-s.ended:
 		return &messages.Error{Kind: messages.ErrStopped}
 	case <-ctx.Done():
 		return fmt.Errorf("services: %w", context.Cause(ctx))
 	}
+}
+
+// tidy gives up the gates and connections that no service of b uses. The supervisor
+// knows of b: no acquisition begins by what was before any more.
+func (s *System) tidy(b *build) {
+	hosts, settings := make(map[string]bool), make(map[provider.TLS]bool)
+	for _, v := range b.services {
+		hosts[gateOf(v)] = true
+		settings[tlsOf(&v.configured)] = true
+	}
+	s.gates.keep(hosts)
+	s.transports.Keep(settings)
 }

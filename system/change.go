@@ -23,6 +23,7 @@ func (s *System) unlock() { <-s.applying }
 
 // run makes b what runs. The caller has locked.
 func (s *System) run(ctx context.Context, b *build) error {
+	s.leftovers = s.leftovers || b.leaves(s.services.Load())
 	s.services.Store(b)
 	s.watch()
 	return s.tell(ctx, b)
@@ -46,8 +47,9 @@ func (s *System) tell(ctx context.Context, b *build) error {
 	}
 }
 
-// tidy gives up the gates and connections that no service of b uses. The supervisor
-// knows of b: no acquisition begins by what was before any more.
+// tidy gives up what no service of b uses: gates, connections, and records of those
+// that have ended. The supervisor knows of b, so that no acquisition begins by what was
+// before any more.
 func (s *System) tidy(b *build) {
 	hosts, settings := make(map[string]bool), make(map[provider.TLS]bool)
 	for _, v := range b.services {
@@ -56,4 +58,5 @@ func (s *System) tidy(b *build) {
 	}
 	s.gates.keep(hosts)
 	s.transports.Keep(settings)
+	s.forgetGone(b)
 }

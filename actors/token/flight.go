@@ -199,7 +199,7 @@ func (t *trip) acquire(ctx context.Context) *landing {
 			Text: "the last acquisition of an earlier service of that name has not ended",
 		})
 	}
-	previous, err := t.previous.Open()
+	previous, err := t.latest().Open()
 	if err != nil {
 		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
 	}

@@ -249,7 +249,8 @@ type Response struct {
 	RefreshToken string `key:"refresh_token"` // path
 	Scope        string `key:"scope"`         // path of a space-separated list or of an array
 	Error        string `key:"error"`         // path of the error text
-	Success      string `key:"success"`       // predicate; without it any 2xx answer is a success
+	Status       []int  `key:"status"`        // those of a success: 2xx, 301, 302 or 303; empty: every 2xx. A redirect is not followed
+	Success      string `key:"success"`       // predicate; without it any answer with such a status is a success
 	Rejected     string `key:"rejected"`      // predicate that tells refused credentials from other failures
 
 	TokenHeader     string `key:"token_header"`               // header that holds the token

@@ -81,7 +81,7 @@ services:
       headers: {X-App: probe}
       json: {user: probe, password: "${env:SECRET}", n: 7, f: 1.5, list: [true, null], big: 18446744073709551615}
     response:
-      {token: data.token, token_type: t, expires_in: i, expires_in_ms: m, expires_at: a, refresh_token: r, scope: s, error: msg, success: code == 0, rejected: code == 7}
+      {token: data.token, token_type: t, expires_in: i, expires_in_ms: m, expires_at: a, refresh_token: r, scope: s, error: msg, status: [200, 302], success: code == 0, rejected: code == 7}
   fixed: {provider: static, token: "${env:SECRET}", token_type: ApiKey, scopes: [a], expires_at: 2040-01-02T03:04:05+01:00}
   mine: {provider: my-kind, options: {key: "${env:SECRET}", n: 1}}
 `
@@ -163,10 +163,10 @@ func checkERP(t *testing.T, svc config.Service) {
 	}
 	paths := config.Response{
 		Token: "data.token", TokenType: "t", ExpiresIn: "i", ExpiresInMS: "m", ExpiresAt: "a", RefreshToken: "r",
-		Scope: "s", Error: "msg", Success: "code == 0", Rejected: "code == 7",
+		Scope: "s", Error: "msg", Status: []int{200, 302}, Success: "code == 0", Rejected: "code == 7",
 	}
-	if svc.Login.Response != paths {
-		t.Errorf("response %+v", svc.Login.Response)
+	if diff := cmp.Diff(paths, svc.Login.Response); diff != "" {
+		t.Error(diff)
 	}
 }
 

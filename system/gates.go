@@ -111,7 +111,7 @@ func (h *hostGate) unused() bool { return !h.needed && h.visits == 0 }
 func (g *gates) drop(host string, idle *hostGate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if idle.unused() && g.byHost[host] == idle {
+	if idle.unused() && !g.stopped && g.byHost[host] == idle {
 		delete(g.byHost, host)
 		g.root.Stop(idle.pid)
 	}

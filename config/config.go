@@ -70,6 +70,8 @@ type Limits struct {
 	InFlightPerHost   int `key:"in_flight_per_host" default:"32"`     // acquisitions under way per token-endpoint host; 0: 32
 	Connections       int `key:"connections" default:"4096"`          // open connections per listener; 0: 4096
 	RequestsPerSecond int `key:"requests_per_second"`                 // of one client; 0: no bound
+	InFlightPerClient int `key:"in_flight_per_client"`                // requests of one client that are under way; 0: three quarters of Connections
+	StreamsPerClient  int `key:"streams_per_client"`                  // streams of events among them; 0: three quarters of those that a listener may have
 }
 
 // The kinds of provider that come with tokend. A host's own kinds have other
@@ -247,7 +249,8 @@ type Response struct {
 	RefreshToken string `key:"refresh_token"` // path
 	Scope        string `key:"scope"`         // path of a space-separated list or of an array
 	Error        string `key:"error"`         // path of the error text
-	Success      string `key:"success"`       // predicate; without it any 2xx answer is a success
+	Status       []int  `key:"status"`        // those of a success: 2xx, 301, 302 or 303; empty: every 2xx. A redirect is not followed
+	Success      string `key:"success"`       // predicate; without it any answer with such a status is a success
 	Rejected     string `key:"rejected"`      // predicate that tells refused credentials from other failures
 
 	TokenHeader     string `key:"token_header"`               // header that holds the token

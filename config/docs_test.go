@@ -100,6 +100,7 @@ func typeName(t reflect.Type) string {
 		reflect.TypeFor[time.Time]():     "time",
 		reflect.TypeFor[fs.FileMode]():   "octal",
 		reflect.TypeFor[[]string]():      "list of texts",
+		reflect.TypeFor[[]int]():         "list of numbers",
 		reflect.TypeFor[Secret]():        "secret",
 		reflect.TypeFor[[]Secret]():      "list of secrets",
 		reflect.TypeFor[Secrets]():       "map of secrets",

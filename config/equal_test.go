@@ -25,6 +25,8 @@ func sample(t reflect.Type) any {
 		return new(time.Second)
 	case reflect.TypeFor[*bool]():
 		return new(true)
+	case reflect.TypeFor[[]int]():
+		return []int{200, 302}
 	case reflect.TypeFor[[]string]():
 		return []string{"a", "b"}
 	case reflect.TypeFor[string]():

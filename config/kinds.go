@@ -151,6 +151,7 @@ func isHeaderValue(text string) bool {
 // secret, but they are not quoted either: one may stand there by mistake.
 func (v *checker) response(path string, r *Response) {
 	v.tokenPlace(path, r)
+	v.statuses(join(path, "status"), r.Status)
 	for key, text := range map[string]string{
 		"token": r.Token, "token_type": r.TokenType, "expires_in": r.ExpiresIn, "expires_in_ms": r.ExpiresInMS,
 		"expires_at": r.ExpiresAt, "refresh_token": r.RefreshToken, "scope": r.Scope, "error": r.Error,

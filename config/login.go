@@ -26,6 +26,7 @@ type Capture struct {
 
 // StepResponse judges the answer to a [Step], as [Response] does the last one.
 type StepResponse struct {
+	Status   []int  `key:"status"`   // as in Response
 	Error    string `key:"error"`    // path of the error text
 	Success  string `key:"success"`  // predicate; without it any 2xx answer is a success
 	Rejected string `key:"rejected"` // predicate that tells refused credentials from other failures
@@ -104,9 +105,20 @@ func (v *checker) steps(path string, steps []Step, allowHTTP bool) {
 		v.request(join(at, "request"), &steps[i].Request, allowHTTP)
 		v.captures(join(at, "capture"), steps[i].Capture)
 		r := &steps[i].Response
+		v.statuses(join(at, "response.status"), r.Status)
 		v.expression(join(at, "response.error"), r.Error)
 		v.predicate(join(at, "response.success"), r.Success)
 		v.predicate(join(at, "response.rejected"), r.Rejected)
+	}
+}
+
+// statuses checks which statuses may be a success. A redirect says where a browser is
+// to go from there; by 307 and 308 the request itself belongs elsewhere.
+func (v *checker) statuses(path string, all []int) {
+	for i, status := range all {
+		if (status < 200 || status > 299) && (status < 301 || status > 303) {
+			v.add(item(path, i), "must be 200 to 299, 301, 302 or 303")
+		}
 	}
 }
 

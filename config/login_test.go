@@ -17,7 +17,7 @@ services:
     steps:
       - request: {method: GET, url: "https://gate.example/a"}
         capture: {challenge: data.c, ticket: {header: X-Ticket}, sid: {cookie: sid}, also: {path: data.d}}
-        response: {success: code == 0, rejected: code == 1, error: msg}
+        response: {status: [303], success: code == 0, rejected: code == 1, error: msg}
       - request: {template: true, url: "https://gate.example/{{ .challenge | url_escape }}", headers: {X: "{{ concat .ticket\n .sid }}"}}
     request: {url: "https://gate.example/b", json: {a: "{{ plain }}"}}
     response: {token_cookie: sid, expires_in_header: X-Life, expires_at_header: X-Until}
@@ -25,7 +25,7 @@ services:
   text:
     provider: login
     request: {url: "https://gate.example/b"}
-    response: {token_text: true}
+    response: {token_text: true, status: [201]}
     inject: {query: access_token}
 `
 
@@ -38,7 +38,7 @@ func TestLoginsOfSeveralRequests(t *testing.T) {
 	if diff := cmp.Diff(want, gate.Login.Steps[0].Capture); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(config.StepResponse{Success: "code == 0", Rejected: "code == 1", Error: "msg"}, gate.Login.Steps[0].Response); diff != "" {
+	if diff := cmp.Diff(config.StepResponse{Status: []int{303}, Success: "code == 0", Rejected: "code == 1", Error: "msg"}, gate.Login.Steps[0].Response); diff != "" {
 		t.Error(diff)
 	}
 	if r := gate.Login.Steps[1].Request; !r.Template || r.URL.Raw().Reveal() != "https://gate.example/{{ .challenge | url_escape }}" {
@@ -66,6 +66,9 @@ func TestLoginsOfSeveralRequestsAreStrict(t *testing.T) {
 		"a header that is none":      {"{header: X-Ticket}", "{header: canary canary}", at + "steps[0].capture.ticket.header: is not a valid name: letters, digits and !#$%&'*+-.^_`|~ without spaces"},
 		"a path that is none":        {"data.c", `"a\nb"`, at + "steps[0].capture.challenge.path: holds a control character"},
 		"a predicate that is none":   {"success: code == 0", "success: code = 0", at + "steps[0].response.success: = compares nothing: write == for that, or a \\ before it if it belongs to the path"},
+		"a status of a failure":      {"status: [201]", "status: [200, 404]", "services.text.response.status[1]: must be 200 to 299, 301, 302 or 303"},
+		"a redirect of the request":  {"status: [303]", "status: [307]", at + "steps[0].response.status[0]: must be 200 to 299, 301, 302 or 303"},
+		"a status alone":             {"status: [201]", "status: 201", "services.text.response.status: must be a list, not a number"},
 		"a URL that is none":         {"https://gate.example/a", "gate.example", at + "steps[0].request.url: must be an absolute URL"},
 		"a template's URL":           {"https://gate.example/{{", "http://gate.example/{{", at + "steps[1].request.url: must be https: without it the secret can be read on the way (allow_http: true permits it)"},
 		"a step without a request":   {"- request: {method: GET, url: \"https://gate.example/a\"}\n        capture", "- capture", at + "steps[0].request.url: required"},

@@ -47,7 +47,7 @@ hosts: [Tokend.Internal, "tokend.internal:7460"]
 log: {level: debug, format: json}
 startup: {mode: wait, timeout: 1m}
 vault: {memory: plain}
-limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8}
+limits: {waiters_per_service: 5, in_flight_per_host: 6, connections: 7, requests_per_second: 8, in_flight_per_client: 9, streams_per_client: 10}
 audit: {path: /var/log/audit}
 clients:
   - {name: app, uid: 0, grants: [{services: [billing, "erp-*"], verbs: [get]}]}
@@ -81,7 +81,7 @@ services:
       headers: {X-App: probe}
       json: {user: probe, password: "${env:SECRET}", n: 7, f: 1.5, list: [true, null], big: 18446744073709551615}
     response:
-      {token: data.token, token_type: t, expires_in: i, expires_in_ms: m, expires_at: a, refresh_token: r, scope: s, error: msg, success: code == 0, rejected: code == 7}
+      {token: data.token, token_type: t, expires_in: i, expires_in_ms: m, expires_at: a, refresh_token: r, scope: s, error: msg, status: [200, 302], success: code == 0, rejected: code == 7}
   fixed: {provider: static, token: "${env:SECRET}", token_type: ApiKey, scopes: [a], expires_at: 2040-01-02T03:04:05+01:00}
   mine: {provider: my-kind, options: {key: "${env:SECRET}", n: 1}}
 `
@@ -100,7 +100,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Log:     config.Log{Level: "debug", Format: "json"},
 		Startup: config.Startup{Mode: config.StartupWait, Timeout: time.Minute},
 		Vault:   config.Vault{Memory: "plain"},
-		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8},
+		Limits:  config.Limits{WaitersPerService: 5, InFlightPerHost: 6, Connections: 7, RequestsPerSecond: 8, InFlightPerClient: 9, StreamsPerClient: 10},
 		Audit:   config.Audit{Path: "/var/log/audit"},
 		Clients: []config.Client{
 			{Name: "app", UID: new(uint32(0)), Grants: []config.Grant{{Services: []string{"billing", "erp-*"}, Verbs: []string{"get"}}}},
@@ -163,10 +163,10 @@ func checkERP(t *testing.T, svc config.Service) {
 	}
 	paths := config.Response{
 		Token: "data.token", TokenType: "t", ExpiresIn: "i", ExpiresInMS: "m", ExpiresAt: "a", RefreshToken: "r",
-		Scope: "s", Error: "msg", Success: "code == 0", Rejected: "code == 7",
+		Scope: "s", Error: "msg", Status: []int{200, 302}, Success: "code == 0", Rejected: "code == 7",
 	}
-	if svc.Login.Response != paths {
-		t.Errorf("response %+v", svc.Login.Response)
+	if diff := cmp.Diff(paths, svc.Login.Response); diff != "" {
+		t.Error(diff)
 	}
 }
 

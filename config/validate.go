@@ -30,6 +30,8 @@ func (c *Config) check(kinds []string) problems {
 	v.limit("limits.in_flight_per_host", c.Limits.InFlightPerHost, 10_000)
 	v.limit("limits.connections", c.Limits.Connections, 1_000_000)
 	v.limit("limits.requests_per_second", c.Limits.RequestsPerSecond, 1_000_000)
+	v.limit("limits.in_flight_per_client", c.Limits.InFlightPerClient, 1_000_000)
+	v.limit("limits.streams_per_client", c.Limits.StreamsPerClient, 1_000_000)
 	v.settings("defaults", &c.Defaults)
 	for name, svc := range c.Services {
 		v.service(join("services", name), name, &svc)

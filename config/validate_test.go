@@ -86,6 +86,8 @@ func TestValidateTopLevel(t *testing.T) {
 		"a log format":          {func(c *config.Config) { c.Log.Format = "canary" }, "log.format: must be one of text, json"},
 		"a vault":               {func(c *config.Config) { c.Vault.Memory = "canary" }, "vault.memory: must be one of sealed, plain"},
 		"a negative limit":      {func(c *config.Config) { c.Limits.WaitersPerService = -1 }, "limits.waiters_per_service: must be between 1 and 1000000"},
+		"requests below none":   {func(c *config.Config) { c.Limits.InFlightPerClient = -1 }, "limits.in_flight_per_client: must be between 1 and 1000000"},
+		"too many streams":      {func(c *config.Config) { c.Limits.StreamsPerClient = 1_000_001 }, "limits.streams_per_client: must be between 1 and 1000000"},
 		"a mode of start":       {func(c *config.Config) { c.Startup.Mode = "later" }, "startup.mode: must be one of serve, wait"},
 		"a negative wait":       {func(c *config.Config) { c.Startup.Timeout = -1 }, "startup.timeout: must be at most 5m, and not negative"},
 		"a wait beyond reason":  {func(c *config.Config) { c.Startup.Timeout = 5*time.Minute + 1 }, "startup.timeout: must be at most 5m, and not negative"},

@@ -13,10 +13,7 @@ import (
 // provider makes the provider of a service.
 func (s *System) provider(name string, svc *config.Service, policy config.Policy) (provider.Provider, error) {
 	endpoint := provider.Endpoint{
-		Transports: s.transports, ConnectTimeout: policy.ConnectTimeout, AllowHTTP: svc.AllowHTTP,
-	}
-	if svc.TLS != nil {
-		endpoint.TLS = provider.TLS(*svc.TLS)
+		Transports: s.transports, TLS: tlsOf(svc), ConnectTimeout: policy.ConnectTimeout, AllowHTTP: svc.AllowHTTP,
 	}
 	switch svc.Provider {
 	case config.KindClientCredentials:
@@ -38,6 +35,14 @@ func (s *System) provider(name string, svc *config.Service, policy config.Policy
 	default:
 		return s.options.custom(name, svc)
 	}
+}
+
+// tlsOf returns how a service's endpoints are reached.
+func tlsOf(svc *config.Service) provider.TLS {
+	if svc.TLS == nil {
+		return provider.TLS{}
+	}
+	return provider.TLS(*svc.TLS)
 }
 
 // custom makes the provider of a host's own kind.
@@ -72,10 +77,11 @@ func (s *System) refreshToken(e provider.Endpoint, svc *config.Service, name str
 		Grant: grant(e, &c.OAuth, s.options), RefreshToken: secret(c.RefreshToken), Where: c.RefreshToken.File(),
 	}
 	if c.Fallback != nil {
-		var err error
-		if r.Fallback, err = s.provider(name, c.Fallback.Service(svc), policy); err != nil {
+		fallback, err := s.provider(name, c.Fallback.Service(svc), policy)
+		if err != nil {
 			return nil, under("fallback", err)
 		}
+		r.Fallback = s.bounded(fallback)
 	}
 	return provider.NewRefreshToken(r)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"tokend/actors/provider"
 	"tokend/actors/supervisor"
 	"tokend/actors/token"
 	"tokend/messages"
@@ -24,7 +25,9 @@ func (s *System) unlock() { <-s.applying }
 
 // run makes b what runs. The caller has locked.
 func (s *System) run(ctx context.Context, b *build) error {
-	s.warnOfLogins(b, s.services.Swap(b))
+	previous := s.services.Swap(b)
+	s.leftovers = s.leftovers || b.leaves(previous)
+	s.warnOfLogins(b, previous)
 	s.watch()
 	return s.tell(ctx, b)
 }
@@ -48,6 +51,9 @@ func (s *System) tell(ctx context.Context, b *build) error {
 	s.sinks.Apply(b.sinks) // first: a service that goes takes its file along before its token seems dead
 	err := s.supervise(ctx, b.options(&s.gates))
 	s.sinks.Look()
+	if err == nil {
+		s.tidy(b)
+	}
 	return err
 }
 
@@ -64,4 +70,18 @@ func (s *System) supervise(ctx context.Context, services map[string]*token.Optio
 	case <-ctx.Done():
 		return fmt.Errorf("services: %w", context.Cause(ctx))
 	}
+}
+
+// tidy gives up what no service of b uses: gates, connections, and records of those
+// that have ended. The supervisor knows of b, so that no acquisition begins by what was
+// before any more.
+func (s *System) tidy(b *build) {
+	hosts, settings := make(map[string]bool), make(map[provider.TLS]bool)
+	for _, v := range b.services {
+		hosts[gateOf(v)] = true
+		settings[tlsOf(&v.configured)] = true
+	}
+	s.gates.keep(hosts)
+	s.transports.Keep(settings)
+	s.forgetGone(b)
 }

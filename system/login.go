@@ -25,7 +25,7 @@ func login(e provider.Endpoint, l *config.Login, o *options) (provider.Provider,
 		Response: provider.Response{
 			Token: r.Token, TokenType: r.TokenType, ExpiresIn: r.ExpiresIn, ExpiresInMS: r.ExpiresInMS,
 			ExpiresAt: r.ExpiresAt, RefreshToken: r.RefreshToken, Scope: r.Scope,
-			Error: judged.Error, Success: judged.Success, Rejected: judged.Rejected,
+			Status: r.Status, Error: judged.Error, Success: judged.Success, Rejected: judged.Rejected,
 			TokenHeader: r.TokenHeader, TokenCookie: r.TokenCookie, TokenText: r.TokenText,
 			ExpiresInHeader: r.ExpiresInHeader, ExpiresAtHeader: r.ExpiresAtHeader,
 		},
@@ -41,6 +41,7 @@ func steps(configured []config.Step) ([]provider.Step, error) {
 		if err != nil {
 			return nil, err
 		}
+		step.Status = s.Response.Status
 		step.Request = func() (provider.HTTPRequest, error) { return request(&s.Request) }
 		step.Capture = make(map[string]provider.Capture, len(s.Capture))
 		for name, c := range s.Capture {

@@ -33,11 +33,13 @@ var shapes = map[string]struct {
 	shown func(r *http.Request) bool // whether a request carries the token as it is wanted
 	wrong string                     // class of the failure when the password is wrong
 }{
-	"Session cookie":               {sessionCookie, inCookie, messages.ClassMalformed},
-	"Two-step challenge":           {challenge, inHeader("Authorization", "Bearer "), messages.ClassRejected},
-	"Signed app key":               {signedAppKey, inQuery, messages.ClassRejected},
-	"Code and data envelope":       {envelope, inHeader("X-Auth-Token", ""), messages.ClassRejected},
-	"Expiry in epoch milliseconds": {epochMillis, inHeader("Authorization", "Token "), messages.ClassRejected},
+	"Session cookie":                    {sessionCookie, inCookie, messages.ClassMalformed},
+	"Form that answers with a redirect": {redirectingForm, inCookie, messages.ClassMalformed},
+	"Redirect whatever the password is": {redirectingAnyway, inCookie, messages.ClassRejected},
+	"Two-step challenge":                {challenge, inHeader("Authorization", "Bearer "), messages.ClassRejected},
+	"Signed app key":                    {signedAppKey, inQuery, messages.ClassRejected},
+	"Code and data envelope":            {envelope, inHeader("X-Auth-Token", ""), messages.ClassRejected},
+	"Expiry in epoch milliseconds":      {epochMillis, inHeader("Authorization", "Token "), messages.ClassRejected},
 }
 
 const shapeToken, shapeSecret = "session-4711", "hush"
@@ -53,6 +55,31 @@ func sessionCookie(w http.ResponseWriter, r *http.Request, password string) {
 		return // 200, as if nothing was wrong
 	}
 	http.SetCookie(w, &http.Cookie{Name: "sid", Value: shapeToken, MaxAge: 3600, Path: "/", HttpOnly: true})
+}
+
+// redirectingForm sends a browser on to a host that there is not.
+func redirectingForm(w http.ResponseWriter, r *http.Request, password string) {
+	if r.URL.Path != "/login" || r.PostFormValue("user") != "probe" || r.PostFormValue("password") != password {
+		_, _ = io.WriteString(w, "<form>")
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: "sid", Value: shapeToken, Path: "/", HttpOnly: true})
+	http.Redirect(w, r, "http://portal.invalid/home", http.StatusFound)
+}
+
+func redirectingAnyway(w http.ResponseWriter, r *http.Request, password string) {
+	if r.URL.Path == "/me" {
+		if !inCookie(r) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return
+	}
+	session, to := "anonymous", "/login?failed"
+	if r.PostFormValue("user") == "probe" && r.PostFormValue("password") == password {
+		session, to = shapeToken, "/"
+	}
+	http.SetCookie(w, &http.Cookie{Name: "sid", Value: session, Path: "/"})
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // challenge holds its two requests together by a cookie, as it has no other way.

@@ -84,12 +84,12 @@ func (s *System) openStore() error {
 }
 
 // loginsKept is how long what a provider wants to have again is kept of a service
-// that keeps nothing any more: one start with the wrong configuration must not cost
-// a login that is nowhere else.
+// that keeps nothing any more: one start or reload with the wrong configuration must
+// not cost a login that is nowhere else.
 const loginsKept = 30 * 24 * time.Hour
 
 // forgetOthers has the store forget what it keeps of services that keep nothing any
-// more: they were removed while no System ran, or keep nothing now.
+// more: they were removed, while a System ran or while none did, or keep nothing now.
 func (s *System) forgetOthers(store vault.Store, b *build) error {
 	forgotten, spared := 0, []string(nil)
 	err := store.Each(func(key vault.Key) {
@@ -111,6 +111,30 @@ func (s *System) forgetOthers(store vault.Store, b *build) error {
 		s.options.log.WithField("records", forgotten).Warn("vault: what was kept of services that are no longer configured, or keep nothing now, is forgotten")
 	}
 	return err
+}
+
+// leaves reports whether a service of before keeps nothing in b of what it kept.
+func (b *build) leaves(before *build) bool {
+	for name, v := range before.services {
+		if next := b.services[name]; !v.unkept() && (next == nil || next.unkept()) {
+			return true
+		}
+	}
+	return false
+}
+
+// forgetGone has the store forget what it keeps of services that b no longer has, if
+// there may be any. What could not be looked at is when services change next.
+func (s *System) forgetGone(b *build) {
+	store := s.store.Load()
+	if store == nil || !s.leftovers {
+		return
+	}
+	if err := s.forgetOthers(store, b); err != nil {
+		s.options.log.WithError(err).Error("vault: what was kept of services that are no longer configured is not forgotten yet")
+		return
+	}
+	s.leftovers = false
 }
 
 // isLogin reports whether a record holds what a provider wants to have again, and its

@@ -40,13 +40,14 @@ type System struct {
 	router     *actor.PID
 	supervisor *actor.PID
 
-	stage    atomic.Int32
-	applying chan struct{} // holds one while services are changed: one Apply at a time
-	mu       sync.Mutex    // one Start or Stop at a time, never for long; guards routed
-	routed   bool
-	services atomic.Pointer[build] // what runs, or is to run once started
-	ended    chan struct{}         // closed by the supervisor
-	stopped  chan struct{}         // closed when nothing is left
+	stage     atomic.Int32
+	applying  chan struct{} // holds one while services are changed: one Apply at a time; guards leftovers
+	mu        sync.Mutex    // one Start or Stop at a time, never for long; guards routed
+	routed    bool
+	services  atomic.Pointer[build] // what runs, or is to run once started
+	leftovers bool                  // the store may have something of services that are gone
+	ended     chan struct{}         // closed by the supervisor
+	stopped   chan struct{}         // closed when nothing is left
 }
 
 // The stages of a System's life.

@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"actors/token":           parts,
 	"actors/supervisor":      append(slices.Clone(parts), "actors/token"),
 	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk", "system/sink"),
-	"system/sink":            append(slices.Clone(values), "system/httpapi"),
+	"system/sink":            append(slices.Clone(values), local, "system/httpapi"),
 	"system/access":          values,
 	"system/access/audit":    append(slices.Clone(values), "system/access"),
 	"system/httpapi":         append(slices.Clone(values), "system/access"),

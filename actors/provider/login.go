@@ -27,6 +27,7 @@ type Login struct {
 type Step struct {
 	Request  func() (HTTPRequest, error) // called as that of a Login
 	Capture  map[string]Capture          // by the name that templates call the value by
+	Status   []int                       // as those of a Response
 	Error    string                      // path, as that of a Response
 	Success  *Predicate                  // as that of a Response
 	Rejected *Predicate                  // as that of a Response
@@ -51,7 +52,8 @@ type Capture struct {
 // are.
 //
 // The requests of one acquisition share its time, and cookies: what an answer sets
-// is sent with later ones to the same origin, and forgotten afterwards.
+// is sent with later ones to the same origin, and forgotten afterwards. No redirect is
+// followed, whether it counts as a success or not.
 //
 // The error of NewLogin joins one [*KeyError] for everything that is wrong.
 func NewLogin(l Login) (Provider, error) {
@@ -149,7 +151,7 @@ func (s *Step) check(key string) (errs []error) {
 
 // verdict returns what judges the answer.
 func (s *Step) verdict() *Response {
-	return &Response{Error: s.Error, Success: s.Success, Rejected: s.Rejected}
+	return &Response{Status: s.Status, Error: s.Error, Success: s.Success, Rejected: s.Rejected}
 }
 
 func (c Capture) valid() bool {

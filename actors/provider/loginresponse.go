@@ -2,6 +2,8 @@ package provider
 
 import (
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +25,8 @@ type Response struct {
 	RefreshToken string     // kept as [Result].State
 	Scope        string     // to a text of scopes separated by spaces, or to an array
 	Error        string     // to what the endpoint says about a failure
-	Success      *Predicate // must hold of a 2xx answer, which is malformed otherwise; nil: it does
+	Status       []int      // those of an answer that may be a success: 2xx, 301, 302 and 303; none: every 2xx
+	Success      *Predicate // must hold of such an answer, which is malformed otherwise; nil: it does
 	Rejected     *Predicate // refused credentials, whatever the status; nil: it does not hold
 
 	TokenHeader     string // header that holds the token, after Bearer or alone
@@ -52,6 +55,29 @@ func (r *Response) check() error {
 
 // checkVerdict checks what judges an answer.
 func (r *Response) checkVerdict(key string) error {
+	if !slices.ContainsFunc(r.Status, never) {
+		return r.checkPredicates(key)
+	}
+	return &KeyError{key + ".status", "must be 200 to 299, 301, 302 or 303"}
+}
+
+// never reports whether an answer with that status is none to a login that worked. A
+// redirect may be: it says where a browser is to go from there (RFC 9110, sections
+// 15.4.2 to 15.4.4), and is not followed. By 307 and 308 the request itself belongs
+// elsewhere.
+func never(status int) bool {
+	return !success(status) && !slices.Contains([]int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther}, status)
+}
+
+// accepts reports whether an answer with that status may be a success.
+func (r *Response) accepts(status int) bool {
+	if len(r.Status) == 0 {
+		return success(status)
+	}
+	return slices.Contains(r.Status, status)
+}
+
+func (r *Response) checkPredicates(key string) error {
 	if err := r.Success.check(); err != nil {
 		return &KeyError{key + ".success", err.Error()}
 	}
@@ -88,7 +114,7 @@ func (a *answer) judge(r *Response, must bool, hidden func() *secrets) (gjson.Re
 	doc, err := a.json("request.url")
 	judged := err == nil && r.Rejected != nil && r.Rejected.Holds(doc)
 	switch {
-	case judged || !success(a.status):
+	case judged || !r.accepts(a.status):
 		return doc, r.refusal(a, doc, judged, hidden())
 	case err != nil && must:
 		return doc, err
@@ -112,6 +138,9 @@ func (r *Response) refusal(a *answer, doc gjson.Result, judged bool, hidden *sec
 	}
 	refused := a.refuse("request.url", code, said, hidden)
 	refused.judged = judged
+	if success(a.status) && !r.accepts(a.status) {
+		refused.hint = "not a status of response.status"
+	}
 	if code != "" && code == description && oauthCode(code) == "" {
 		refused.code, refused.description = "", hidden.show(description, maxDescription) // a sentence, no code
 	}

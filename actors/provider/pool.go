@@ -100,3 +100,15 @@ func (p *pool) close() {
 		p.client.CloseIdleConnections()
 	}
 }
+
+// closeSoon is close, but for a pool whose files are being read: that may take as long
+// as it likes. Idle connections end by themselves then, see idleTimeout.
+func (p *pool) closeSoon() {
+	if !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	if p.client != nil {
+		p.client.CloseIdleConnections()
+	}
+}

@@ -73,6 +73,24 @@ func (t *Transports) pool(setting TLS) *pool {
 	return p
 }
 
+// Keep forgets all settings but those that are used, and closes their connections
+// that no request uses. A request that is under way may finish, and its connection is
+// closed soon after. Clients of a setting that was forgotten can still be used.
+func (t *Transports) Keep(used map[TLS]bool) {
+	t.mu.Lock()
+	var gone []*pool
+	for setting, p := range t.pools {
+		if !used[setting] {
+			gone = append(gone, p)
+			delete(t.pools, setting)
+		}
+	}
+	t.mu.Unlock()
+	for _, p := range gone {
+		p.closeSoon()
+	}
+}
+
 // Close closes connections that no request uses. Twice is harmless, and clients
 // can still be used after it.
 func (t *Transports) Close() {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,6 +151,53 @@ func TestConnectionsAreKeptUntilClosed(t *testing.T) {
 			t.Error("the connection outlived Close")
 		}
 	}
+}
+
+func TestSettingsThatNobodyUsesAreForgotten(t *testing.T) {
+	ca, transports := newAuthority(t), NewTransports("")
+	mine := func(setting TLS) *http.Client {
+		c, err := transports.Client(setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	used, unused, read := TLS{}, TLS{CAFile: ca.file}, TLS{ServerName: "idp.example"}
+	kept, gone := mine(used), mine(unused)
+	mine(read)
+	files := transports.pool(read)
+	files.mu.Lock() // as one whose files lie on a disk that hangs: Keep does not wait for it
+	transports.Keep(map[TLS]bool{used: true})
+	files.mu.Unlock()
+	if len(transports.pools) != 1 || mine(used) != kept {
+		t.Errorf("%d settings are left", len(transports.pools))
+	}
+	if mine(unused) == gone {
+		t.Error("one that was forgotten has its connections still")
+	}
+}
+
+func TestAConnectionEndsWithItsSetting(t *testing.T) {
+	ended := make(chan struct{})
+	ca := newAuthority(t)
+	server := ca.serveTLS(t, hour(), says(200, goodAnswer), func(s *httptest.Server) {
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				close(ended)
+			}
+		}
+	})
+	settings := client(t, server.URL)
+	settings.TLS = TLS{CAFile: ca.file}
+	acquire(t, mustClient(t, settings))
+	settings.Transports.Keep(map[TLS]bool{settings.TLS: true})
+	select {
+	case <-ended:
+		t.Fatal("it ended while it was used")
+	default:
+	}
+	settings.Transports.Keep(nil)
+	<-ended
 }
 
 func TestRequestsSayWhoSendsThem(t *testing.T) {

@@ -235,7 +235,8 @@ type vanished struct {
 }
 
 // buried forgets a service that has ended. What it leaves in the air is
-// remembered: a service of that name waits for it before it asks the IdP.
+// remembered: a service of that name waits for it before it asks the IdP. What the
+// store has of it is for others to forget: it may be a login.
 func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
 	delete(s.slots, slot.Name())
 	if f := s.falls[slot.Name()]; f != nil {
@@ -246,7 +247,6 @@ func (s *supervisor) buried(c actor.Context, slot *token.Slot) {
 		s.inAir[slot.Name()] = air
 	}
 	if slot.Removed() {
-		slot.Forget()
 		s.Env.Publish(&messages.ServiceRemoved{Occurrence: slot.Occurrence()})
 	}
 	slot.Gone()

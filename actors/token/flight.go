@@ -102,8 +102,12 @@ func (k *keeper) fly(c actor.Context) {
 		s.flight.cancel, s.flight.done = cancel, done
 	})
 	t := &trip{
-		env: k.env, slot: k.slot, options: o, self: c.Self(), gate: st.flight.gate,
+		env: k.env, slot: k.slot, options: o, self: c.Self(),
 		flight: st.flight.number, asked: now, previous: st.more().previous, generation: 1,
+	}
+	t.pass = gate.Pass{
+		Root: k.env.Root, Service: k.slot.name, Flight: st.flight.number, Slow: before.slow,
+		Waiting: func() bool { return t.slot.waiting.Load() > 0 }, At: st.flight.gate,
 	}
 	if st.held != nil {
 		t.generation = st.held.token.Generation + 1
@@ -142,7 +146,8 @@ type trip struct {
 	env        *Env
 	slot       *Slot
 	options    *Options
-	self, gate *actor.PID
+	self       *actor.PID
+	pass       gate.Pass
 	flight     uint64
 	asked      schedule.Instant
 	previous   vault.Sealed
@@ -178,9 +183,7 @@ func (t *trip) run(ctx context.Context) {
 		}
 		l.flight = t.flight
 		t.slot.leave(l)
-		if t.gate != nil {
-			t.env.Root.Send(t.gate, &gate.Release{Service: t.slot.name, Flight: t.flight})
-		}
+		t.pass.Leave()
 		t.env.Root.Send(t.self, &landed{})
 	}()
 	l = t.acquire(ctx)
@@ -196,7 +199,7 @@ func (t *trip) acquire(ctx context.Context) *landing {
 			Text: "the last acquisition of an earlier service of that name has not ended",
 		})
 	}
-	previous, err := t.previous.Open()
+	previous, err := t.latest().Open()
 	if err != nil {
 		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
 	}
@@ -207,7 +210,7 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	if atHand, err := t.atHand.Open(); err == nil && !atHand.IsZero() {
 		req.Hidden = []messages.Secret{atHand}
 	}
-	res, err := provider.Acquire(ctx, t.options.Provider, req)
+	res, err := provider.Acquire(gate.WithPass(ctx, &t.pass), t.options.Provider, req)
 	var l *landing
 	if err != nil {
 		l = t.failed(provider.Classify(err))

@@ -12,19 +12,31 @@ import (
 const keepPatience = 2 * time.Second
 
 // keep makes what the provider wants to have again durable before its token is
-// handed out: a refresh token that was rotated and then lost is lost for good.
+// handed out: a refresh token that was rotated and then lost is lost for good. That is
+// so of a service that has been removed meanwhile, too: it may come back.
 func (t *trip) keep(ctx context.Context, state vault.Sealed) {
 	store := t.env.Store
-	if store == nil || t.options.Unkept || t.slot.Removed() {
+	if store == nil || t.options.Unkept {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
 	defer cancel()
-	err := store.SaveState(ctx, recordKey(t.slot.name), state)
-	switch {
-	case t.slot.Removed(): // meanwhile: forgotten already, it must not come back
-		t.slot.Forget()
-	case err != nil:
+	if err := store.SaveState(ctx, recordKey(t.slot.name), state); err != nil {
 		t.env.Log.WithError(err).WithField("service", t.slot.name).Error("provider state not saved")
 	}
+}
+
+// latest returns what the provider wants to have again. The last acquisition of an
+// earlier service of that name may have brought it after this one had begun; the store
+// has it then.
+func (t *trip) latest() vault.Sealed {
+	store := t.env.Store
+	if t.slot.before == nil || store == nil || t.options.Unkept {
+		return t.previous
+	}
+	rec, err := store.Load(recordKey(t.slot.name))
+	if err != nil || rec == nil || rec.State.IsZero() {
+		return t.previous
+	}
+	return rec.State
 }

@@ -242,13 +242,6 @@ func (s *Slot) leave(l *landing) {
 	}
 }
 
-// Forget makes the store forget the service. It is the supervisor's.
-func (s *Slot) Forget() {
-	if s.env.Store != nil { // also of a service that was kept under another configuration
-		s.env.Store.Delete(recordKey(s.name))
-	}
-}
-
 // Occurrence says that something happened to the service now.
 func (s *Slot) Occurrence() messages.Occurrence {
 	now, st := s.clock.Now(), s.state.Load()

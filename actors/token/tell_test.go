@@ -228,38 +228,6 @@ func rotating(seen *[]string) func(*harness, *Options) {
 	}
 }
 
-// slowDisk does something before it keeps a state.
-type slowDisk struct {
-	vaulttest.Memory
-	before func()
-}
-
-func (s *slowDisk) SaveState(ctx context.Context, key vault.Key, state vault.Sealed) error {
-	s.before()
-	return s.Memory.SaveState(ctx, key, state)
-}
-
-// A service that is removed while its state is being kept must not leave a record.
-func TestARemovedServiceLeavesNoState(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen []string
-		h := newHarness(t, rotating(&seen), func(h *harness, _ *Options) {
-			h.env.Store = &slowDisk{before: func() {
-				h.slot.End(messages.ErrUnknownService)
-				_ = h.system.Root.PoisonFuture(h.slot.PID()).Wait()
-				h.slot.Forget()
-			}}
-		})
-		h.start()
-		_, _ = h.get(t.Context(), 0)
-		h.env.Flights.Wait()
-		h.slot.Gone()
-		if rec, err := h.env.Store.Load(vault.Key{Service: "billing"}); rec != nil || err != nil || len(seen) != 1 {
-			t.Errorf("kept %v, %v", rec, err)
-		}
-	})
-}
-
 // What a flight of the old configuration brings is kept, though the new one keeps
 // nothing.
 func TestAStateIsKeptForTheConfigurationThatItCameOf(t *testing.T) {

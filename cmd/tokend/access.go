@@ -23,7 +23,7 @@ type opening struct {
 	endpoints   []httpapi.Endpoint
 	hosts       []string
 	clients     []access.Client // none: the node's own user, root, and everybody at a port
-	rate        int             // requests a second of one client; 0: no bound
+	bounds      access.Options  // of one client
 	connections int             // per door; 0: the default
 	audit       access.Auditor  // nil: nobody is told of decisions
 	reloader    *reloader       // nil: the configuration is not read anew
@@ -33,7 +33,10 @@ type opening struct {
 func openingOf(cfg *config.Config) opening {
 	return opening{
 		endpoints: endpoints(cfg), hosts: cfg.Hosts, clients: clientsOf(cfg),
-		rate: cfg.Limits.RequestsPerSecond, connections: cfg.Limits.Connections,
+		connections: cfg.Limits.Connections,
+		bounds: access.Options{
+			Rate: cfg.Limits.RequestsPerSecond, InFlight: cfg.Limits.InFlightPerClient, Streams: cfg.Limits.StreamsPerClient,
+		},
 	}
 }
 
@@ -51,9 +54,8 @@ func clientsOf(cfg *config.Config) []access.Client {
 // policy returns who may do what. Where the system does not tell who is at the other
 // end of a socket, the socket's permissions decide alone.
 func (o opening) policy() (*access.Policy, error) {
-	opts := access.Options{Rate: o.rate}
 	if len(o.clients) > 0 {
-		return access.New(o.clients, opts)
+		return access.New(o.clients, o.bounds)
 	}
 	var open []string
 	for _, e := range o.endpoints {
@@ -61,7 +63,7 @@ func (o opening) policy() (*access.Policy, error) {
 			open = append(open, e.CalledBy())
 		}
 	}
-	return access.Default(owners(), open, opts)
+	return access.Default(owners(), open, o.bounds)
 }
 
 // owners are the users who may do everything on a node without clients.

@@ -178,6 +178,8 @@ func adviceOnStatus(a *system.Attempt) string {
 		return "a proxy wants credentials: check HTTPS_PROXY and HTTP_PROXY in the environment"
 	case status == http.StatusTooManyRequests:
 		return "the server has been asked too often: try again later"
+	case status >= 300 && status <= 399 && a.Provider == config.KindLogin:
+		return "set request.url to the address that the redirect leads to, or response.status if the redirect is the answer to a login that worked"
 	case status >= 300 && status <= 399:
 		return fmt.Sprintf("set %s to the address that the redirect leads to", address)
 	case status >= 500:

@@ -76,6 +76,7 @@ var advised = map[string]struct {
 	"407":                            {login, "", withStatus(transient, 407), "a proxy wants credentials"},
 	"429":                            {client, "basic", withStatus(messages.ClassThrottled, 429), "the server has been asked too often"},
 	"302":                            {client, "basic", withStatus(transient, 302), "set token_url or issuer to the address that the redirect leads to"},
+	"302 of a login":                 {login, "", withStatus(transient, 302), "set request.url to the address that the redirect leads to, or response.status"},
 	"500":                            {client, "basic", withStatus(transient, 500), "the server has trouble of its own: try again later, and look into its log"},
 	"415":                            {client, "basic", withStatus(transient, 415), "the server does not take the request"},
 	"a static token that expired":    {config.KindStatic, "", withStatus(rejected, 0), "replace token"},

@@ -94,5 +94,5 @@ func sameAccess(a, b opening) bool {
 		}
 		return names
 	}
-	return a.rate == b.rate && reflect.DeepEqual(a.clients, b.clients) && slices.Equal(called(a), called(b))
+	return a.bounds == b.bounds && reflect.DeepEqual(a.clients, b.clients) && slices.Equal(called(a), called(b))
 }

@@ -10,10 +10,11 @@
 // # Key types
 //
 // A [Client] is somebody who is known: by user or group id, by a key, by a
-// certificate, or only by the listener that it came through. A [Policy] holds all
-// of them; it is immutable, and one takes the place of another while requests are
-// answered ([Shared]). A [Record] is what the audit is told of one decision, and
-// [Auditor] takes it.
+// certificate, or only by the listener that it came through. A [Policy] holds all of
+// them; what it grants is immutable, and one takes the place of another while
+// requests are answered ([Shared]). A [Place] is what a request of a client takes up
+// until it has been answered; a client has so many. A [Record] is what the audit is
+// told of one decision, and [Auditor] takes it.
 //
 // # Invariants
 //
@@ -22,9 +23,14 @@
 //   - Whether a service exists is no part of any decision here, so an answer that
 //     is made of a decision alone cannot tell either.
 //   - Keys are compared by their SHA-256 in constant time, and no key is kept.
-//   - [Caller.May] allocates nothing.
+//   - A place that was taken under one policy counts under the next one, for whoever is
+//     known by the same there.
+//   - [Caller.May] and [Caller.Enter] allocate nothing and wait for nobody.
 //
 // # Gotchas
+//
+// Two policies that both lack a client forget what it has taken up: who is taken out and
+// put back may have its places twice until the requests of before have ended.
 //
 // A group is that of the peer's process at the time it connected: one group, not
 // those that its user is a member of as well. Names of certificates are compared

@@ -31,9 +31,14 @@ type Options struct {
 	// Rate is how many requests a second a client may make, as many at once; and all
 	// strangers together. 0: as many as it likes.
 	Rate int
+	// InFlight and Streams are how many requests of a client, and how many streams of
+	// events among them, may be under way at a time. 0: as many as who asks says, see
+	// [Caller.Enter].
+	InFlight, Streams int
 }
 
-// Policy says what every caller may do. It is immutable.
+// Policy says what every caller may do. It is immutable, but for what its clients take
+// up.
 type Policy struct {
 	uids, gids map[uint32]*client
 	keys       map[digest]*client
@@ -42,6 +47,7 @@ type Policy struct {
 	clients    map[string]bool // names that are taken
 	rate       int
 	strangers  *rate.Limiter // nil: no bound
+	places     [uses]int     // of a client; 0: the policy does not say
 }
 
 // client is a Client that decides quickly.
@@ -54,6 +60,7 @@ type client struct {
 	globs   []glob
 	some    Verb // on any service
 	limiter *rate.Limiter
+	load    atomic.Pointer[load]
 }
 
 type glob struct {
@@ -66,7 +73,7 @@ func New(clients []Client, opts Options) (*Policy, error) {
 	p := &Policy{
 		uids: map[uint32]*client{}, gids: map[uint32]*client{}, keys: map[digest]*client{},
 		names: map[string]*client{}, listeners: map[string]*client{}, clients: map[string]bool{},
-		rate: opts.Rate, strangers: limiter(opts.Rate),
+		rate: opts.Rate, strangers: limiter(opts.Rate), places: [uses]int{Requests: opts.InFlight, Streams: opts.Streams},
 	}
 	for i := range clients {
 		if err := p.add(&clients[i]); err != nil {
@@ -105,6 +112,7 @@ func (p *Policy) add(c *Client) error {
 	}
 	p.clients[c.Name] = true
 	compiled := &client{name: c.Name, exact: map[string]Verb{}, limiter: limiter(p.rate)}
+	compiled.load.Store(&load{})
 	for _, g := range c.Grants {
 		if err := compiled.grant(g); err != nil {
 			return err
@@ -207,19 +215,3 @@ func (c *client) may(verb Verb, service string) bool {
 	}
 	return false
 }
-
-// Shared is the policy in force. It may be replaced while others read it.
-type Shared struct{ now atomic.Pointer[Policy] }
-
-// NewShared returns one with p in force.
-func NewShared(p *Policy) *Shared {
-	s := &Shared{}
-	s.Replace(p)
-	return s
-}
-
-// Replace puts p in force, for connections that are open already too.
-func (s *Shared) Replace(p *Policy) { s.now.Store(p) }
-
-// Policy returns the policy in force.
-func (s *Shared) Policy() *Policy { return s.now.Load() }

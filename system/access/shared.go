@@ -5,6 +5,34 @@ import (
 	"sync/atomic"
 )
 
+// Shared is the policy in force. It may be replaced while others read it.
+type Shared struct {
+	mu  sync.Mutex // held while one policy follows another
+	now atomic.Pointer[Policy]
+}
+
+// NewShared returns one with p in force.
+func NewShared(p *Policy) *Shared {
+	s := &Shared{}
+	s.Replace(p)
+	return s
+}
+
+// Replace puts p in force, for connections that are open already too. What a client
+// takes up goes on being counted if the policy before knows it by the same identity,
+// whatever its name. Whom that one does not know begins with nothing.
+func (s *Shared) Replace(p *Policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.now.Load(); before != nil {
+		p.follow(before)
+	}
+	s.now.Store(p)
+}
+
+// Policy returns the policy in force.
+func (s *Shared) Policy() *Policy { return s.now.Load() }
+
 // SharedAuditor is an [Auditor] that hands on to another one, which may be replaced
 // while records come in. The zero SharedAuditor drops them.
 type SharedAuditor struct {

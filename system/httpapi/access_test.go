@@ -61,7 +61,12 @@ func (c *clock) set(t time.Time) {
 
 func policyOf(t testing.TB, rate int, clients ...access.Client) *access.Shared {
 	t.Helper()
-	p, err := access.New(clients, access.Options{Rate: rate})
+	return boundedPolicy(t, access.Options{Rate: rate}, clients...)
+}
+
+func boundedPolicy(t testing.TB, opts access.Options, clients ...access.Client) *access.Shared {
+	t.Helper()
+	p, err := access.New(clients, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,10 +223,10 @@ func TestANameThatIsListenedOnIsAHost(t *testing.T) {
 }
 
 func TestTooManyRequestsAreRefused(t *testing.T) {
-	audit := &ledger{}
+	audit, traffic := &ledger{}, NewTraffic()
 	now := &clock{now: noon}
 	shared := policyOf(t, 2, access.Client{Name: "a", Listener: "port", Grants: granting("get", "billing")})
-	_, l := serveDoor(t, newFake(), aPort, Options{Access: shared, Audit: audit, Now: now.read}, DoorOptions{})
+	_, l := serveDoor(t, newFake(), aPort, Options{Access: shared, Audit: audit, Traffic: traffic, Now: now.read}, DoorOptions{})
 	c, got := dialTest(t, l), []int{}
 	for _, at := range []time.Duration{0, 0, 0, 500*time.Millisecond - 1, 500 * time.Millisecond} {
 		now.set(noon.Add(at))
@@ -233,6 +238,9 @@ func TestTooManyRequestsAreRefused(t *testing.T) {
 	}
 	if status, _ := c.get("/healthz"); status != http.StatusOK {
 		t.Errorf("health: status %d", status)
+	}
+	if n := traffic.Refusals()["rate"]; n != 2 {
+		t.Errorf("%d refusals are counted", n)
 	}
 	if r := audit.take()[2]; r.Decision != access.Refused || r.Code != CodeOverloaded || r.Client != "a" {
 		t.Errorf("audit %+v", r)

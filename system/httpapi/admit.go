@@ -44,6 +44,7 @@ func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 		return caller, nil
 	}
 	if !caller.Allow(h.now) {
+		h.opts.Traffic.Refused(ReasonRate)
 		return caller, problem(CodeOverloaded, "too many requests of this client")
 	}
 	if err != nil {
@@ -97,6 +98,29 @@ func (h *handler) permit(caller access.Caller, rt *route, service string) error 
 		h.opts.Traffic.Refused(ReasonAccess)
 		return denied(service)
 	}
+}
+
+// enter takes the places that a request has until it is answered, and refuses it if its
+// client has as many under way as it may. Who waits holds a connection, and so does who
+// does not read: of those one client must leave some to others. An open route has no
+// place, as its connection may go whoever wants it.
+func (h *handler) enter(w *tracked, r *http.Request, rt *route, caller access.Caller) error {
+	if h.opts.Access == nil || rt.open {
+		return nil
+	}
+	open, free := connOf(r).door.open, false
+	if w.request, free = caller.Enter(access.Requests, open.share(access.Requests)); !free {
+		h.opts.Traffic.Refused(ReasonInFlight)
+		return problem(CodeOverloaded, "too many requests of this client are under way")
+	}
+	if !rt.lasting {
+		return nil
+	}
+	if w.stream, free = caller.Enter(access.Streams, open.share(access.Streams)); !free {
+		h.opts.Traffic.Refused(ReasonStreams)
+		return problem(CodeOverloaded, "too many streams of events of this client are open")
+	}
+	return nil
 }
 
 // denied is what a caller without a grant is told, whether there is such a service

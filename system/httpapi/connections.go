@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"tokend/system/access"
 )
 
 // connections bounds how many are open at a time. Of one too many, that which has
@@ -16,8 +18,8 @@ import (
 // one is closed.
 type connections struct {
 	streams atomic.Int64 // connections that a stream of events holds
-	mu      sync.Mutex   // guards what follows
-	limit   int
+	limit   atomic.Int64
+	mu      sync.Mutex // guards what follows, and is held to change limit
 	open    map[net.Conn]*conn
 	waiting list.List // of *conn, that which has waited longest first; some may be busy by now
 }
@@ -29,30 +31,39 @@ type place struct {
 }
 
 func newConnections(limit int) *connections {
-	return &connections{limit: limit, open: map[net.Conn]*conn{}}
+	o := &connections{open: map[net.Conn]*conn{}}
+	o.limit.Store(int64(limit))
+	return o
 }
 
 // setLimit changes the bound.
 func (o *connections) setLimit(limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.limit = limit
-	for len(o.open) > o.limit && o.makeRoom() {
+	o.limit.Store(int64(limit))
+	for len(o.open) > limit && o.makeRoom() {
 		continue
 	}
 }
 
 // streamsAtMost returns how many connections streams may hold: half of all.
-func (o *connections) streamsAtMost() int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return max(1, int64(o.limit/2))
+func (o *connections) streamsAtMost() int64 { return max(1, o.limit.Load()/2) }
+
+// share returns how many connections, or of those that streams may hold, one client may
+// have if the policy does not say: three quarters. Where there is one client alone that
+// is nearly all, and where there are several, none of them can shut out the rest.
+func (o *connections) share(use access.Use) int {
+	all := o.limit.Load()
+	if use == access.Streams {
+		all = min(maxStreams, o.streamsAtMost())
+	}
+	return max(1, int(all*3/4))
 }
 
 func (o *connections) add(c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.open) >= o.limit && !o.makeRoom() {
+	if len(o.open) >= int(o.limit.Load()) && !o.makeRoom() {
 		hangUp(c.net)
 		return
 	}

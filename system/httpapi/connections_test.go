@@ -95,7 +95,7 @@ func TestOfTooManyConnectionsTheIdlestIsClosed(t *testing.T) {
 			if got := strings.Join(s.closed, " "); got != tt.want {
 				t.Errorf("closed %q, want %q", got, tt.want)
 			}
-			if len(s.open) > s.limit || s.waiting.Len() > len(s.open) {
+			if len(s.open) > int(s.limit.Load()) || s.waiting.Len() > len(s.open) {
 				t.Errorf("%d open, %d waiting", len(s.open), s.waiting.Len())
 			}
 		})

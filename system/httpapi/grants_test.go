@@ -125,7 +125,7 @@ func TestAStreamEndsWithItsGrant(t *testing.T) {
 
 // TestStreamsLeaveConnectionsToOthers opens as many as a door has, and one more.
 func TestStreamsLeaveConnectionsToOthers(t *testing.T) {
-	shared := policyOf(t, 0, watcher("port", "admin", "*"))
+	shared := boundedPolicy(t, access.Options{Streams: 3}, watcher("port", "admin", "*"))
 	_, l := serveDoor(t, newFake(), aPort, Options{Access: shared}, DoorOptions{Connections: 4})
 	for range 2 {
 		if resp := dialTest(t, l).stream("/v1/events"); resp.StatusCode != http.StatusOK {

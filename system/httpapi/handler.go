@@ -95,6 +95,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.ResponseWriter = w
 	defer func() {
 		h.opts.Traffic.note(rt, t.status, time.Since(began))
+		t.request.Leave()
+		t.stream.Leave()
 		*t = tracked{}
 		h.answers.Put(t)
 	}()
@@ -111,13 +113,16 @@ func (h *handler) respond(w *tracked, r *http.Request, rt *route, service string
 
 // answer decides everything that can be decided before a service is looked at: who
 // asks, whether there is such a route, and whether the caller may use it.
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt *route, service string) error {
+func (h *handler) answer(w *tracked, r *http.Request, rt *route, service string) error {
 	caller, err := h.admit(r, rt)
 	if err == nil {
 		err = routed(w, r, rt)
 	}
 	if err == nil {
 		err = h.permit(caller, rt, service)
+	}
+	if err == nil {
+		err = h.enter(w, r, rt, caller)
 	}
 	if err == nil {
 		return h.serve(w, r, rt, caller, service)

@@ -22,6 +22,7 @@ type route struct {
 	open      bool // to callers who are nobody, and without a grant
 	each      bool // serve itself asks for a grant on each service
 	forwarded bool // the Authorization header is not the caller's own
+	lasting   bool // its answer ends when the caller likes: a stream of events
 
 	number   int    // in routes
 	allowing string // value of the Allow header
@@ -46,7 +47,7 @@ var (
 	refreshRoute    = &route{pattern: "/v1/services/{service}/refresh", allow: posting, verb: access.Refresh, serve: (*handler).refresh}
 	invalidateRoute = &route{pattern: "/v1/services/{service}/invalidate", allow: posting, verb: access.Invalidate, serve: (*handler).invalidate}
 	eventsRoute     = &route{
-		pattern: "/v1/events", allow: []string{http.MethodGet}, query: []string{"service"}, verb: access.Watch, serve: (*handler).events,
+		pattern: "/v1/events", allow: []string{http.MethodGet}, query: []string{"service"}, verb: access.Watch, serve: (*handler).events, lasting: true,
 	}
 	authorizeRoute = &route{pattern: "/v1/authorize/{service}", query: anything, verb: access.Get, serve: (*handler).authorize, forwarded: true}
 	openapiRoute   = &route{pattern: "/v1/openapi.yaml", allow: reading, serve: (*handler).openapi, open: true}

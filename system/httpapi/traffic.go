@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"tokend/system/access"
 )
 
 // Traffic counts what goes through a door, by route and status code. Both are
@@ -68,13 +70,19 @@ type Reason int
 
 // The reasons of a refusal.
 const (
-	ReasonOrigin Reason = iota // it came from a web page
-	ReasonHost                 // it named a host that is not this node's
-	ReasonAccess               // the caller may not have what it asked for
+	ReasonOrigin   Reason = iota // it came from a web page
+	ReasonHost                   // it named a host that is not this node's
+	ReasonAccess                 // the caller may not have what it asked for
+	ReasonRate                   // the client asks too often
+	ReasonInFlight               // too many of the client's requests are under way
+	ReasonStreams                // too many of them are streams of events
 )
 
 // reasons are the names of all reasons.
-var reasons = [...]string{ReasonOrigin: "origin", ReasonHost: "host", ReasonAccess: "access"}
+var reasons = [...]string{
+	ReasonOrigin: "origin", ReasonHost: "host", ReasonAccess: "access",
+	ReasonRate: "rate", ReasonInFlight: "in_flight", ReasonStreams: "streams",
+}
 
 // Refused counts a refusal; a nil Traffic counts none.
 func (t *Traffic) Refused(why Reason) {
@@ -137,7 +145,8 @@ func (r *routeTraffic) byCode() map[int]uint64 {
 // tracked is an answer whose status is noted.
 type tracked struct {
 	http.ResponseWriter
-	status int
+	status          int
+	request, stream access.Place // that its request has
 }
 
 // WriteHeader notes the status.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"tokend/actors/local"
 )
 
 // runner runs the hook of one sink beside its worker, so that a slow one keeps no
@@ -65,13 +67,7 @@ func (r *runner) run(ctx context.Context) {
 // environment returns what a hook's program gets of it: never a token, and little of
 // ours.
 func environment(s *Sink) []string {
-	env := []string{"TOKEND_SERVICE=" + s.spec.Service, "TOKEND_PATH=" + s.spec.Path}
-	for _, name := range []string{"PATH", "HOME", "LANG"} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
+	return append(local.Environment(), "TOKEND_SERVICE="+s.spec.Service, "TOKEND_PATH="+s.spec.Path)
 }
 
 func (h *Hook) run(ctx context.Context, env []string) error {

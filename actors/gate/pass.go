@@ -1,0 +1,62 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Pass is the one place that a flight has once it is in the air. It belongs to the
+// flight's goroutine.
+type Pass struct {
+	Root    *actor.RootContext
+	Service string
+	Flight  uint64
+	Slow    bool        // see [Acquire]
+	Waiting func() bool // whether callers wait for the flight now
+	At      *actor.PID  // the gate; nil: none
+}
+
+// Change gives the place up for one at another gate, nil for none, and waits for that
+// at most until ctx ends; the error is why it did. Never to hold two places is what
+// keeps flights that go from one host to another from waiting for each other, and a
+// host from being full of those who wait for a slow one.
+func (p *Pass) Change(ctx context.Context, to *actor.PID) error {
+	if to != nil && p.At != nil && p.At.Equal(to) {
+		return nil
+	}
+	p.Leave()
+	if p.At = to; to == nil {
+		return nil
+	}
+	granted := make(chan struct{}, 1)
+	p.Root.Send(to, &Acquire{Service: p.Service, Flight: p.Flight, Waiting: p.Waiting(), Slow: p.Slow, Granted: granted})
+	select {
+	case <-granted:
+		return nil
+	case <-ctx.Done():
+		p.Leave()
+		return context.Cause(ctx)
+	}
+}
+
+// Leave gives the place up, or the wait for one. Twice is harmless.
+func (p *Pass) Leave() {
+	if p.At != nil {
+		p.Root.Send(p.At, &Release{Service: p.Service, Flight: p.Flight})
+		p.At = nil
+	}
+}
+
+type passKey struct{}
+
+// WithPass returns a context for the flight that has p.
+func WithPass(ctx context.Context, p *Pass) context.Context {
+	return context.WithValue(ctx, passKey{}, p)
+}
+
+// PassOf returns the pass of the flight that ctx is of, nil if it is of none.
+func PassOf(ctx context.Context) *Pass {
+	p, _ := ctx.Value(passKey{}).(*Pass)
+	return p
+}

@@ -150,12 +150,11 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx), reason))
 	rest()
 	s.serving.Wait()
-	awaitBriefly(reloaded)
+	awaitBriefly(reloaded) // the configuration may lie on a disk that hangs
 	return internal(err)
 }
 
-// awaitBriefly waits until done is closed, but not for a disk that hangs: the
-// configuration may lie on one.
+// awaitBriefly waits until done is closed, but not for what hangs.
 func awaitBriefly(done <-chan struct{}) {
 	patience := time.NewTimer(lastAnswers)
 	defer patience.Stop()

@@ -188,33 +188,47 @@ func (p *doorPlan) tighten() {
 }
 
 // enter opens and gives up doors, unless the node stops already. Who is connected to a
-// door that stays notices nothing.
+// door that stays notices nothing. Connections to one that goes are closed when enter
+// returns if nothing is under way on them, unless their other end hangs.
 func (s *server) enter(p *doorPlan) {
+	for _, quiet := range s.change(p) {
+		_ = awaitBriefly(quiet)
+	}
+}
+
+// change returns, for every door that goes, what is closed when no connection to it
+// is idle any more. To close them may take long, and nobody is held up by it here.
+func (s *server) change(p *doorPlan) (quiet []<-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		p.abandon()
-		return
+		return nil
 	}
 	s.doors = p.next
 	s.serve(p.opened)
 	for _, d := range p.gone {
-		s.giveUp(d)
+		quiet = append(quiet, s.giveUp(d))
 	}
+	return quiet
 }
 
-// giveUp closes a door to whoever comes. When giveUp returns, its address is free, for
-// the next configuration may want it back, and connections between two requests are
-// closed. Requests under way are still answered, unless their time is up.
-func (s *server) giveUp(d *door) {
+// giveUp closes a door to whoever comes. Its address is free when giveUp returns, for
+// the next configuration may want it back. Requests under way are still answered,
+// unless their time is up.
+func (s *server) giveUp(d *door) <-chan struct{} {
 	s.log.WithField(fieldAddress, d.at.Address()).Info("no longer serving")
-	_ = d.listener.Close()               // a listener that cannot be closed is none already
-	d.server.SetKeepAlivesEnabled(false) // which closes what is idle
-	s.serving.Go(func() { s.empty(d) })
+	_ = d.listener.Close() // a listener that cannot be closed is none already
+	quiet := make(chan struct{})
+	s.serving.Go(func() { s.empty(d, quiet) })
+	return quiet
 }
 
-// empty closes a door for good when its last request has been answered.
-func (s *server) empty(d *door) {
+// empty closes a door for good when its last request has been answered. Connections
+// between two requests go first; quiet is closed then.
+func (s *server) empty(d *door, quiet chan<- struct{}) {
+	d.server.SetKeepAlivesEnabled(false)
+	close(quiet)
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
 	_ = d.server.Shutdown(ctx) // who is left has had time enough

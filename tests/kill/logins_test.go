@@ -180,6 +180,9 @@ func (w *keeper) killOne(s step, service string) {
 	}
 	r := &round{step: s, path: w.vault(), only: only}
 	after := 1 + rand.N(4)/3
+	if s == beforeSend { // the second connection may be another login's, in the middle of an answer to this one
+		after = 1
+	}
 	r.after.Store(int64(after))
 	env := []string{helperEnv + "=" + w.vault(), idpEnv + "=" + w.idp.url, onlyEnv + "=" + strings.Join(only, " ")}
 	if s == published { // nothing must come after it, however late the kill

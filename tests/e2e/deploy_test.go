@@ -65,23 +65,3 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 		t.Errorf("the unit may do too much: %q", level)
 	}
 }
-
-// block is the configuration in the ConfigMap.
-var block = regexp.MustCompile(`(?m)^  tokend.yaml: \|\n((?:    .*\n)+)`)
-
-func TestTheSidecarsConfigurationIsValid(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../deploy/kubernetes/sidecar.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := block.FindStringSubmatch(string(text))
-	if found == nil {
-		t.Fatal("it has none")
-	}
-	dir := place(t)
-	write(t, filepath.Join(dir, "billing"), secret)
-	file := filepath.Join(dir, "tokend.yaml")
-	write(t, file, strings.ReplaceAll(found[1], "/var/run/secrets/tokend", dir))
-	tool(t, "", dir, tokend(t), "check", "--config", file)
-}

@@ -1,12 +1,14 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -88,6 +90,7 @@ var (
 	errPID     = errors.New("the pid file does not hold the number of a process alone")
 	errOwnPID  = errors.New("the pid file names this process")
 	errAnother = errors.New("the process was started after the pid file was written: it is another one")
+	errHidden  = errors.New("/proc hides when the process was started: it may be another one")
 	errNoPID   = errors.New("there is no process of the number in the pid file")
 )
 
@@ -132,15 +135,21 @@ func (h *Hook) signal() error {
 		return err
 	}
 	defer func() { _ = p.Release() }()
-	if started, ok := startOf(pid); ok && started.After(written.Add(clockSlack)) {
+	switch started, told := startOf(pid); {
+	case told && started.After(written.Add(clockSlack)):
 		return errAnother
+	case !told && startsAreTold:
+		return cmp.Or(send(p, syscall.Signal(0)), errHidden)
 	}
-	if err := p.Signal(signals[h.Signal]); errors.Is(err, os.ErrProcessDone) {
+	return send(p, signals[h.Signal])
+}
+
+func send(p *os.Process, s os.Signal) error {
+	err := p.Signal(s)
+	if errors.Is(err, os.ErrProcessDone) {
 		return errNoPID
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
 }
 
 // clockSlack is by how much the time at which a process started may be off: the

@@ -46,7 +46,7 @@ var exposure = regexp.MustCompile(`Overall exposure level for tokend.service: ([
 func TestSystemdAcceptsTheUnits(t *testing.T) {
 	t.Parallel()
 	program, dir := need(t, "systemd-analyze"), place(t)
-	for _, name := range []string{"tokend.service", "tokend.socket", "tokend.service.d/sinks.conf"} {
+	for _, name := range []string{"tokend.service", "tokend.socket", "tokend.service.d/sinks.conf", "tokend.service.d/hooks.conf", "tokend-reload@.path", "tokend-reload@.service"} {
 		text, err := os.ReadFile(filepath.Join("../../deploy/systemd", filepath.Base(name)))
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 		}
 		write(t, file, strings.ReplaceAll(string(text), "/usr/local/bin/tokend", tokend(t)))
 	}
-	if said := tool(t, "", dir, program, "verify", "./tokend.service", "./tokend.socket"); said != "" {
+	if said := tool(t, "", dir, program, "verify", "./tokend.service", "./tokend.socket", "./tokend-reload@a.path", "./tokend-reload@a.service"); said != "" {
 		t.Errorf("systemd-analyze verify: %s", said)
 	}
 	said := tool(t, "", dir, program, "security", "--offline=true", "./tokend.service")

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +40,36 @@ func TestPrometheusAcceptsMetricsAndRules(t *testing.T) {
 	}
 	tool(t, "", "../../deploy/prometheus", program, "check", "rules", "rules.yml")
 	tool(t, "", "../../deploy/prometheus", program, "test", "rules", "rules_test.yml")
+}
+
+// Every expression of the dashboard is one, with something chosen for its variables.
+func TestPrometheusAcceptsTheDashboard(t *testing.T) {
+	t.Parallel()
+	program := need(t, "promtool")
+	text, err := os.ReadFile("../../deploy/grafana/tokend.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	chosen := strings.NewReplacer("$instance", ".*", "$service", "billing", "$__rate_interval", "5m")
+	rules, count := "groups:\n- name: panels\n  rules:\n", 0
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			count++
+			rules += fmt.Sprintf("  - {record: panel%d, expr: %q}\n", count, chosen.Replace(target.Expr))
+		}
+	}
+	if count < 20 {
+		t.Errorf("there are %d expressions", count)
+	}
+	file := filepath.Join(place(t), "rules.yml")
+	write(t, file, rules)
+	tool(t, "", ".", program, "check", "rules", file)
 }
 
 // exposure is what systemd says of how much a unit may do, from 0 to 10.

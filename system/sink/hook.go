@@ -14,11 +14,19 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
+// mostPrograms bounds the programs of hooks that run at a time. When a node starts, or
+// an identity provider is back, the files of all sinks may change at once.
+const mostPrograms = 32
+
+// places are taken by programs that run.
+type places chan struct{}
+
 // runner runs the hook of one sink beside its worker, so that a slow one keeps no
 // file old. Changes that come while it runs are one change: it runs once more.
 type runner struct {
 	hook     *Hook
 	env      []string
+	places   places
 	log      logrus.FieldLogger
 	changed  chan struct{} // holds one when the file has changed
 	observe  func(error)   // told of every run
@@ -26,9 +34,9 @@ type runner struct {
 	back     backOff
 }
 
-func newRunner(s *Sink, log logrus.FieldLogger, observe func(error)) *runner {
+func newRunner(s *Sink, p places, log logrus.FieldLogger, observe func(error)) *runner {
 	return &runner{
-		hook: s.spec.Hook, env: environment(s), log: log, observe: observe, changed: make(chan struct{}, 1),
+		hook: s.spec.Hook, env: environment(s), places: p, log: log, observe: observe, changed: make(chan struct{}, 1),
 	}
 }
 
@@ -53,7 +61,7 @@ func (r *runner) run(ctx context.Context) {
 		case <-again:
 		}
 		again = nil
-		err := r.hook.run(ctx, r.env)
+		err := r.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -62,6 +70,19 @@ func (r *runner) run(ctx context.Context) {
 			again = time.After(r.back.next())
 		}
 	}
+}
+
+// once runs the hook once, a program when there is a place for it.
+func (r *runner) once(ctx context.Context) error {
+	if len(r.hook.Exec) > 0 {
+		select {
+		case r.places <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-r.places }()
+	}
+	return r.hook.run(ctx, r.env)
 }
 
 // environment returns what a hook's program gets of it: never a token, and little of

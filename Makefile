@@ -75,7 +75,7 @@ servers-node: ## The same of oidc-provider, which npm installs, and Node with it
 	fi
 
 .PHONY: e2e
-e2e: ## Have Prometheus, nginx, curl, git and client-go use a node; as root, install them
+e2e: ## Have Prometheus, nginx, curl, git, skopeo and others use a node; as root, install them
 	tests/e2e/run
 
 .PHONY: race

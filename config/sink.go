@@ -2,10 +2,8 @@ package config
 
 import (
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -162,96 +160,6 @@ func (v *checker) hookCommand(path string, o *OnChange) {
 	case o.Timeout != 0 && len(o.Exec) == 0:
 		v.add(join(path, "timeout"), "belongs to exec")
 	}
-}
-
-// sinkPaths checks that no sink is on the file of something else.
-func (v *checker) sinkPaths(c *Config) {
-	taken := c.taken()
-	for at, path := range c.sinkFiles() {
-		if other := taken[path]; other != "" {
-			v.add(at, "is the file of %s", other)
-		}
-		taken[path] = "another sink"
-	}
-}
-
-// sinkFiles goes through the files of all sinks, each with its path in the
-// configuration, in an order that is always the same.
-func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
-	return func(yield func(at, path string) bool) {
-		for _, name := range slices.Sorted(maps.Keys(c.Services)) {
-			svc := c.Services[name]
-			if svc.Sinks == nil {
-				continue
-			}
-			for i, s := range *svc.Sinks {
-				at := item(join(join("services", name), "sinks"), i)
-				if s.Path != "" && !yield(join(at, "path"), realPath(s.Path)) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// taken returns what files are in use that the configuration names, each with what for.
-func (c *Config) taken() map[string]string {
-	files := map[string]string{}
-	note := func(path, what string) {
-		if path != "" {
-			files[realPath(path)] = what
-		}
-	}
-	note(c.Vault.Path, "the vault")
-	for _, l := range c.Listen {
-		if socket, ok := strings.CutPrefix(l.Address, "unix://"); ok {
-			note(socket, "a listener")
-			note(socket+".lock", "a listener")
-		}
-	}
-	for _, svc := range c.Services {
-		if svc.TLS != nil {
-			note(svc.TLS.CAFile, "a TLS setting")
-			note(svc.TLS.CertFile, "a TLS setting")
-			note(svc.TLS.KeyFile, "a TLS setting")
-		}
-		if svc.Sinks == nil {
-			continue
-		}
-		for _, s := range *svc.Sinks {
-			note(s.TemplateFile, "a template")
-			if s.OnChange != nil && s.OnChange.Signal != nil {
-				note(s.OnChange.Signal.PIDFile, "a pid")
-			}
-		}
-	}
-	return files
-}
-
-// realPath returns where a path leads, a link at its end not followed: that is what a
-// sink replaces.
-func realPath(path string) string {
-	whole, err := filepath.Abs(path)
-	if err != nil {
-		return filepath.Clean(path)
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(whole)); err == nil {
-		return filepath.Join(dir, filepath.Base(whole))
-	}
-	return whole
-}
-
-// sinksOn says which sinks are on that file, the configuration's own.
-func (c *Config) sinksOn(file string) (found problems) {
-	if file == "" {
-		return nil
-	}
-	for at, path := range c.sinkFiles() {
-		if path == realPath(file) {
-			found.add(at, "is the file of the configuration")
-		}
-	}
-	return found
 }
 
 // TemplateText returns the text of the sink's template, its references resolved now;

@@ -137,6 +137,11 @@ func TestSinksOnOtherFiles(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	for name, text := range map[string]string{"hush": "token", "key": strings.Repeat("6b", 32), "c": "no certificate", "k": "no key"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, c := range map[string]struct{ text, want string }{
 		"two sinks":      {`sinks: [{path: a}, {path: ./b/../a}]`, "services.s.sinks[1].path: is the file of another sink"},
 		"through a link": {`sinks: [{path: real/a}, {path: link/a}]`, "services.s.sinks[1].path: is the file of another sink"},
@@ -145,11 +150,16 @@ func TestSinksOnOtherFiles(t *testing.T) {
 		"its lock":       {"sinks: [{path: s.lock}]\nlisten: [\"unix://DIR/s\"]", "services.s.sinks[0].path: is the file of a listener"},
 		"a pid file":     {`sinks: [{path: p, on_change: {signal: {pid_file: p}}}]`, "services.s.sinks[0].path: is the file of a pid"},
 		"a template":     {`sinks: [{path: tokend.yaml, format: template, template_file: tokend.yaml}]`, "services.s.sinks[0].path: is the file of a template"},
+		"a vault's key":  {"sinks: [{path: key}]\nvault: {path: v, keys: [\"${file:key}\"]}", "services.s.sinks[0].path: is the file of a key of the vault"},
+		"what it reads":  {`sinks: [{path: ./hush}]`, "services.s.sinks[0].path: is a file that the service itself reads"},
+		"the audit":      {"sinks: [{path: a}]\naudit: {path: a}", "services.s.sinks[0].path: is the file of the audit"},
+		"a certificate":  {"sinks: [{path: c}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a listener"},
+		"its key":        {"sinks: [{path: k}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a listener"},
 		"itself":         {`sinks: [{path: tokend.yaml}]`, "services.s.sinks[0].path: is the file of the configuration"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service, rest, _ := strings.Cut(c.text, "\n")
-			text := strings.ReplaceAll(rest+"\nservices: {s: {provider: static, token: hush, "+service+"}}", "DIR", dir)
+			text := strings.ReplaceAll(rest+"\nservices: {s: {provider: static, token: \"${file:hush}\", "+service+"}}", "DIR", dir)
 			file := filepath.Join(dir, "tokend.yaml")
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)

@@ -24,6 +24,12 @@ type Apply struct {
 // Stop ends all services and then the supervisor, see [Options].
 type Stop struct{ messages.Unlogged }
 
+// Ping is answered at once, which shows that messages are dealt with.
+type Ping struct {
+	messages.Unlogged
+	Answer chan<- struct{} // with room for one
+}
+
 // Options are what a supervisor needs.
 type Options struct {
 	Env       *token.Env
@@ -80,6 +86,8 @@ func (s *supervisor) Receive(c actor.Context) {
 		s.enqueue(c, &job{apply: m})
 	case *Stop:
 		s.enqueue(c, &job{})
+	case *Ping:
+		m.Answer <- struct{}{}
 	case *startAgain:
 		s.onStartAgain(c, m)
 	case *vanished:

@@ -25,6 +25,7 @@ import (
 //	child note FILE VAR  adds the variable to a file, and ends with 7 at SIGTERM
 //	child heed FILE VAR  adds what the file of the variable holds to a file at each SIGHUP,
 //	                     and ends with 0 at SIGTERM
+//	child count FILE     adds a line to a file at each SIGINT, and ends with 0 at SIGTERM
 func childMain() {
 	switch os.Args[1] {
 	case "show":
@@ -42,6 +43,17 @@ func childMain() {
 		add(os.Args[2], os.Getenv(os.Args[3]))
 		<-ended
 		os.Exit(7)
+	case "count":
+		ended, told := signals(syscall.SIGTERM), signals(syscall.SIGINT)
+		add(os.Args[2], "started")
+		for over := false; !over || len(told) > 0; {
+			select {
+			case s := <-told:
+				add(os.Args[2], s.String())
+			case <-ended:
+				over = true
+			}
+		}
 	case "heed":
 		ended, told := signals(syscall.SIGTERM), signals(syscall.SIGHUP)
 		add(os.Args[2], "started")

@@ -33,11 +33,22 @@ func ends(s os.Signal) bool {
 func alreadyHas(s os.Signal) bool {
 	switch s {
 	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGCONT:
-		foreground, err := unix.IoctlGetInt(int(os.Stdin.Fd()), unix.TIOCGPGRP)
-		return err == nil && foreground == syscall.Getpgrp()
+		return inForeground()
 	default:
 		return false
 	}
+}
+
+// inForeground reports whether this process is in the foreground of its terminal,
+// which need not be what it reads.
+func inForeground() bool {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return false // there is none
+	}
+	defer func() { _ = terminal.Close() }() // it was only asked
+	foreground, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP)
+	return err == nil && foreground == syscall.Getpgrp()
 }
 
 func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

@@ -115,14 +115,15 @@ func (s *server) tell(state string) {
 // taken for dead: a beat that is late does no harm.
 const beatsPerWatchdog = 3
 
-// beat tells the service manager again and again that the node answers, until ctx
-// ends. Where an answer does not come, nothing is told: that is what a watchdog is
-// for. A door that accepts nobody any more ends the node by itself.
+// beat tells the service manager again and again that the node answers and its actors
+// do, until ctx ends. Where an answer does not come, nothing is told: that is what a
+// watchdog is for. A door that accepts nobody any more ends the node by itself.
 func (s *server) beat(ctx context.Context) {
 	if s.manager.watchdog <= 0 {
 		return
 	}
-	tick := time.NewTicker(max(s.manager.watchdog/beatsPerWatchdog, time.Millisecond))
+	every := max(s.manager.watchdog/beatsPerWatchdog, time.Millisecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -130,9 +131,23 @@ func (s *server) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if answering(ctx, s.handler) {
+		if answering(ctx, s.handler) && s.acting(ctx, every) {
 			s.tell(daemon.SdNotifyWatchdog)
 		}
+	}
+}
+
+// acting reports whether actors answer in time. Those of a node that stops need not:
+// its stop is bounded.
+func (s *server) acting(ctx context.Context, patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.sys.Alive(ctx)
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return err == nil
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"tokend/system"
 	"tokend/system/httpapi"
 )
 
@@ -132,10 +133,20 @@ func TestTheServiceManagerIsToldOfStartAndStop(t *testing.T) {
 	}
 }
 
+// startedSystem returns a system that runs until the test has ended.
+func startedSystem(t *testing.T) *system.System {
+	sys := slowSystem(t, nil, nil)
+	if err := sys.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sys.Stop(context.Background()) })
+	return sys
+}
+
 // beating runs a server's beat in a bubble with what answers.
-func beating(t *testing.T, h http.HandlerFunc) *ears {
+func beating(t *testing.T, sys *system.System, h http.HandlerFunc) (*server, *ears) {
 	heard := &ears{}
-	s := &server{log: silent(), handler: h, manager: manager{notify: heard.notify, watchdog: 30 * time.Second}}
+	s := &server{sys: sys, log: silent(), handler: h, stopping: make(chan struct{}), manager: manager{notify: heard.notify, watchdog: 30 * time.Second}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -146,15 +157,18 @@ func beating(t *testing.T, h http.HandlerFunc) *ears {
 		cancel()
 		<-ended
 	})
-	return heard
+	return s, heard
+}
+
+// unready is an answer.
+func unready(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte(`{"ready":false,"services":[]}`))
 }
 
 func TestTheWatchdogIsToldThreeTimesInItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		heard := beating(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusServiceUnavailable) // which is an answer
-			_, _ = w.Write([]byte(`{"ready":false,"services":[]}`))
-		})
+		_, heard := beating(t, startedSystem(t), unready)
 		time.Sleep(10*time.Second - time.Nanosecond)
 		synctest.Wait()
 		if got := heard.all(); len(got) != 0 {
@@ -181,7 +195,7 @@ func TestTheWatchdogIsNotToldByANodeThatDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				heard := beating(t, h)
+				_, heard := beating(t, startedSystem(t), h)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if got := heard.all(); len(got) != 0 {
@@ -192,13 +206,27 @@ func TestTheWatchdogIsNotToldByANodeThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// Actors that do not answer are told of by no answer of the door, which reads what
+// they have published. While the node stops, they end.
+func TestTheWatchdogIsNotToldByANodeWhoseActorsDoNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, heard := beating(t, slowSystem(t, nil, nil), unready) // it was not started
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := heard.all(); len(got) != 0 {
+			t.Errorf("%q", got)
+		}
+		close(s.stopping)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := heard.all(); len(got) != 1 {
+			t.Errorf("while it stops: %q", got)
+		}
+	})
+}
+
 func TestANodeAnswersItself(t *testing.T) {
-	sys := slowSystem(t, nil, nil)
-	if err := sys.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = sys.Stop(context.Background()) }()
-	if !answering(t.Context(), httpapi.New(sys, httpapi.Options{})) {
+	if !answering(t.Context(), httpapi.New(startedSystem(t), httpapi.Options{})) {
 		t.Error("it does not")
 	}
 }

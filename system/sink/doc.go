@@ -12,8 +12,9 @@
 //     with the final mode and owner, and never a part.
 //   - What is removed is what was written: a file that somebody else put there
 //     stays, until the next token takes its place.
-//   - Each sink has a goroutine of its own, and another one for its hook: a disk or
-//     a program that hangs holds up nobody else.
+//   - Each sink has a goroutine of its own, and another one for its hook: a disk that
+//     hangs holds up nobody else, and a program that does no file. Programs of hooks
+//     have a bounded number of places.
 //   - One process at a time writes a path; nothing else is supposed to.
 //
 // Beside the file NAME lies .NAME.tokend, which holds digests of what was written

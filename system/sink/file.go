@@ -18,8 +18,9 @@ import (
 )
 
 var (
-	errForeign   = errors.New("somebody else has put another file there: it is left alone")
-	errIrregular = errors.New("there is something at the path that is no regular file: it is left alone")
+	errForeign     = errors.New("somebody else has put another file there: it is left alone")
+	errStrangeNote = errors.New("the note beside the file is somebody else's")
+	errIrregular   = errors.New("there is something at the path that is no regular file: it is left alone")
 )
 
 // file is the file of one sink. It is its worker's alone.
@@ -56,11 +57,14 @@ func (f *file) adopt() error {
 		if err := f.sweep(dir); err != nil {
 			return err
 		}
-		text, _, err := readRegular(dir, f.noteName())
-		if errors.Is(err, fs.ErrNotExist) {
+		text, note, err := readRegular(dir, f.noteName())
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			return nil
-		} else if err != nil {
+		case err != nil:
 			return err
+		case !own(note):
+			return errStrangeNote
 		}
 		content, info, err := readRegular(dir, f.name)
 		if err != nil {

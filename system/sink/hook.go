@@ -1,12 +1,14 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -14,11 +16,19 @@ import (
 	"tokend/actors/local"
 )
 
+// mostPrograms bounds the programs of hooks that run at a time. When a node starts, or
+// an identity provider is back, the files of all sinks may change at once.
+const mostPrograms = 32
+
+// places are taken by programs that run.
+type places chan struct{}
+
 // runner runs the hook of one sink beside its worker, so that a slow one keeps no
 // file old. Changes that come while it runs are one change: it runs once more.
 type runner struct {
 	hook     *Hook
 	env      []string
+	places   places
 	log      logrus.FieldLogger
 	changed  chan struct{} // holds one when the file has changed
 	observe  func(error)   // told of every run
@@ -26,9 +36,9 @@ type runner struct {
 	back     backOff
 }
 
-func newRunner(s *Sink, log logrus.FieldLogger, observe func(error)) *runner {
+func newRunner(s *Sink, p places, log logrus.FieldLogger, observe func(error)) *runner {
 	return &runner{
-		hook: s.spec.Hook, env: environment(s), log: log, observe: observe, changed: make(chan struct{}, 1),
+		hook: s.spec.Hook, env: environment(s), places: p, log: log, observe: observe, changed: make(chan struct{}, 1),
 	}
 }
 
@@ -53,7 +63,7 @@ func (r *runner) run(ctx context.Context) {
 		case <-again:
 		}
 		again = nil
-		err := r.hook.run(ctx, r.env)
+		err := r.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -62,6 +72,19 @@ func (r *runner) run(ctx context.Context) {
 			again = time.After(r.back.next())
 		}
 	}
+}
+
+// once runs the hook once, a program when there is a place for it.
+func (r *runner) once(ctx context.Context) error {
+	if len(r.hook.Exec) > 0 {
+		select {
+		case r.places <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-r.places }()
+	}
+	return r.hook.run(ctx, r.env)
 }
 
 // environment returns what a hook's program gets of it: never a token, and little of
@@ -84,6 +107,7 @@ var (
 	errPID     = errors.New("the pid file does not hold the number of a process alone")
 	errOwnPID  = errors.New("the pid file names this process")
 	errAnother = errors.New("the process was started after the pid file was written: it is another one")
+	errHidden  = errors.New("/proc hides when the process was started: it may be another one")
 	errNoPID   = errors.New("there is no process of the number in the pid file")
 )
 
@@ -128,15 +152,21 @@ func (h *Hook) signal() error {
 		return err
 	}
 	defer func() { _ = p.Release() }()
-	if started, ok := startOf(pid); ok && started.After(written.Add(clockSlack)) {
+	switch started, told := startOf(pid); {
+	case told && started.After(written.Add(clockSlack)):
 		return errAnother
+	case !told && startsAreTold:
+		return cmp.Or(send(p, syscall.Signal(0)), errHidden)
 	}
-	if err := p.Signal(signals[h.Signal]); errors.Is(err, os.ErrProcessDone) {
+	return send(p, signals[h.Signal])
+}
+
+func send(p *os.Process, s os.Signal) error {
+	err := p.Signal(s)
+	if errors.Is(err, os.ErrProcessDone) {
 		return errNoPID
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
 }
 
 // clockSlack is by how much the time at which a process started may be off: the

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -173,7 +174,7 @@ func TestAHookThatFailsIsRunAgain(t *testing.T) {
 	dir := t.TempDir()
 	outcomes := make(chan error, 8)
 	s := &Sink{spec: Spec{Path: filepath.Join(dir, "token"), Hook: sh("test -e "+dir+"/good", time.Minute)}}
-	run := newRunner(s, quiet(), func(err error) { outcomes <- err })
+	run := newRunner(s, make(places, 1), quiet(), func(err error) { outcomes <- err })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); run.run(ctx) }()
@@ -189,6 +190,40 @@ func TestAHookThatFailsIsRunAgain(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// A program waits for its place, and gives up waiting with the Keeper. A signal needs
+// none.
+func TestAHookWaitsForItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, outcomes := make(places, 1), make(chan error, 8)
+		observe := func(err error) { outcomes <- err }
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		run := func(h *Hook) {
+			r := newRunner(&Sink{spec: Spec{Hook: h}}, all, quiet(), observe)
+			r.trigger()
+			go func() { r.run(ctx); ended <- struct{}{} }()
+			synctest.Wait()
+		}
+		all <- struct{}{} // somebody's
+		run(&Hook{Exec: []string{"/nowhere/program"}, Timeout: time.Second})
+		run(&Hook{PIDFile: "/nowhere/pid", Signal: "HUP"})
+		if len(outcomes) != 1 {
+			t.Errorf("%d hooks have run, want the signal alone", len(outcomes))
+		}
+		<-all
+		synctest.Wait()
+		if len(outcomes) != 2 || len(all) != 0 {
+			t.Errorf("%d hooks have run, %d places are taken", len(outcomes), len(all))
+		}
+		all <- struct{}{}
+		run(&Hook{Exec: []string{"/nowhere/program"}, Timeout: time.Second})
+		cancel()
+		for range 3 {
+			<-ended
+		}
+	})
 }
 
 func TestASignalReachesTheProcessOfThePIDFile(t *testing.T) {

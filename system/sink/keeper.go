@@ -41,6 +41,8 @@ type Options struct {
 	Source Source
 	Log    logrus.FieldLogger
 	Now    func() time.Time // wall clock
+
+	places places // of the hooks' programs
 }
 
 // Keeper keeps the files of sinks. Make it with [NewKeeper]; its methods may be called
@@ -62,6 +64,7 @@ type Keeper struct {
 // NewKeeper returns a Keeper without sinks. It starts nothing.
 func NewKeeper(o Options) *Keeper {
 	k := &Keeper{options: o, workers: map[string]*worker{}, ended: map[string]<-chan struct{}{}}
+	k.options.places = make(places, mostPrograms)
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k
 }

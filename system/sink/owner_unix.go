@@ -87,6 +87,9 @@ func (o owner) has(info os.FileInfo) bool {
 	return ok && (o.uid < 0 || st.Uid == uint32(o.uid)) && (o.gid < 0 || st.Gid == uint32(o.gid))
 }
 
+// own reports whether a file is one that this process could have made.
+func own(info os.FileInfo) bool { return owner{os.Geteuid(), -1}.has(info) }
+
 var errPrivilege = errors.New("cannot be set by this process: it needs the privilege to give files away (root, or CAP_CHOWN)")
 
 // permitted tells whether this process may give files to the owner.

@@ -54,6 +54,23 @@ func TestAFileMayAlwaysBeOurs(t *testing.T) {
 	}
 }
 
+// In a directory where everybody may put files, such as /tmp, a note of somebody else
+// makes no file ours: it would count as fresh for as long as the note says.
+func TestANoteOfSomebodyElseCountsForNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: needs root")
+	}
+	dir := t.TempDir()
+	replace(t, fileIn(dir), "one", time.Time{})
+	if err := os.Chown(filepath.Join(dir, ".token.tokend"), overflowID, -1); err != nil {
+		t.Fatal(err)
+	}
+	f := fileIn(dir)
+	if err := f.adopt(); !errors.Is(err, errStrangeNote) || f.held.there {
+		t.Errorf("%v, %+v", err, f.held)
+	}
+}
+
 const (
 	asNobodyEnv = "TOKEND_SINK_AS_NOBODY"
 	overflowID  = 65534

@@ -11,6 +11,9 @@ import (
 // architecture (USER_HZ).
 const ticks = 100
 
+// startsAreTold: who cannot be told of one may not see the process.
+const startsAreTold = true
+
 // startOf returns when a process was started, if that can be told.
 func startOf(pid int) (time.Time, bool) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

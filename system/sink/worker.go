@@ -53,7 +53,7 @@ func newWorker(s *Sink, o *Options, before <-chan struct{}, cancel context.Cance
 	}
 	w.ledger.stat = Stat{Service: s.spec.Service, Services: s.Services(), Path: s.spec.Path, Stale: true, Since: o.Now().UTC()}
 	if s.spec.Hook != nil {
-		w.hook = newRunner(s, w.log, w.observeHook)
+		w.hook = newRunner(s, o.places, w.log, w.observeHook)
 	}
 	return w
 }

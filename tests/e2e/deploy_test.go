@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,13 +42,43 @@ func TestPrometheusAcceptsMetricsAndRules(t *testing.T) {
 	tool(t, "", "../../deploy/prometheus", program, "test", "rules", "rules_test.yml")
 }
 
+// Every expression of the dashboard is one, with something chosen for its variables.
+func TestPrometheusAcceptsTheDashboard(t *testing.T) {
+	t.Parallel()
+	program := need(t, "promtool")
+	text, err := os.ReadFile("../../deploy/grafana/tokend.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	chosen := strings.NewReplacer("$instance", ".*", "$service", "billing", "$__rate_interval", "5m")
+	rules, count := "groups:\n- name: panels\n  rules:\n", 0
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			count++
+			rules += fmt.Sprintf("  - {record: panel%d, expr: %q}\n", count, chosen.Replace(target.Expr))
+		}
+	}
+	if count < 20 {
+		t.Errorf("there are %d expressions", count)
+	}
+	file := filepath.Join(place(t), "rules.yml")
+	write(t, file, rules)
+	tool(t, "", ".", program, "check", "rules", file)
+}
+
 // exposure is what systemd says of how much a unit may do, from 0 to 10.
 var exposure = regexp.MustCompile(`Overall exposure level for tokend.service: ([0-9]+)\.[0-9]+`)
 
 func TestSystemdAcceptsTheUnits(t *testing.T) {
 	t.Parallel()
 	program, dir := need(t, "systemd-analyze"), place(t)
-	for _, name := range []string{"tokend.service", "tokend.socket", "tokend.service.d/sinks.conf"} {
+	for _, name := range []string{"tokend.service", "tokend.socket", "tokend.service.d/sinks.conf", "tokend.service.d/hooks.conf", "tokend-reload@.path", "tokend-reload@.service"} {
 		text, err := os.ReadFile(filepath.Join("../../deploy/systemd", filepath.Base(name)))
 		if err != nil {
 			t.Fatal(err)
@@ -57,31 +89,11 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 		}
 		write(t, file, strings.ReplaceAll(string(text), "/usr/local/bin/tokend", tokend(t)))
 	}
-	if said := tool(t, "", dir, program, "verify", "./tokend.service", "./tokend.socket"); said != "" {
+	if said := tool(t, "", dir, program, "verify", "./tokend.service", "./tokend.socket", "./tokend-reload@a.path", "./tokend-reload@a.service"); said != "" {
 		t.Errorf("systemd-analyze verify: %s", said)
 	}
 	said := tool(t, "", dir, program, "security", "--offline=true", "./tokend.service")
 	if level := exposure.FindStringSubmatch(said); level == nil || level[1] > "2" || len(level[1]) > 1 {
 		t.Errorf("the unit may do too much: %q", level)
 	}
-}
-
-// block is the configuration in the ConfigMap.
-var block = regexp.MustCompile(`(?m)^  tokend.yaml: \|\n((?:    .*\n)+)`)
-
-func TestTheSidecarsConfigurationIsValid(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../deploy/kubernetes/sidecar.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := block.FindStringSubmatch(string(text))
-	if found == nil {
-		t.Fatal("it has none")
-	}
-	dir := place(t)
-	write(t, filepath.Join(dir, "billing"), secret)
-	file := filepath.Join(dir, "tokend.yaml")
-	write(t, file, strings.ReplaceAll(found[1], "/var/run/secrets/tokend", dir))
-	tool(t, "", dir, tokend(t), "check", "--config", file)
 }

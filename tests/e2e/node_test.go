@@ -45,10 +45,17 @@ type daemon struct {
 // start starts a program, which gets the files as descriptors from 3 on. What it says is shown if the test fails.
 func start(t *testing.T, file string, args, env []string, files ...*os.File) *daemon {
 	t.Helper()
+	return startAs(t, func(cmd *exec.Cmd) { cmd.ExtraFiles = files }, file, args, env)
+}
+
+// startAs starts a program that is made somebody else's first.
+func startAs(t *testing.T, become func(cmd *exec.Cmd), file string, args, env []string) *daemon {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	d, cmd := &daemon{stop: cancel, ended: make(chan struct{})}, exec.CommandContext(ctx, file, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &d.said, &d.said, files
+	cmd.Stdout, cmd.Stderr = &d.said, &d.said
+	become(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {

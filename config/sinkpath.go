@@ -1,0 +1,137 @@
+package config
+
+import (
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// sinkPaths checks that no sink is on the file of something else.
+func (v *checker) sinkPaths(c *Config) {
+	taken := c.taken()
+	for at, path := range c.sinkFiles() {
+		if other := taken[path]; other != "" {
+			v.add(at, "is the file of %s", other)
+		}
+		taken[path] = "another sink"
+	}
+	v.sinkLoops(c)
+}
+
+// sinkLoops checks that no service reads its own sink: every token would be a change of
+// what it is acquired with, and another token.
+func (v *checker) sinkLoops(c *Config) {
+	for name, svc := range c.Services {
+		if svc.Sinks == nil {
+			continue
+		}
+		for _, file := range svc.Files() {
+			for i, s := range *svc.Sinks {
+				if s.Path != "" && realPath(s.Path) == realPath(file) {
+					v.add(join(item(join(join("services", name), "sinks"), i), "path"), "is a file that the service itself reads")
+				}
+			}
+		}
+	}
+}
+
+// sinkFiles goes through the files of all sinks, each with its path in the
+// configuration, in an order that is always the same.
+func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
+	return func(yield func(at, path string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(c.Services)) {
+			svc := c.Services[name]
+			if svc.Sinks == nil {
+				continue
+			}
+			for i, s := range *svc.Sinks {
+				at := item(join(join("services", name), "sinks"), i)
+				if s.Path != "" && !yield(join(at, "path"), realPath(s.Path)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// taken are the files that a configuration names, each with what for.
+type taken map[string]string
+
+func (t taken) note(what string, paths ...string) {
+	for _, path := range paths {
+		if path != "" {
+			t[realPath(path)] = what
+		}
+	}
+}
+
+// taken returns the files that are in use besides those of sinks.
+func (c *Config) taken() taken {
+	t := taken{}
+	t.note("the vault", c.Vault.Path)
+	if c.Audit.Path != AuditStdout {
+		t.note("the audit", c.Audit.Path)
+	}
+	keys := finder{}
+	keys.value(reflect.ValueOf(c.Vault.Keys))
+	t.note("a key of the vault", slices.Collect(maps.Keys(keys))...)
+	for i := range c.Listen {
+		t.listener(&c.Listen[i])
+	}
+	for _, svc := range c.Services {
+		t.service(&svc)
+	}
+	return t
+}
+
+func (t taken) listener(l *Listener) {
+	if socket, ok := strings.CutPrefix(l.Address, "unix://"); ok {
+		t.note("a listener", socket, socket+".lock")
+	}
+	if l.TLS != nil {
+		t.note("a listener", l.TLS.CertFile, l.TLS.KeyFile, l.TLS.ClientCAFile)
+	}
+}
+
+func (t taken) service(s *Service) {
+	if s.TLS != nil {
+		t.note("a TLS setting", s.TLS.CAFile, s.TLS.CertFile, s.TLS.KeyFile)
+	}
+	if s.Sinks == nil {
+		return
+	}
+	for _, sink := range *s.Sinks {
+		t.note("a template", sink.TemplateFile)
+		if sink.OnChange != nil && sink.OnChange.Signal != nil {
+			t.note("a pid", sink.OnChange.Signal.PIDFile)
+		}
+	}
+}
+
+// realPath returns where a path leads, a link at its end not followed: that is what a
+// sink replaces.
+func realPath(path string) string {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(whole)); err == nil {
+		return filepath.Join(dir, filepath.Base(whole))
+	}
+	return whole
+}
+
+// sinksOn says which sinks are on that file, the configuration's own.
+func (c *Config) sinksOn(file string) (found problems) {
+	if file == "" {
+		return nil
+	}
+	for at, path := range c.sinkFiles() {
+		if path == realPath(file) {
+			found.add(at, "is the file of the configuration")
+		}
+	}
+	return found
+}

@@ -2,6 +2,7 @@ package system
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus/hooks/test"
 
 	"tokend/actors/provider"
 	"tokend/config"
@@ -24,6 +26,7 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 			"a":      {Provider: "pigeon"},
 			"broken": {Provider: "picky"},
 			"B x":    {Provider: config.KindClientCredentials},
+			"panics": {Provider: "panics"},
 			"strict": {Provider: "strict", Options: config.NewTree(map[string]any{"tenant": ""})},
 			"well":   {Provider: config.KindStatic, Static: &config.Static{Token: secret}},
 			"colon": {Provider: config.KindClientCredentials, ClientCredentials: &config.ClientCredentials{
@@ -35,7 +38,9 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 	strict := func(string, map[string]any) (provider.Provider, error) {
 		return nil, &provider.KeyError{Key: "tenant", Problem: "missing"}
 	}
-	_, err := New(cfg, WithProvider("picky", picky), WithProvider("strict", strict))
+	panics := func(string, map[string]any) (provider.Provider, error) { panic("hush") }
+	log, hook := test.NewNullLogger()
+	_, err := New(cfg, WithProvider("panics", panics), WithProvider("picky", picky), WithProvider("strict", strict), WithLogger(log))
 	const nameRule = "the name must have 1 to 63 characters of a-z, 0-9, dot, underscore and hyphen, the first a letter or digit"
 	want := []config.FieldError{
 		{Path: "log.level", Message: "must be one of error, warn, info, debug"},
@@ -44,13 +49,17 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 		{Path: "services.B….client_secret", Message: "required"},
 		{Path: "services.B….token_url", Message: "required, unless there is an issuer"},
 		{Path: "services.a.b.token", Message: "required"},
-		{Path: "services.a.provider", Message: `unknown kind "pigeon", want one of ["client_credentials" "refresh_token" "password" "jwt_bearer" "login" "static" "file" "exec" "picky" "strict"]`},
+		{Path: "services.a.provider", Message: `unknown kind "pigeon", want one of ["client_credentials" "refresh_token" "password" "jwt_bearer" "login" "static" "file" "exec" "panics" "picky" "strict"]`},
 		{Path: "services.broken.options", Message: "not today"},
 		{Path: "services.colon.client_auth", Message: "basic_raw cannot carry a client_id with a colon in it"},
+		{Path: "services.panics", Message: "making its provider ended in a panic of type string"},
 		{Path: "services.strict.options.tenant", Message: "missing"},
 	}
 	if diff := cmp.Diff(want, config.Errors(err)); diff != "" {
 		t.Error(diff)
+	}
+	if e := hook.LastEntry(); e == nil || e.Data["service"] != "panics" || !strings.Contains(fmt.Sprint(e.Data["stack"]), "build_test.go") || strings.Contains(fmt.Sprint(e.Data), "hush") {
+		t.Errorf("logged: %v", e)
 	}
 }
 

@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
+
+	"github.com/sirupsen/logrus"
 
 	"tokend/actors/provider"
 	"tokend/config"
 )
 
 // provider makes the provider of a service.
-func (s *System) provider(name string, svc *config.Service, policy config.Policy) (provider.Provider, error) {
+func (s *System) provider(name string, svc *config.Service, policy config.Policy) (_ provider.Provider, err error) {
+	defer s.options.survive(name, &err)
 	endpoint := provider.Endpoint{
 		Transports: s.transports, TLS: tlsOf(svc), ConnectTimeout: policy.ConnectTimeout, AllowHTTP: svc.AllowHTTP,
 	}
@@ -65,6 +69,15 @@ func (o *options) custom(name string, svc *config.Service) (provider.Provider, e
 		return nil, under("provider", fmt.Errorf("the factory of kind %q made none", svc.Provider))
 	}
 	return p, nil
+}
+
+// survive makes an error of a panic. A host's factory may panic, which is the
+// business of its services alone: the others are judged, and go on, all the same.
+func (o *options) survive(name string, err *error) {
+	if r := recover(); r != nil {
+		o.log.WithFields(logrus.Fields{"service": name, "stack": string(debug.Stack())}).Error("making a provider panicked")
+		*err = fmt.Errorf("making its provider ended in a panic of type %T", r)
+	}
 }
 
 func clientCredentials(e provider.Endpoint, c *config.ClientCredentials, o *options) (provider.Provider, error) {

@@ -180,7 +180,7 @@ func TestAProviderIsMadeAnewForAChangedFile(t *testing.T) {
 	}{
 		"that it can use":     {func(*asked) {}, "[first other]", ""},
 		"that it cannot use":  {func(a *asked) { a.fail = errors.New("no key in it") }, "[first first]", "options: no key in it"},
-		"that makes it panic": {func(a *asked) { a.panic = true }, "[first first]", "panic of type string"},
+		"that makes it panic": {func(a *asked) { a.panic = true }, "[first first]", "making its provider ended in a panic of type string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,8 @@ type options struct {
 // those under the service's options, with references resolved. When a file changes
 // that a reference leads to, a provider is made anew, and takes the place of the
 // one of before, which ends what it has begun; so factories may be called at any
-// time, from any goroutine. The error tells what is wrong with the values, without secrets.
+// time, from any goroutine. The error tells what is wrong with the values, without secrets;
+// a panic counts as one that tells its type.
 type Factory func(service string, values map[string]any) (provider.Provider, error)
 
 func newOptions(opts []Option) (*options, error) {

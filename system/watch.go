@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -139,14 +138,8 @@ func (s *System) renewed(b *build, name string) *service {
 	return &next
 }
 
-// remake gives v a new provider. A host's factory may panic, which is the business
-// of its services alone.
-func (s *System) remake(name string, v *service) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic of type %T", r)
-		}
-	}()
+// remake gives v a new provider.
+func (s *System) remake(name string, v *service) error {
 	p, err := s.provider(name, &v.configured, v.policy)
 	if err == nil {
 		v.provider = p

@@ -311,30 +311,6 @@ func TestAStaticTokenIsReadAnew(t *testing.T) {
 	})
 }
 
-func TestARestartKeepsTheBackOffButNotThatOfRefusedCredentials(t *testing.T) {
-	for name, c := range map[string]struct {
-		step  idptest.Step
-		kind  error
-		calls int
-	}{
-		"throttled": {idptest.Throttle(messages.ClassThrottled, 10*time.Minute), messages.ErrUnavailable, 1},
-		"rejected":  {idptest.Fail(messages.ClassRejected), messages.ErrRejected, 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				idp, s := idptest.New(), setup{vault: kept(t)}
-				idp.Play(billing, c.step)
-				w := begin(t, idp, s)
-				w.refused(billing, c.kind)
-				w.stop()
-				w = begin(t, idp, s)
-				pass(5 * time.Second)
-				w.calls(billing, c.calls)
-			})
-		})
-	}
-}
-
 func TestAVaultThatCannotBeOpenedFailsTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setup{vault: kept(t)}

@@ -174,6 +174,15 @@ func (l *Login) asked() []string {
 	return r.scope()
 }
 
+// requests returns what reads the requests, in their order.
+func (l *Login) requests() []func() (HTTPRequest, error) {
+	all := make([]func() (HTTPRequest, error), 0, len(l.Steps)+1)
+	for i := range l.Steps {
+		all = append(all, l.Steps[i].Request)
+	}
+	return append(all, l.Request)
+}
+
 type login struct{ Login }
 
 // acquire sends the requests, each once, and judges the answers.

@@ -116,13 +116,34 @@ func (r *run) make(read func() (HTTPRequest, error)) (HTTPRequest, error) {
 	return t.render(newScope(r.login.Now(), r.captured, made.Template))
 }
 
+// outline reads a request that was not sent, with a stand-in for what its templates
+// would compute: a service may know a password before it is told.
+func (r *run) outline(read func() (HTTPRequest, error)) (HTTPRequest, error) {
+	made, err := read()
+	if err != nil || made.Template == nil {
+		return made, err
+	}
+	t, errs := readTemplates("request", &made)
+	if len(errs) > 0 {
+		return HTTPRequest{}, errs[0]
+	}
+	s := newScope(r.login.Now(), nil, made.Template)
+	s.outline = true
+	return t.render(s)
+}
+
 // hidden returns the texts that must not come out of an answer: all that was sent
-// so far, and what came back that may be secret.
+// so far or would be later, and what came back that may be secret.
 func (r *run) hidden() *secrets {
 	var hidden secrets
 	r.req.hide(&hidden)
 	for _, sent := range r.sent {
 		sent.hide(&hidden)
+	}
+	for _, read := range r.login.requests()[len(r.sent):] {
+		if unsent, err := r.outline(read); err == nil { // else nobody knows what is in it
+			unsent.hide(&hidden)
+		}
 	}
 	for i, a := range r.answers {
 		for _, c := range a.cookies() {

@@ -78,3 +78,42 @@ func TestP7ATokenInAHeaderDoesNotShow(t *testing.T) {
 		wantFailure(t, failure(t, mustLogin(t, loginTo(t, server.URL, r))), messages.ClassTransient, "500 internal server error: [redacted] is spent")
 	}
 }
+
+// A service that shares a secret with its client may name it before it was sent.
+func TestP7WhatIsSentLaterDoesNotShow(t *testing.T) {
+	body := `{"password":"open sesame","at":{{ timestamp }}}`
+	for name, last := range map[string]HTTPRequest{
+		"as it is":               {JSON: map[string]any{"password": "open sesame"}},
+		"a part of a text":       {Secrets: []messages.Secret{messages.NewSecret("open sesame")}, JSON: map[string]any{"p": "the open sesame key"}},
+		"beside a template":      {Template: refs, JSON: map[string]any{"p": "{{ .c }}", "q": "open sesame"}},
+		"around a call":          {Template: refs, Body: &body},
+		"a reference in a call":  {Template: refs, Headers: map[string]string{"X-Sign": `{{ hmac_sha256 "${key}" .c | hex }}`}},
+		"a text in a call":       {Template: refs, Headers: map[string]string{"X-Sign": `{{ hmac_sha256 "open sesame" .c | hex }}`}},
+		"in what cannot be made": {Template: refs, Form: map[string]string{"p": `{{ hex_decode .c | hmac_sha1 "open sesame" | hex }}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := answering(t, says(500, `{"msg":"open sesame is known"}`))
+			l := stepped(t, url, Step{Error: "msg", Capture: map[string]Capture{"c": {Path: "c"}}}, last)
+			wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "step 1 of 2: 500 internal server error: [redacted] is known")
+		})
+	}
+}
+
+func TestATextThatIsGivenToACallDoesNotShow(t *testing.T) {
+	url := serve(t, says(400, `{"msg":"open sesame is no key for POST"}`)).URL
+	l := loginTo(t, url, Response{Token: "t", Error: "msg"})
+	l.Request = requesting(HTTPRequest{URL: url, Template: refs, Headers: map[string]string{"X-Sign": `{{ hmac_sha256 "open sesame" method | hex }}`}})
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "400 bad request: [redacted] is no key for POST")
+}
+
+func TestALaterRequestThatCannotBeReadSpoilsNoError(t *testing.T) {
+	url, _ := answering(t, says(500, `{"msg":"out of order"}`))
+	reads, l := 0, stepped(t, url, Step{Error: "msg"}, HTTPRequest{})
+	l.Request = func() (HTTPRequest, error) {
+		if reads++; reads > 2 {
+			return HTTPRequest{}, errGone
+		}
+		return HTTPRequest{URL: url}, nil
+	}
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "step 1 of 2: 500 internal server error: out of order")
+}

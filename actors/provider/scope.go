@@ -17,9 +17,13 @@ type scope struct {
 	captured map[string]string
 	resolve  func(text string) (Text, error)
 	made     requestParts
-	hidden   []messages.Secret // what references and calls came to
+	hidden   []messages.Secret // what references and calls came to, and texts that were given to them
 	work     int
+	outline  bool // nothing is computed: what stands in the texts is all that is wanted
 }
+
+// standIn stands in an outline for what is not computed.
+const standIn = "0"
 
 // requestParts are what of a request is known while the rest of it is made.
 type requestParts struct {
@@ -46,8 +50,8 @@ func (s *scope) literal(text string) (string, error) {
 	return t.Reveal(), nil
 }
 
-// learn makes what a call came to known as secret, where it stands in something
-// longer, too.
+// learn makes what a call came to, or was given, known as secret, where it stands in
+// something longer, too.
 func (s *scope) learn(text string) {
 	if len(text) >= minSecret {
 		s.hidden = append(s.hidden, messages.NewSecret(text))

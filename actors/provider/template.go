@@ -52,6 +52,9 @@ func (l literal) eval(s *scope) (string, error) { return s.literal(string(l)) }
 func (literal) constant() bool                  { return true }
 func (l literal) walk(visit func(expression))   { visit(l) }
 func (c captured) eval(s *scope) (string, error) {
+	if s.outline {
+		return standIn, nil
+	}
 	s.learn(s.captured[string(c)])
 	return s.captured[string(c)], nil
 }
@@ -74,7 +77,13 @@ func (c *call) eval(s *scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if _, ok := arg.(literal); ok && !c.public && !slices.Contains(public, text) {
+			s.learn(text) // a key, or a part of one
+		}
 		args[i] = text
+	}
+	if s.outline {
+		return standIn, nil
 	}
 	made, err := c.apply(s, args)
 	if err != nil {

@@ -50,15 +50,18 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 // was set back must not make it longer.
 const longestPause = time.Hour
 
+// refusedPause is how long credentials that were refused are left alone whatever
+// happens: processes that start again and again must not lock an account.
+const refusedPause = 30 * time.Second
+
 // hastenTry bounds the pause before the next try of a service that has no living
-// token. Refused credentials are tried at once: they may have been corrected while
+// token. Refused credentials are tried soon: they may have been corrected while
 // nobody was there to notice.
 func (s *State) hastenTry(now schedule.Instant) {
-	if latest := now.Add(longestPause); latest.Until(now) < s.nextTry.Until(now) {
-		s.nextTry = latest
-	}
+	s.nextTry = schedule.Earliest(now, s.nextTry, now.Add(longestPause))
 	if s.failure.Class == messages.ClassRejected {
-		s.nextTry = now
+		again := onBothClocks(now, s.failure.At.Add(refusedPause))
+		s.nextTry = schedule.Earliest(now, s.nextTry, schedule.Latest(now, now, again), now.Add(refusedPause))
 	}
 }
 

@@ -22,7 +22,8 @@
 // Only the writer, one goroutine, writes to the file. What is not in the file yet
 // lies in memory, at most one entry a service, so a disk that hangs or is full
 // costs no caller a wait and no record its newest version: the Store is degraded
-// until a write succeeds, see [Store.Health].
+// until a write succeeds, see [Store.Health]. Pages that cannot be read crash bbolt,
+// but not the process: the file is then opened anew when all of it can be.
 //
 // # Gotchas
 //

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,8 @@ type file struct {
 	path   string
 	handle *os.File    // bbolt's
 	info   fs.FileInfo // of what is locked
+
+	crashed atomic.Bool // see transact
 }
 
 // The ways to open a file.
@@ -88,8 +91,7 @@ func openFile(path string, how int) (*file, error) {
 		}
 		_ = db.Close()
 	} else if opened != nil {
-		release(opened)
-		_ = opened.Close() // a crash has left it open
+		abandon(opened) // a crash has left it open
 	}
 	return nil, explain(err)
 }
@@ -164,7 +166,7 @@ func examine(db *bbolt.DB, opened *os.File) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{db, db.Path(), opened, info}
+	f := &file{DB: db, path: db.Path(), handle: opened, info: info}
 	if f.replaced() {
 		return nil, errReplaced
 	}

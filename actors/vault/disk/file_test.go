@@ -210,7 +210,7 @@ func openWith(t *testing.T, b *bench) *dataKey {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		if opener, _, err = unlock(db.DB, b.keys); err != nil {
+		if opener, _, err = unlock(db, b.keys); err != nil {
 			t.Fatal(err)
 		}
 	}

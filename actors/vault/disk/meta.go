@@ -11,16 +11,14 @@ import (
 // unlock returns the data key of the file. A file without one is new and gets one,
 // unless it is only read. One that was wrapped by another key than the first is
 // wrapped anew.
-func unlock(db *bbolt.DB, keys []Key) (data *dataKey, fresh bool, err error) {
+func unlock(db *file, keys []Key) (data *dataKey, fresh bool, err error) {
 	if len(keys) == 0 || !keys[0].usable() {
 		return nil, false, errNoKeys
 	}
 	var by int
-	err = guarded(func() error {
-		return db.View(func(tx *bbolt.Tx) (err error) {
-			data, by, err = readMeta(tx, keys)
-			return err
-		})
+	err = db.view(func(tx *bbolt.Tx) (err error) {
+		data, by, err = readMeta(tx, keys)
+		return err
 	})
 	switch {
 	case err != nil:
@@ -33,9 +31,7 @@ func unlock(db *bbolt.DB, keys []Key) (data *dataKey, fresh bool, err error) {
 	case data == nil:
 		data, fresh = newDataKey(nil), true
 	}
-	err = guarded(func() error {
-		return db.Update(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
-	})
+	err = db.write(func(tx *bbolt.Tx) error { return writeMeta(tx, data.wrap(keys[0])) })
 	return data, fresh, errors.Join(err, syncDir(filepath.Dir(db.Path()))) // the file itself may be new
 }
 
@@ -70,13 +66,11 @@ func writeMeta(tx *bbolt.Tx, wrapped []byte) error {
 // readSeals reads how much the data key has sealed. What that says is not sealed:
 // who can change it can do worse.
 func (s *Store) readSeals() error {
-	err := guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			if text := tx.Bucket(metaBucket).Get(sealsKey); len(text) == 8 {
-				s.seals = binary.BigEndian.Uint64(text)
-			}
-			return nil
-		})
+	err := s.db.view(func(tx *bbolt.Tx) error {
+		if text := tx.Bucket(metaBucket).Get(sealsKey); len(text) == 8 {
+			s.seals = binary.BigEndian.Uint64(text)
+		}
+		return nil
 	})
 	if s.seals >= sealsPerKey {
 		s.options.Log.WithField("path", s.options.Path).Error(textWorn)

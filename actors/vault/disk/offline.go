@@ -41,21 +41,19 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	data, _, err := unlock(db.DB, keys)
+	defer func() { err = errors.Join(err, db.shut()) }()
+	data, _, err := unlock(db, keys)
 	if err != nil {
 		return nil, err
 	}
-	err = guarded(func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			err := eachRecord(tx, data, func(key vault.Key, h header, c *content, err error) {
-				entries = append(entries, entryOf(key, h, c, err))
-			})
-			return errors.Join(err, tx.Bucket(damagedBucket).ForEach(func(at, _ []byte) error {
-				entries = append(entries, Entry{Key: keyAt(at), Err: errDamaged, Aside: true})
-				return nil
-			}))
+	err = db.view(func(tx *bbolt.Tx) error {
+		err := eachRecord(tx, data, func(key vault.Key, h header, c *content, err error) {
+			entries = append(entries, entryOf(key, h, c, err))
 		})
+		return errors.Join(err, tx.Bucket(damagedBucket).ForEach(func(at, _ []byte) error {
+			entries = append(entries, Entry{Key: keyAt(at), Err: errDamaged, Aside: true})
+			return nil
+		}))
 	})
 	return entries, err
 }
@@ -101,8 +99,8 @@ func rotate(path string, keys []Key) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	old, _, err := unlock(from.DB, keys)
+	defer func() { err = errors.Join(err, from.shut()) }()
+	old, _, err := unlock(from, keys)
 	if err != nil {
 		return 0, err
 	}
@@ -139,22 +137,20 @@ func (f *file) reseal(old *dataKey, k Key) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, to.Close()) }()
+	defer func() { err = errors.Join(err, to.shut()) }()
 	if err := giveTo(to.handle, f.info); err != nil { // root may do this to a node's file
 		return 0, err
 	}
 	next := newDataKey(old.identity)
-	err = guarded(func() error {
-		return f.View(func(src *bbolt.Tx) error {
-			return to.Update(func(dst *bbolt.Tx) (err error) {
-				if err := writeMeta(dst, next.wrap(k)); err != nil {
-					return err
-				}
-				if n, err = copyRecords(src, dst, old, next); err != nil {
-					return err
-				}
-				return putSeals(dst, uint64(n)) //nolint:gosec // a count
-			})
+	err = f.view(func(src *bbolt.Tx) error {
+		return to.write(func(dst *bbolt.Tx) (err error) {
+			if err := writeMeta(dst, next.wrap(k)); err != nil {
+				return err
+			}
+			if n, err = copyRecords(src, dst, old, next); err != nil {
+				return err
+			}
+			return putSeals(dst, uint64(n)) //nolint:gosec // a count
 		})
 	})
 	return n, err

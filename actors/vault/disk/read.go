@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"tokend/actors/vault"
 )
@@ -70,11 +69,10 @@ func (s *Store) read(key vault.Key) (rec *vault.Record, err error) {
 
 // view reads the file, which may be closed meanwhile.
 func (s *Store) view(f func(tx *bbolt.Tx) error) error {
-	err := guarded(func() error { return s.db.View(f) })
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return errClosed
-	}
-	return err
+	s.mu.Lock()
+	db := s.db
+	s.mu.Unlock()
+	return db.view(f)
 }
 
 func (s *Store) complain(key vault.Key, err error) {

@@ -25,8 +25,9 @@ type Options struct {
 // Store is a [vault.Store] in a file. Its methods may be called concurrently.
 type Store struct {
 	options Options
-	db      *file
+	db      *file // changed by the writer alone, under mu
 	key     *dataKey
+	wrapped []byte                            // key as it lies in the file
 	seals   uint64                            // what key has sealed; the writer's
 	update  func(func(*bbolt.Tx) error) error // of db, except in tests
 
@@ -79,11 +80,14 @@ func open(o Options) (*Store, error) {
 		dirty: make(map[vault.Key]*entry), states: make(map[vault.Key]vault.Sealed),
 	}
 	var fresh bool
-	if s.key, fresh, err = unlock(db.DB, o.Keys); err == nil {
+	if s.key, fresh, err = unlock(db, o.Keys); err == nil {
 		err = errors.Join(s.readSeals(), s.setDamagedAside(), db.clearLeftover())
 	}
+	if err == nil {
+		s.wrapped, err = db.wrapped()
+	}
 	if err != nil {
-		return nil, errors.Join(explain(err), db.Close())
+		return nil, errors.Join(explain(err), db.shut())
 	}
 	if fresh {
 		o.Log.WithField("path", o.Path).Info("vault: the file is new, nothing was kept before")

@@ -59,7 +59,7 @@ func (s *Store) finish() {
 	if err != nil {
 		err = fmt.Errorf("vault %s: the newest records are lost: %w", s.options.Path, err)
 	}
-	s.err = errors.Join(err, s.db.Close())
+	s.err = errors.Join(err, s.db.shut())
 }
 
 // write brings the file up to date, in one transaction that is synced.
@@ -70,12 +70,9 @@ func (s *Store) write() error {
 	s.waiting, s.writing = nil, began
 	s.mu.Unlock()
 	defer time.AfterFunc(slowWrite, func() { s.noteSlow(began) }).Stop()
-	var err error
-	switch {
-	case s.db.replaced(): // also with nothing to write: whoever waits must hear of it
-		err = errGone
-	case len(batch) > 0:
-		err = guarded(func() error {
+	err := s.usable() // also with nothing to write: whoever waits must hear of it
+	if err == nil && len(batch) > 0 {
+		err = s.db.transact(func(func()) error {
 			return s.update(func(tx *bbolt.Tx) error { return s.putAll(tx, batch) })
 		})
 	}

@@ -164,17 +164,6 @@ func (v *checker) hookCommand(path string, o *OnChange) {
 	}
 }
 
-// sinkPaths checks that no sink is on the file of something else.
-func (v *checker) sinkPaths(c *Config) {
-	taken := c.taken()
-	for at, path := range c.sinkFiles() {
-		if other := taken[path]; other != "" {
-			v.add(at, "is the file of %s", other)
-		}
-		taken[path] = "another sink"
-	}
-}
-
 // sinkFiles goes through the files of all sinks, each with its path in the
 // configuration, in an order that is always the same.
 func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
@@ -194,7 +183,8 @@ func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
 	}
 }
 
-// taken returns what files are in use that the configuration names, each with what for.
+// taken returns what files the configuration names besides those that are written, each
+// with what for.
 func (c *Config) taken() map[string]string {
 	files := map[string]string{}
 	note := func(path, what string) {
@@ -202,8 +192,12 @@ func (c *Config) taken() map[string]string {
 			files[realPath(path)] = what
 		}
 	}
-	note(c.Vault.Path, "the vault")
 	for _, l := range c.Listen {
+		if l.TLS != nil {
+			note(l.TLS.CertFile, "a TLS setting")
+			note(l.TLS.KeyFile, "a TLS setting")
+			note(l.TLS.ClientCAFile, "a TLS setting")
+		}
 		if socket, ok := strings.CutPrefix(l.Address, "unix://"); ok {
 			note(socket, "a listener")
 			note(socket+".lock", "a listener")
@@ -239,19 +233,6 @@ func realPath(path string) string {
 		return filepath.Join(dir, filepath.Base(whole))
 	}
 	return whole
-}
-
-// sinksOn says which sinks are on that file, the configuration's own.
-func (c *Config) sinksOn(file string) (found problems) {
-	if file == "" {
-		return nil
-	}
-	for at, path := range c.sinkFiles() {
-		if path == realPath(file) {
-			found.add(at, "is the file of the configuration")
-		}
-	}
-	return found
 }
 
 // TemplateText returns the text of the sink's template, its references resolved now;

@@ -129,7 +129,7 @@ func newVaultList(p program) *cobra.Command {
 		for _, e := range entries {
 			rows = append(rows, vaultRow(e, time.Now()))
 		}
-		return p.paintFor(p.stdout).table(p.stdout, rows)
+		return p.paintFor(p.stdout).table(p.stdout, rows, inColumn(6))
 	})
 	addOutput(cmd, &output)
 	return cmd

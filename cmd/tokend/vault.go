@@ -31,7 +31,8 @@ It prints no secret and changes nothing.
 const vaultVerifyHelp = `verify reads every record and says which cannot be read, or were set aside by a
 node because they could not. It changes nothing.
 
-Exit codes: 0 all are well, 1 some are not, or the file cannot be opened.`
+Exit codes: 0 all are well, 1 some are not, or the file cannot be opened. --output
+json prints how many records there are, and how many of them are damaged.`
 
 const vaultKeyHelp = `key makes keys and changes those of a file. vault.keys holds one or several: the
 first seals, and all of them open. To replace a key, put the new one first, start
@@ -45,7 +46,9 @@ the node can read it, and not beside the file that it opens:
 const vaultKeyRotateHelp = `rotate gives the file a new data key, which the first of vault.keys wraps, and seals
 every record anew. A new file takes the place of the old one, so that nothing that
 was sealed before remains in it. A record that cannot be read ends it, and nothing
-is changed.`
+is changed.
+
+--output json prints how many records there are.`
 
 func newVault(p program) *cobra.Command {
 	cmd := group("vault COMMAND", "Work on the file that tokens are kept in", vaultHelp)
@@ -81,35 +84,70 @@ func group(use, short, long string) *cobra.Command {
 }
 
 func newVaultKeyRotate(p program) *cobra.Command {
-	return onVault(p, "rotate", "Seal everything anew under a new data key", vaultKeyRotateHelp, func(cfg *config.Config) error {
+	var output string
+	cmd := onVault(p, "rotate", "Seal everything anew under a new data key", vaultKeyRotateHelp, func(cfg *config.Config) error {
+		if err := oneOf(output, "text", "json"); err != nil {
+			return err
+		}
 		n, err := system.RotateVault(cfg)
 		if err != nil {
 			return p.vaultFailure(err)
 		}
-		_, err = fmt.Fprintf(p.stdout, "%s: sealed anew, records: %d\n", cfg.Vault.Path, n)
-		return err
+		return p.tell(output, fmt.Sprintf("%s: sealed anew, records: %d", cfg.Vault.Path, n), vaultCount{Records: n})
 	})
+	addOutput(cmd, &output)
+	return cmd
 }
 
 func newVaultVerify(p program) *cobra.Command {
-	return onVault(p, "verify", "Look whether everything can be read", vaultVerifyHelp, func(cfg *config.Config) error {
+	var output string
+	cmd := onVault(p, "verify", "Look whether everything can be read", vaultVerifyHelp, func(cfg *config.Config) error {
+		if err := oneOf(output, "text", "json"); err != nil {
+			return err
+		}
 		entries, err := system.InspectVault(cfg)
 		if err != nil {
 			return p.vaultFailure(err)
 		}
-		damaged := 0
-		for _, e := range entries {
-			if e.Err != nil {
-				damaged++
-				complain(p.stderr, "damaged", e.Key.Service+": "+note(e))
-			}
-		}
-		if damaged > 0 {
-			return reported(exitFailed)
-		}
-		_, err = fmt.Fprintf(p.stdout, "%s: all can be read, records: %d\n", cfg.Vault.Path, len(entries))
-		return err
+		return p.verified(output, cfg.Vault.Path, entries)
 	})
+	addOutput(cmd, &output)
+	return cmd
+}
+
+// verified tells which records are damaged.
+func (p program) verified(output, file string, entries []disk.Entry) error {
+	count, text := vaultCount{Records: len(entries)}, fmt.Sprintf("%s: all can be read, records: %d", file, len(entries))
+	for _, e := range entries {
+		if e.Err != nil {
+			count.Damaged++
+			complain(p.stderr, "damaged", e.Key.Service+": "+note(e))
+		}
+	}
+	if count.Damaged == 0 {
+		return p.tell(output, text, count)
+	}
+	if output == "json" {
+		if err := p.writeJSON(count); err != nil {
+			return err
+		}
+	}
+	return reported(exitFailed)
+}
+
+// vaultCount is what became of the records as JSON.
+type vaultCount struct {
+	Records int `json:"records"`
+	Damaged int `json:"damaged"` // of them
+}
+
+// tell prints text, or with json the value that says the same.
+func (p program) tell(output, text string, value any) error {
+	if output == "json" {
+		return p.writeJSON(value)
+	}
+	_, err := fmt.Fprintln(p.stdout, text)
+	return err
 }
 
 func newVaultList(p program) *cobra.Command {

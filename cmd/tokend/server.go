@@ -169,7 +169,7 @@ func awaitBriefly(done <-chan struct{}) {
 func (s *server) start(ctx context.Context) error {
 	events := s.sys.LastEvent()
 	if err := s.sys.Start(ctx); err != nil {
-		return err
+		return unavailable(err) // such as the vault, which another process has open
 	}
 	if s.startup.Mode != config.StartupWait {
 		return nil

@@ -140,6 +140,9 @@ func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) 
 		return nil, usageError("--config FILE is missing; see tokend serve --help")
 	}
 	cfg, err := s.load(flags)
+	if err == nil {
+		err = missingGroups(cfg)
+	}
 	if err != nil {
 		return nil, s.invalidConfig(err)
 	}

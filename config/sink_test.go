@@ -143,6 +143,7 @@ func TestSinksOnOtherFiles(t *testing.T) {
 		"the vault":      {"sinks: [{path: v}]\nvault: {path: v, keys: [" + strings.Repeat("6b", 32) + "]}", "services.s.sinks[0].path: is the file of the vault"},
 		"a socket":       {"sinks: [{path: s}]\nlisten: [\"unix://DIR/s\"]", "services.s.sinks[0].path: is the file of a listener"},
 		"its lock":       {"sinks: [{path: s.lock}]\nlisten: [\"unix://DIR/s\"]", "services.s.sinks[0].path: is the file of a listener"},
+		"a digest":       {`sinks: [{path: .a.tokend}, {path: a}]`, "services.s.sinks[0].path: is the file of another sink"},
 		"a pid file":     {`sinks: [{path: p, on_change: {signal: {pid_file: p}}}]`, "services.s.sinks[0].path: is the file of a pid"},
 		"a template":     {`sinks: [{path: tokend.yaml, format: template, template_file: tokend.yaml}]`, "services.s.sinks[0].path: is the file of a template"},
 		"itself":         {`sinks: [{path: tokend.yaml}]`, "services.s.sinks[0].path: is the file of the configuration"},

@@ -1,14 +1,24 @@
 package config
 
+import "path/filepath"
+
 // writtenPaths checks that nothing is written to the file of something else.
 func (v *checker) writtenPaths(c *Config) {
 	taken := c.taken()
+	for _, path := range c.sinkFiles() {
+		taken[digestBeside(path)] = "another sink"
+	}
 	for at, path := range c.writtenFiles() {
 		if other := taken[path]; other != "" {
 			v.add(at, "is the file of %s", other)
 		}
 		taken[path] = writer(at)
 	}
+}
+
+// digestBeside returns where a sink keeps the digest of what it has written to the file.
+func digestBeside(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tokend")
 }
 
 // writer says what writes to the file that stands at that path of the configuration.

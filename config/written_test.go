@@ -27,6 +27,7 @@ func TestWrittenFilesOnOtherFiles(t *testing.T) {
 		"the vault is the configuration":     {strings.Replace(vault, "path: v", "path: tokend.yaml", 1), "vault.path: is the file of the configuration"},
 		"the vault is the lock of a socket":  {doors + strings.Replace(vault, "path: v", "path: s.lock", 1), "vault.path: is the file of a listener"},
 		"a sink is the audit":                {"audit: {path: out}", "services.s.sinks[0].path: is the file of the audit"},
+		"the audit is a sink's digest":       {"audit: {path: .out.tokend}", "audit.path: is the file of another sink"},
 		"a sink is a listener's certificate": {strings.Replace(doors, cert, "out", 1), "services.s.sinks[0].path: is the file of a TLS setting"},
 		"the audit is no file":               {"audit: {path: stdout}", ""},
 		"all are apart":                      {doors + vault + "audit: {path: a}", ""},

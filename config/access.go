@@ -129,6 +129,10 @@ func (v *checker) keyHash(at, text string) string {
 	return "key_hash=" + text
 }
 
+// spiffeID is that of a workload: a trust domain and a path without empty segments
+// (SPIFFE-ID, sections 2.1 and 2.2).
+var spiffeID = regexp.MustCompile(`^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
+
 // san checks a name of a certificate. A wildcard in it would stand for itself.
 func (v *checker) san(at, text string) string {
 	if strings.HasPrefix(text, "spiffe://") {
@@ -137,6 +141,7 @@ func (v *checker) san(at, text string) string {
 	form, rest, _ := strings.Cut(text, ":")
 	control := strings.ContainsFunc(rest, unicode.IsControl)
 	switch {
+	case form == "uri" && strings.HasPrefix(rest, "spiffe:") && !spiffeID.MatchString(rest):
 	case form == "dns" && isHost(strings.ToLower(rest)) && !strings.Contains(rest, ":"):
 		return "san=" + strings.ToLower(text)
 	case form == "uri" && strings.Contains(rest, ":") && !control, form == "subject" && strings.Contains(rest, "=") && !control:

@@ -48,7 +48,7 @@ func Parse(yaml []byte, opts ...Option) (*Config, error) {
 	problems = append(problems, l.problems...)
 	problems = append(problems, decode(values, o.source(), &c)...)
 	problems = append(problems, c.check(o.kinds).without(problems)...)
-	problems = append(problems, c.sinksOn(o.file)...)
+	problems = append(problems, c.writtenOn(o.file)...)
 	l.attribute(problems)
 	if err := problems.err(); err != nil {
 		return nil, err

@@ -148,13 +148,14 @@ func TestSinksOnOtherFiles(t *testing.T) {
 		"the vault":      {"sinks: [{path: v}]\nvault: {path: v, keys: [" + strings.Repeat("6b", 32) + "]}", "services.s.sinks[0].path: is the file of the vault"},
 		"a socket":       {"sinks: [{path: s}]\nlisten: [\"unix://DIR/s\"]", "services.s.sinks[0].path: is the file of a listener"},
 		"its lock":       {"sinks: [{path: s.lock}]\nlisten: [\"unix://DIR/s\"]", "services.s.sinks[0].path: is the file of a listener"},
+		"a digest":       {`sinks: [{path: .a.tokend}, {path: a}]`, "services.s.sinks[0].path: is the file of another sink"},
 		"a pid file":     {`sinks: [{path: p, on_change: {signal: {pid_file: p}}}]`, "services.s.sinks[0].path: is the file of a pid"},
 		"a template":     {`sinks: [{path: tokend.yaml, format: template, template_file: tokend.yaml}]`, "services.s.sinks[0].path: is the file of a template"},
 		"a vault's key":  {"sinks: [{path: key}]\nvault: {path: v, keys: [\"${file:key}\"]}", "services.s.sinks[0].path: is the file of a key of the vault"},
 		"what it reads":  {`sinks: [{path: ./hush}]`, "services.s.sinks[0].path: is a file that the service itself reads"},
 		"the audit":      {"sinks: [{path: a}]\naudit: {path: a}", "services.s.sinks[0].path: is the file of the audit"},
-		"a certificate":  {"sinks: [{path: c}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a listener"},
-		"its key":        {"sinks: [{path: k}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a listener"},
+		"a certificate":  {"sinks: [{path: c}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a TLS setting"},
+		"its key":        {"sinks: [{path: k}]\nlisten: [{address: \"tcp://127.0.0.1:0\", tls: {cert_file: c, key_file: k}}]", "services.s.sinks[0].path: is the file of a TLS setting"},
 		"itself":         {`sinks: [{path: tokend.yaml}]`, "services.s.sinks[0].path: is the file of the configuration"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,18 +8,6 @@ import (
 	"strings"
 )
 
-// sinkPaths checks that no sink is on the file of something else.
-func (v *checker) sinkPaths(c *Config) {
-	taken := c.taken()
-	for at, path := range c.sinkFiles() {
-		if other := taken[path]; other != "" {
-			v.add(at, "is the file of %s", other)
-		}
-		taken[path] = "another sink"
-	}
-	v.sinkLoops(c)
-}
-
 // sinkLoops checks that no service reads its own sink: every token would be a change of
 // what it is acquired with, and another token.
 func (v *checker) sinkLoops(c *Config) {
@@ -67,13 +55,9 @@ func (t taken) note(what string, paths ...string) {
 	}
 }
 
-// taken returns the files that are in use besides those of sinks.
+// taken returns the files that are in use besides those that are written.
 func (c *Config) taken() taken {
 	t := taken{}
-	t.note("the vault", c.Vault.Path)
-	if c.Audit.Path != AuditStdout {
-		t.note("the audit", c.Audit.Path)
-	}
 	keys := finder{}
 	keys.value(reflect.ValueOf(c.Vault.Keys))
 	t.note("a key of the vault", slices.Collect(maps.Keys(keys))...)
@@ -91,7 +75,7 @@ func (t taken) listener(l *Listener) {
 		t.note("a listener", socket, socket+".lock")
 	}
 	if l.TLS != nil {
-		t.note("a listener", l.TLS.CertFile, l.TLS.KeyFile, l.TLS.ClientCAFile)
+		t.note("a TLS setting", l.TLS.CertFile, l.TLS.KeyFile, l.TLS.ClientCAFile)
 	}
 }
 
@@ -121,17 +105,4 @@ func realPath(path string) string {
 		return filepath.Join(dir, filepath.Base(whole))
 	}
 	return whole
-}
-
-// sinksOn says which sinks are on that file, the configuration's own.
-func (c *Config) sinksOn(file string) (found problems) {
-	if file == "" {
-		return nil
-	}
-	for at, path := range c.sinkFiles() {
-		if path == realPath(file) {
-			found.add(at, "is the file of the configuration")
-		}
-	}
-	return found
 }

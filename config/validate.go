@@ -36,7 +36,7 @@ func (c *Config) check(kinds []string) problems {
 	for name, svc := range c.Services {
 		v.service(join("services", name), name, &svc)
 	}
-	v.sinkPaths(c)
+	v.writtenPaths(c)
 	return v.problems
 }
 

@@ -31,13 +31,13 @@ func (c *checkCommand) tell(tried []*system.Attempt) error {
 		}
 	}
 	paint := c.paintFor(c.stdout)
-	if err := paint.table(c.stdout, rows); err != nil || len(todo) == 1 {
+	if err := paint.table(c.stdout, rows, inColumn(1)); err != nil || len(todo) == 1 {
 		return err
 	}
 	if _, err := fmt.Fprintln(c.stdout); err != nil {
 		return err
 	}
-	return paint.table(c.stdout, todo)
+	return paint.table(c.stdout, todo, nil)
 }
 
 // attemptRow leaves no cell empty: columns are told apart by the spaces between

@@ -31,7 +31,7 @@ func (r *reloader) prepare(ctx context.Context, s *server, cfg *config.Config) (
 	c := &change{config: cfg}
 	var err error
 	c.services, err = s.sys.Plan(ctx, cfg)
-	if err = errors.Join(fixed(r.config, cfg), err); err != nil {
+	if err = errors.Join(fixed(r.config, cfg), missingGroups(cfg), err); err != nil {
 		return nil, err
 	}
 	o := openingOf(cfg)

@@ -82,14 +82,22 @@ func (c *checkCommand) checkOutput() error {
 }
 
 // load reads the configuration and makes a system of it, which finds what only a
-// system knows, such as a kind of provider that there is not.
+// system knows, such as a kind of provider that there is not. Neither is returned if
+// anything is wrong.
 func (c *checkCommand) load() (*config.Config, *system.System, error) {
 	cfg, err := config.Load(c.file, config.WithKinds())
 	if err != nil {
 		return nil, nil, err
 	}
 	sys, err := system.New(cfg, system.WithLogger(discard()))
-	return cfg, sys, err
+	missing := missingGroups(cfg)
+	if err == nil && missing != nil {
+		err = stopSystem(context.Background(), sys)
+	}
+	if err = errors.Join(err, missing); err != nil {
+		return nil, nil, err
+	}
+	return cfg, sys, nil
 }
 
 // judge says what a configuration without mistakes is worth.

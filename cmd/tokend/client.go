@@ -187,7 +187,11 @@ func (n *node) token(ctx context.Context, service string, minTTL time.Duration) 
 		return httpapi.Token{}, nil, err
 	}
 	var token httpapi.Token
-	return token, body, n.decode(body, &token)
+	err = n.decode(body, &token)
+	if err == nil && token.AccessToken.IsZero() {
+		err = n.stranger()
+	}
+	return token, body, err
 }
 
 func (n *node) unreachable(ctx context.Context, err error) error {

@@ -60,6 +60,8 @@ func TestAnswersThatAreNoNodes(t *testing.T) {
 		want   string
 	}{
 		"another program":   {200, "<html>", "is no tokend, or one of another version"},
+		"another's JSON":    {200, "{}", "is no tokend, or one of another version"},
+		"nothing at all":    {200, "null", "is no tokend, or one of another version"},
 		"another's error":   {500, "<html>", "is no tokend: status 500"},
 		"another's problem": {404, `{"title":"Not Found"}`, "is no tokend: status 404"},
 		"a redirect":        {302, "", "is no tokend: status 302"},
@@ -72,13 +74,15 @@ func TestAnswersThatAreNoNodes(t *testing.T) {
 				_, _ = fmt.Fprint(w, tt.body)
 			}))
 			defer server.Close()
-			var out, errs bytes.Buffer
-			p := program{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
-			if code := run(t.Context(), p, []string{"get", "billing", "--addr", server.URL}); code != exitFailed {
-				t.Errorf("exit code %d", code)
-			}
-			if !strings.Contains(errs.String(), "tokend: unavailable: what answers at") || !strings.Contains(errs.String(), tt.want) || out.Len() > 0 {
-				t.Errorf("stderr %q, stdout %q", &errs, &out)
+			for _, format := range []string{formatToken, formatHeader, formatJSON, formatExec} {
+				var out, errs bytes.Buffer
+				p := program{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
+				if code := run(t.Context(), p, []string{"get", "billing", "--addr", server.URL, "--output", format}); code != exitFailed {
+					t.Errorf("%s: exit code %d", format, code)
+				}
+				if !strings.Contains(errs.String(), "tokend: unavailable: what answers at") || !strings.Contains(errs.String(), tt.want) || out.Len() > 0 {
+					t.Errorf("%s: stderr %q, stdout %q", format, &errs, &out)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ const completionHelp = `completion prints a script with which the shell complete
 names of services. Those it asks the node for, as other commands do; where there is
 none it completes nothing.
 
-  bash  source <(tokend completion bash)
+  bash  source <(tokend completion bash), with the package bash-completion
   zsh   source <(tokend completion zsh), after compinit
   fish  tokend completion fish | source
 
@@ -82,6 +83,26 @@ func (p program) completeServices(at *place) completer {
 			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeVariables completes names of services, after VAR= too. What stands after
+// the -- is a command, which the shell completes.
+func (p program) completeVariables(at *place) completer {
+	all := p.completeServices(at)
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if slices.Contains(p.line, "--") { // cobra parses a line that is completed with one at its end
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		name, service, named := strings.Cut(begun, "=")
+		if !named {
+			return all(cmd, args, begun)
+		}
+		names, directive := all(cmd, nil, service) // another variable may hold the same token
+		for i := range names {
+			names[i] = name + "=" + names[i]
+		}
+		return names, directive
 	}
 }
 

@@ -32,13 +32,21 @@ func TestServicesAreCompleted(t *testing.T) {
 		"several":                  {services, []string{"watch", "billing", "b"}, "bills\n:4\n"},
 		"a flag's value":           {services, []string{"get", "billing", "--output", ""}, "token\nheader\njson\nnetrc\ngit-credential\ndocker-credential\nexec-credential\n:4\n"},
 		"another flag's":           {services, []string{"list", "--output", ""}, "text\njson\n:4\n"},
+		"of an exec":               {services, []string{"exec", "b"}, "billing\nbills\n:4\n"},
+		"of its second":            {services, []string{"exec", "billing", "b"}, "bills\n:4\n"},
+		"after a variable":         {services, []string{"exec", "billing", "A=billing", "B=bi"}, "B=billing\nB=bills\n:4\n"},
+		"a command":                {services, []string{"exec", "billing", "--", "b"}, ":0\n"},
+		"an argument of it":        {services, []string{"exec", "billing", "--", "cat", "b"}, ":0\n"},
+		"what a change does":       {services, []string{"exec", "--on-change", ""}, "file\nsignal\nrestart\n:4\n"},
+		"a level":                  {services, []string{"serve", "--log-level", ""}, "error\nwarn\ninfo\ndebug\n:4\n"},
+		"a format of the log":      {services, []string{"serve", "--log-format", ""}, "text\njson\n:4\n"},
 		"a shell":                  {services, []string{"completion", "z"}, "zsh\n:4\n"},
 		"where there is no tokend": {"<html>", []string{"get", ""}, ":4\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			line := append([]string{"__completeNoDesc"}, tt.line...)
-			if tt.line[0] != "completion" {
+			if tt.line[0] != "completion" && tt.line[0] != "serve" {
 				line = slices.Insert(line, 2, "--addr", serving(t, tt.body))
 			}
 			if got := printed(t, line...); got != tt.want {

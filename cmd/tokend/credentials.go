@@ -59,12 +59,12 @@ func readKey(file string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
 		return "", err
 	}
 	key := strings.TrimRight(string(text), "\r\n")
-	if !isFieldValue(key) || strings.Contains(key, " ") {
+	if len(text) > maxKeyFile || !isWord(key) {
 		return "", fmt.Errorf("%s does not hold a key alone", file)
 	}
 	return key, nil

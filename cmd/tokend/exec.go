@@ -54,6 +54,7 @@ func newExec(p program) *cobra.Command {
 		Long:  execHelp,
 
 		DisableFlagsInUseLine: true, // behind the command they would be the command's
+		ValidArgsFunction:     p.completeVariables(&e.at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.run(cmd.Context(), args, cmd.ArgsLenAtDash())
 		},
@@ -61,6 +62,7 @@ func newExec(p program) *cobra.Command {
 	addAddr(cmd, &e.at)
 	cmd.Flags().StringVar(&e.onChange, "on-change", "", "when a token was replaced, do `WHAT`: file, signal or restart")
 	cmd.Flags().StringVar(&e.sendName, "signal", "HUP", "the `SIGNAL` of --on-change signal")
+	_ = cmd.RegisterFlagCompletionFunc("on-change", completeWords(onChangeFile, onChangeSignal, onChangeRestart)) // the flag is there
 	cmd.Flags().BoolVar(&e.inFile, "file", false, "put each token into a file, and its path into the variable")
 	return cmd
 }

@@ -40,10 +40,14 @@ func unavailable(err error) error {
 
 // internal says that the program itself could not do what it was to do. Such an
 // error may have a deadline or a cancelled context for its cause, and is not the
-// timeout of anybody who waits for a token.
+// timeout of anybody who waits for a token. An err that has a code of its own keeps
+// that.
 func internal(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, coded := errors.AsType[*failure](err); coded {
+		return err
 	}
 	return &failure{exit: exitFailed, code: httpapi.CodeInternal, err: err}
 }

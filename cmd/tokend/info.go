@@ -55,8 +55,11 @@ func (p program) info(ctx context.Context, at place, output, service string) err
 		return err
 	}
 	paint := p.paintFor(p.stdout)
-	return paint.table(p.stdout, paint.infoRows(info, time.Now()))
+	return paint.table(p.stdout, paint.infoRows(info, time.Now()), tellsState)
 }
+
+// tellsState is the [telling] of an info's lines.
+func tellsState(row []string, column int) bool { return column == 1 && row[0] == "state" }
 
 // infoRows are the lines of an info, on a terminal with some more.
 func (p paint) infoRows(info httpapi.TokenInfo, now time.Time) [][]string {

@@ -58,7 +58,7 @@ func (p program) list(ctx context.Context, at place, output string) error {
 		return err
 	}
 	paint := p.paintFor(p.stdout)
-	return paint.table(p.stdout, paint.listRows(services.Services, time.Now()))
+	return paint.table(p.stdout, paint.listRows(services.Services, time.Now()), inColumn(1))
 }
 
 // lifeCells is how wide a token's life is drawn.

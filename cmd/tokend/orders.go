@@ -120,7 +120,7 @@ func (p program) invalidate(ctx context.Context, at place, output, service, fing
 
 // say prints words in one line.
 func (p program) say(paint paint, words []string) error {
-	return paint.table(p.stdout, [][]string{words})
+	return paint.table(p.stdout, [][]string{words}, inColumn(1))
 }
 
 // order has the node do something with one service. With json it prints the

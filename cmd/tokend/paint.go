@@ -74,9 +74,19 @@ func colourOf(word string) string {
 	}
 }
 
-// table writes rows in columns as wide as their widest cell. What stands in a
-// cell came from elsewhere and must not steer the terminal.
-func (p paint) table(w io.Writer, rows [][]string) error {
+// telling says which cell of a row holds a word that tells how a service is, by the
+// number of its column; nil: none. Whatever else a cell holds may be such a word by
+// chance, as the name of a service may.
+type telling func(row []string, column int) bool
+
+func inColumn(n int) telling {
+	return func(_ []string, column int) bool { return column == n }
+}
+
+// table writes rows in columns as wide as their widest cell, with colours for the
+// words that tell how a service is. What stands in a cell came from elsewhere and
+// must not steer the terminal.
+func (p paint) table(w io.Writer, rows [][]string, tells telling) error {
 	width := map[int]int{}
 	for _, row := range rows {
 		for i, cell := range row {
@@ -88,7 +98,10 @@ func (p paint) table(w io.Writer, rows [][]string) error {
 		for i, cell := range row {
 			cell = printable(cell)
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2)
-			line.WriteString(p.word(cell) + pad)
+			if tells != nil && tells(row, i) {
+				cell = p.word(cell)
+			}
+			line.WriteString(cell + pad)
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestTable(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := tt.paint.table(&out, rows); err != nil {
+			if err := tt.paint.table(&out, rows, inColumn(1)); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -41,6 +42,19 @@ func TestTable(t *testing.T) {
 				t.Errorf("got\n%q\nwant\n%q", text, tt.want)
 			}
 		})
+	}
+}
+
+// TestOnlyWhatTellsAStateIsColoured has a service and scopes that are called like states.
+func TestOnlyWhatTellsAStateIsColoured(t *testing.T) {
+	info := httpapi.TokenInfo{Service: "fresh", Provider: "static", State: messages.StateDue, Scopes: []string{"expired"}, Fingerprint: "0123456789ab"}
+	var out bytes.Buffer
+	p := paint{colour: true}
+	if err := errors.Join(p.table(&out, p.listRows([]httpapi.TokenInfo{info}, noon), inColumn(1)), p.table(&out, p.infoRows(info, noon), tellsState)); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Count(text, "\x1b[") != 4 || strings.Count(text, "\x1b[36mdue\x1b[0m") != 2 {
+		t.Errorf("%q", text)
 	}
 }
 

@@ -55,12 +55,12 @@ func TestListAndInfoAsTheyAreSeen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var list, info bytes.Buffer
-			if err := paint.table(&list, paint.listRows(zoo(), noon)); err != nil {
+			if err := paint.table(&list, paint.listRows(zoo(), noon), inColumn(1)); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "list_"+name+".txt", list.Bytes())
 			for _, one := range zoo() {
-				if err := paint.table(&info, paint.infoRows(one, noon)); err != nil {
+				if err := paint.table(&info, paint.infoRows(one, noon), tellsState); err != nil {
 					t.Fatal(err)
 				}
 				info.WriteString("\n")

@@ -265,6 +265,11 @@ func TestALoneListenerThatCannotBeOpenedRefusesAll(t *testing.T) {
 	}
 }
 
+func TestAGroupThatThereIsNotIsNamedWithTheRest(t *testing.T) {
+	n := startReloading(t, oneSocket+serviceA, nil)
+	n.refuses("listen: [{address: \"unix://DIR/s\", group: no-such-group-here}]\nstartup: {mode: wait}\n"+serviceA, "startup.mode", "listen[0].group")
+}
+
 func TestTheModeOfASocketChangesInItsPlace(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
 	kept := n.connect("s")

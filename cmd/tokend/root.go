@@ -18,10 +18,12 @@ type program struct {
 	noCoreDumps    func() error            // turns them off for the whole process; nil: it is somebody else's
 	started        string                  // the command that the program was started as; empty: tokend
 	manager        func() (manager, error) // of this process; nil: none
+	line           []string                // the command line, without the program
 }
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, p program, args []string) int {
+	p.line = args
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(p.stdout)

@@ -76,6 +76,8 @@ func newServe(p program) *cobra.Command {
 	cmd.Flags().StringArray("listen", nil, "serve on `ADDRESS`; may be repeated")
 	cmd.Flags().String("log-level", "", "log at `LEVEL`: error, warn, info or debug")
 	cmd.Flags().String("log-format", "", "log as `FORMAT`: text or json")
+	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWords("error", "warn", "info", "debug")) // the flags are there
+	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWords("text", "json"))
 	return cmd
 }
 
@@ -144,6 +146,9 @@ func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) 
 		return nil, usageError("--config FILE is missing; see tokend serve --help")
 	}
 	cfg, err := s.load(flags)
+	if err == nil {
+		err = missingGroups(cfg)
+	}
 	if err != nil {
 		return nil, s.invalidConfig(err)
 	}

@@ -162,7 +162,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) start(ctx context.Context) error {
 	events := s.sys.LastEvent()
 	if err := s.sys.Start(ctx); err != nil {
-		return err
+		return unavailable(err) // such as the vault, which another process has open
 	}
 	if s.startup.Mode != config.StartupWait {
 		return nil

@@ -263,7 +263,7 @@ func TestAStartThatFailsIsNobodysTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	var errs strings.Builder
-	if code := report(&errs, srv.run(t.Context())); code != exitFailed || !strings.HasPrefix(errs.String(), "tokend: internal: ") {
+	if code := report(&errs, srv.run(t.Context())); code != exitFailed || !strings.HasPrefix(errs.String(), "tokend: unavailable: ") {
 		t.Errorf("code %d, %q", code, errs.String())
 	}
 }

@@ -40,6 +40,8 @@ node because they could not. It changes nothing.
 
   tokend vault verify --config tokend.yaml
 
+--output json prints how many records there are, and how many of them are damaged.
+
 Exit codes: 0 all are well; 1 some are not, or the file cannot be opened; 2 wrong
 usage or configuration.`
 
@@ -66,6 +68,8 @@ was sealed before remains in it. A record that cannot be read ends it, and nothi
 is changed. Stop the node first.
 
   tokend vault key rotate --config tokend.yaml
+
+--output json prints how many records there are.
 
 Exit codes: 0 sealed anew, 1 nothing was changed, 2 wrong usage or configuration.`
 
@@ -103,35 +107,70 @@ func group(use, short, long string) *cobra.Command {
 }
 
 func newVaultKeyRotate(p program) *cobra.Command {
-	return onVault(p, "rotate", "Seal everything anew under a new data key", vaultKeyRotateHelp, func(cfg *config.Config) error {
+	var output string
+	cmd := onVault(p, "rotate", "Seal everything anew under a new data key", vaultKeyRotateHelp, func(cfg *config.Config) error {
+		if err := oneOf(output, "text", "json"); err != nil {
+			return err
+		}
 		n, err := system.RotateVault(cfg)
 		if err != nil {
 			return p.vaultFailure(err)
 		}
-		_, err = fmt.Fprintf(p.stdout, "%s: sealed anew, records: %d\n", cfg.Vault.Path, n)
-		return err
+		return p.tell(output, fmt.Sprintf("%s: sealed anew, records: %d", cfg.Vault.Path, n), vaultCount{Records: n})
 	})
+	addOutput(cmd, &output)
+	return cmd
 }
 
 func newVaultVerify(p program) *cobra.Command {
-	return onVault(p, "verify", "Look whether everything can be read", vaultVerifyHelp, func(cfg *config.Config) error {
+	var output string
+	cmd := onVault(p, "verify", "Look whether everything can be read", vaultVerifyHelp, func(cfg *config.Config) error {
+		if err := oneOf(output, "text", "json"); err != nil {
+			return err
+		}
 		entries, err := system.InspectVault(cfg)
 		if err != nil {
 			return p.vaultFailure(err)
 		}
-		damaged := 0
-		for _, e := range entries {
-			if e.Err != nil {
-				damaged++
-				complain(p.stderr, "damaged", e.Key.Service+": "+note(e))
-			}
-		}
-		if damaged > 0 {
-			return reported(exitFailed)
-		}
-		_, err = fmt.Fprintf(p.stdout, "%s: all can be read, records: %d\n", cfg.Vault.Path, len(entries))
-		return err
+		return p.verified(output, cfg.Vault.Path, entries)
 	})
+	addOutput(cmd, &output)
+	return cmd
+}
+
+// verified tells which records are damaged.
+func (p program) verified(output, file string, entries []disk.Entry) error {
+	count, text := vaultCount{Records: len(entries)}, fmt.Sprintf("%s: all can be read, records: %d", file, len(entries))
+	for _, e := range entries {
+		if e.Err != nil {
+			count.Damaged++
+			complain(p.stderr, "damaged", e.Key.Service+": "+note(e))
+		}
+	}
+	if count.Damaged == 0 {
+		return p.tell(output, text, count)
+	}
+	if output == "json" {
+		if err := p.writeJSON(count); err != nil {
+			return err
+		}
+	}
+	return reported(exitFailed)
+}
+
+// vaultCount is what became of the records as JSON.
+type vaultCount struct {
+	Records int `json:"records"`
+	Damaged int `json:"damaged"` // of them
+}
+
+// tell prints text, or with json the value that says the same.
+func (p program) tell(output, text string, value any) error {
+	if output == "json" {
+		return p.writeJSON(value)
+	}
+	_, err := fmt.Fprintln(p.stdout, text)
+	return err
 }
 
 func newVaultList(p program) *cobra.Command {
@@ -151,7 +190,7 @@ func newVaultList(p program) *cobra.Command {
 		for _, e := range entries {
 			rows = append(rows, vaultRow(e, time.Now()))
 		}
-		return p.paintFor(p.stdout).table(p.stdout, rows)
+		return p.paintFor(p.stdout).table(p.stdout, rows, inColumn(6))
 	})
 	addOutput(cmd, &output)
 	return cmd

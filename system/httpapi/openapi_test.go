@@ -220,7 +220,7 @@ func withMetrics(panicking any) func(*fakeKeeper, *Options) {
 var elsewhere = map[string][]int{
 	"get /v1/token/{service}": {401}, "post /v1/tokens": {401, 403, 429, 500}, "get /v1/services": {401, 403, 429, 500}, "get /v1/services/{service}": {401, 403, 429},
 	"post /v1/services/{service}/refresh": {401}, "post /v1/services/{service}/invalidate": {401}, "get /v1/events": {401, 403},
-	"post /v1/reload": {401, 403, 429}, "get /v1/openapi.yaml": {500}, "get /healthz": {500}, "get /readyz": {500}, "get /metrics": {401, 403, 429},
+	"post /v1/reload": {401, 403, 429}, "get /v1/openapi.yaml": {403, 500}, "get /healthz": {403, 500}, "get /readyz": {403, 500}, "get /metrics": {401, 403, 429},
 }
 
 func TestTheDescriptionHasEveryStatus(t *testing.T) {

@@ -90,8 +90,8 @@ func TestListsShowOnlyWhatIsGranted(t *testing.T) {
 		has    []string
 		hasNot []string
 	}{
-		"a list":               {local, request("GET", "/v1/services", crm), 200, []string{`"crm"`}, []string{"billing", "erp"}},
-		"a list of the door's": {open, request("GET", "/v1/services"), 200, []string{`"billing"`}, []string{"crm", "erp"}},
+		"a list":               {local, request("GET", "/v1/services", crm), 200, []string{`"crm"`}, []string{"billing", `"erp"`}},
+		"a list of the door's": {open, request("GET", "/v1/services"), 200, []string{`"billing"`}, []string{"crm", `"erp"`}},
 		"a batch": {
 			local, post("/v1/tokens", `{"services":["billing","crm","erp","nothing"]}`, billing), 200,
 			[]string{token("billing"), `"erp":{"type":"about:blank","title":"Forbidden","status":403,"detail":"erp: not granted to this client","code":"denied"`, `"nothing":{"type":"about:blank","title":"Forbidden"`},

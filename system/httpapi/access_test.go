@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -117,12 +118,14 @@ func connect(t *testing.T, c net.Conn, err error) *line {
 
 func (l *line) get(target string, headers ...string) (int, string) {
 	l.t.Helper()
-	var text strings.Builder
-	text.WriteString("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n")
-	for _, h := range headers {
-		text.WriteString(h + "\r\n")
-	}
-	if _, err := io.WriteString(l, text.String()+"\r\n"); err != nil {
+	return l.ask(http.MethodGet, target, "", headers...)
+}
+
+func (l *line) ask(method, target, send string, headers ...string) (int, string) {
+	l.t.Helper()
+	head := []string{method + " " + target + " HTTP/1.1", "Host: localhost", "Content-Length: " + strconv.Itoa(len(send))}
+	text := strings.Join(append(head, headers...), "\r\n") + "\r\n\r\n" + send
+	if _, err := io.WriteString(l, text); err != nil {
 		l.t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(l.answers, nil)

@@ -100,6 +100,19 @@ func (h *handler) permit(caller access.Caller, rt *route, service string) error 
 	}
 }
 
+// stillMay refuses a caller who was let in, but may not have the token that it has waited
+// for any more. Of a request that was forwarded the key is somebody else's.
+func (h *handler) stillMay(r *http.Request, service string, forwarded bool) error {
+	if c := connOf(r); h.opts.Access == nil || c.counts(h.opts.Access.Policy(), h.now) {
+		return nil
+	}
+	caller, err := h.identify(r, connOf(r), forwarded)
+	if err != nil || !caller.May(access.Get, service) { // who is nobody now may nothing
+		return denied(service)
+	}
+	return nil
+}
+
 // enter takes the places that a request has until it is answered, and refuses it if its
 // client has as many under way as it may. Who waits holds a connection, and so does who
 // does not read: of those one client must leave some to others. An open route has no
@@ -181,8 +194,13 @@ func showed(r *http.Request, n int) {
 
 // serve answers a request that was let in, and has it recorded.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, rt *route, caller access.Caller, service string) error {
-	if h.opts.Access == nil || service != "" && !h.audited() {
+	if h.opts.Access == nil {
 		return h.run(w, r, rt, service)
+	}
+	if service != "" && !h.audited() {
+		err := h.run(w, r, rt, service)
+		h.countRefusal(err)
+		return err
 	}
 	a := &asked{caller: caller, conn: connOf(r), verb: rt.verb, forwarded: rt.forwarded}
 	return h.recorded(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)), rt, a, service)
@@ -194,8 +212,7 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 	defer func() {
 		switch {
 		case a.each || rt.open && a.shown == nil:
-		case err != nil && ProblemOf(err).Code == CodeDenied: // what the route itself has looked at
-			h.opts.Traffic.Refused(ReasonAccess)
+		case h.countRefusal(err):
 			h.refuse(r, a.caller, a.verb, cmp.Or(service, ProblemOf(err).Service), err)
 		default:
 			h.record(a, service, a.token, err)
@@ -203,6 +220,15 @@ func (h *handler) recorded(w http.ResponseWriter, r *http.Request, rt *route, a 
 	}()
 	err = h.run(w, r, rt, service)
 	return err
+}
+
+// countRefusal counts what the route itself has refused, and reports whether it has.
+func (h *handler) countRefusal(err error) bool {
+	refused := err != nil && ProblemOf(err).Code == CodeDenied
+	if refused {
+		h.opts.Traffic.Refused(ReasonAccess)
+	}
+	return refused
 }
 
 func (h *handler) run(w http.ResponseWriter, r *http.Request, rt *route, service string) error {

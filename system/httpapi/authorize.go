@@ -8,6 +8,9 @@ import "net/http"
 // later; 503: there is no token now.
 func (h *handler) authorize(w http.ResponseWriter, r *http.Request, service string) error {
 	t, err := h.tokenFor(r.Context(), service)
+	if err == nil {
+		err = h.stillMay(r, service, true)
+	}
 	if err != nil {
 		return refusal(ProblemOf(err))
 	}

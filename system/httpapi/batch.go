@@ -64,6 +64,12 @@ func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, 
 	for name, err := range errs {
 		problems[name] = ProblemOf(err)
 	}
+	for name := range tokens {
+		if !h.may(r, access.Get, name) { // no more
+			delete(tokens, name)
+			problems[name] = denied(name)
+		}
+	}
 	return tokens, problems
 }
 

@@ -209,12 +209,19 @@ func connOf(r *http.Request) *conn {
 // party returns what p knows of the connection. It is found out once, and again
 // when there is another policy, other CAs, or the certificate is no longer good.
 func (c *conn) party(p *access.Policy, state *tls.ConnectionState, now func() time.Time) *access.Party {
-	if s := c.seen.Load(); s != nil && p.Of(s.party) && c.holds(s, now) {
-		return s.party
+	if c.counts(p, now) {
+		return c.seen.Load().party
 	}
 	s := c.look(p, state, now())
 	c.seen.Store(s)
 	return s.party
+}
+
+// counts reports whether what was found out about the connection is from p, and what
+// proved it is still good.
+func (c *conn) counts(p *access.Policy, now func() time.Time) bool {
+	s := c.seen.Load()
+	return s != nil && p.Of(s.party) && c.holds(s, now)
 }
 
 // holds reads the clock only where a certificate is what counts.

@@ -18,6 +18,9 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request, service string) 
 		return err
 	}
 	t, err := h.tokenWithin(r.Context(), service, minTTL, wait)
+	if err == nil {
+		err = h.stillMay(r, service, false)
+	}
 	if err != nil {
 		return err
 	}

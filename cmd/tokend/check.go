@@ -90,11 +90,11 @@ func (c *checkCommand) load() (*config.Config, *system.System, error) {
 		return nil, nil, err
 	}
 	sys, err := system.New(cfg, system.WithLogger(discard()))
-	missing := missingGroups(cfg)
-	if err == nil && missing != nil {
+	wanting := missing(cfg)
+	if err == nil && wanting != nil {
 		err = stopSystem(context.Background(), sys)
 	}
-	if err = errors.Join(err, missing); err != nil {
+	if err = errors.Join(err, wanting); err != nil {
 		return nil, nil, err
 	}
 	return cfg, sys, nil

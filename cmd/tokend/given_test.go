@@ -52,7 +52,7 @@ func TestTheModeOfASocketOfTheServiceManagerStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.becomes("listen: [{address: \"unix://DIR/s\", mode: \"0611\", group: there-is-no-such-group}]\n" + serviceA)
+	n.becomes("listen: [{address: \"unix://DIR/s\", mode: \"0611\", group: \"4242\"}]\n" + serviceA)
 	if now, err := os.Stat(path); err != nil || now.Mode() != before.Mode() {
 		t.Errorf("%v, %v", now, err)
 	}

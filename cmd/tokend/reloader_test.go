@@ -288,7 +288,7 @@ func TestTheModeOfASocketChangesInItsPlace(t *testing.T) {
 	if mode() != 0o666 {
 		t.Errorf("after a refusal: mode %o", mode())
 	}
-	n.refuses("listen: [{address: \"unix://DIR/s\", group: there-is-no-such-group}]\n"+serviceA, "listen[0]")
+	n.refuses("listen: [{address: \"unix://DIR/s\", group: there-is-no-such-group}]\n"+serviceA, "listen[0].group")
 	if mode() != 0o666 {
 		t.Errorf("after a refusal of the group: mode %o", mode())
 	}

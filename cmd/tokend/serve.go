@@ -147,7 +147,7 @@ func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) 
 	}
 	cfg, err := s.load(flags)
 	if err == nil {
-		err = missingGroups(cfg)
+		err = missing(cfg)
 	}
 	if err != nil {
 		return nil, s.invalidConfig(err)

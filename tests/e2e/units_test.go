@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,6 +59,22 @@ func source(t *testing.T, dir string, idp *idp) {
 	).Replace(string(text)))
 }
 
+// booter returns the path of units/boot, which takes root and systemd.
+func booter(t *testing.T) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("systemd cannot be booted: that takes root")
+	}
+	for _, program := range []string{"systemctl", "unshare", "setpriv"} {
+		need(t, program)
+	}
+	boot, err := filepath.Abs("units/boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return boot
+}
+
 // told is the token that units/probe got first.
 var told = regexp.MustCompile(`(?m)^token: (\w+)$`)
 
@@ -65,15 +83,7 @@ var told = regexp.MustCompile(`(?m)^token: (\w+)$`)
 // callers waiting meanwhile instead of turning them away.
 func TestTheUnitsUnderSystemd(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("systemd cannot be booted: that takes root")
-	}
-	need(t, "systemctl")
-	need(t, "unshare")
-	boot, err := filepath.Abs("units/boot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	boot := booter(t)
 	dir, idp := place(t), newIdP(t)
 	installing(t, dir)
 	source(t, filepath.Join(dir, "source"), idp)
@@ -94,4 +104,67 @@ func TestTheUnitsUnderSystemd(t *testing.T) {
 	if !strings.Contains(string(text), "vault: 600\n") {
 		t.Errorf("the vault is not for the node alone: %s", text)
 	}
+}
+
+// lingering says yes, by what the machine could be changed by, and that it is there.
+const lingering = `#!/bin/bash
+for setting in /proc/sys/fs/nr_open /sys/kernel/mm; do [[ ! -w $setting ]] || echo "can write $setting"; done
+for device in console kmsg mem watchdog; do [[ ! -e /dev/$device ]] || echo "can open $device"; done
+echo booted
+exec sleep 300
+`
+
+// What a test boots is seen nowhere else, and gone when the test is killed. Whoever
+// clears up then must not come upon the control groups of the machine.
+func TestNothingIsLeftOfASystemdThatIsKilled(t *testing.T) {
+	t.Parallel()
+	boot, dir := booter(t), place(t)
+	probe, said := filepath.Join(dir, "probe"), filepath.Join(dir, "said")
+	write(t, probe, lingering)
+	if err := errors.Join(os.Chmod(probe, 0o755), os.Mkdir(filepath.Join(dir, "source"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	var cmd *exec.Cmd
+	d := startAs(t, func(c *exec.Cmd) { cmd = c }, boot, []string{dir}, nil)
+	until(t, "systemd has not been booted", func() bool {
+		select {
+		case <-d.ended:
+			if cmd.ProcessState.ExitCode() == notHere {
+				t.Skipf("systemd cannot be booted here: %s", d.said.String())
+			}
+			t.Fatal("boot has ended")
+		default:
+		}
+		text, err := os.ReadFile(said)
+		return err == nil && strings.HasSuffix(string(text), "booted\n")
+	})
+	if text, err := os.ReadFile(said); err != nil || string(text) != "booted\n" {
+		t.Errorf("%v, what is booted %s", err, text)
+	}
+	if sees("/proc/self/mountinfo", dir) {
+		t.Error("what is mounted for it is mounted for all")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "what it has started has not ended", func() bool { return !seen(t, dir) })
+	group := fmt.Sprintf("%s/tokend-e2e-%d", dir, cmd.Process.Pid)
+	tool(t, "", dir, "unshare", "--mount", "sh", "-c", `mount -t cgroup2 cgroup2 "$1" && test ! -e "$2"`, "sh", dir, group)
+}
+
+// seen reports whether a process has anything mounted in a directory.
+func seen(t *testing.T, dir string) bool {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/mountinfo")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%v, there are no processes", err)
+	}
+	return slices.ContainsFunc(all, func(file string) bool { return sees(file, dir) })
+}
+
+// sees reports whether a list of mounts names a directory. A process that has ended has
+// no list.
+func sees(mountinfo, dir string) bool {
+	text, _ := os.ReadFile(mountinfo)
+	return strings.Contains(string(text), dir+"/")
 }

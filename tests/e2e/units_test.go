@@ -15,24 +15,28 @@ import (
 // notHere is the exit code of units/boot where systemd cannot be booted.
 const notHere = 77
 
-// installing writes the commands that docs/operations.md installs a node by, those
-// that want files there and those that want systemd to run.
+// installing writes the commands of docs/operations.md by which a node is installed,
+// those that want files there and those that want systemd to run, and the one that gives
+// the secrets to a command on the stopped node.
 func installing(t *testing.T, dir string) {
 	t.Helper()
-	var files, enabling []string
+	var files, enabling, verifying []string
 	for _, command := range commands(t) {
 		switch {
 		case strings.HasPrefix(command, "install -"):
 			files = append(files, command)
 		case strings.HasPrefix(command, "systemctl daemon-reload"), strings.HasPrefix(command, "systemctl enable"):
 			enabling = append(enabling, command)
+		case strings.HasPrefix(command, "unshare --mount"):
+			verifying = append(verifying, command)
 		}
 	}
-	if len(files) < 5 || len(enabling) != 2 {
-		t.Fatalf("docs/operations.md installs by %q and %q", files, enabling)
+	if len(files) < 5 || len(enabling) != 2 || len(verifying) != 1 {
+		t.Fatalf("docs/operations.md installs by %q and %q, and verifies by %q", files, enabling, verifying)
 	}
 	write(t, filepath.Join(dir, "installing"), strings.Join(files, "\n"))
 	write(t, filepath.Join(dir, "enabling"), strings.Join(enabling, "\n"))
+	write(t, filepath.Join(dir, "verifying"), verifying[0])
 }
 
 // source makes what a checkout has after make build, with an identity provider and a

@@ -14,7 +14,7 @@ import (
 func missingGroups(cfg *config.Config) error {
 	var missing []error
 	for i, l := range cfg.Listen {
-		if _, err := strconv.Atoi(l.Group); l.Group == "" || err == nil {
+		if _, err := strconv.ParseUint(l.Group, 10, 31); l.Group == "" || err == nil {
 			continue
 		}
 		_, err := user.LookupGroup(l.Group)

@@ -89,15 +89,25 @@ func (c *checkCommand) load() (*config.Config, *system.System, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sys, err := system.New(cfg, system.WithLogger(discard()))
+	sys, err := newSystem(cfg, discard())
+	if err != nil {
+		return nil, nil, err
+	}
+	return cfg, sys, nil
+}
+
+// newSystem returns the system of a configuration that is right for this machine, too,
+// or all that is wrong with it.
+func newSystem(cfg *config.Config, log *logrus.Logger) (*system.System, error) {
+	sys, err := system.New(cfg, system.WithLogger(log))
 	wanting := missing(cfg)
 	if err == nil && wanting != nil {
 		err = stopSystem(context.Background(), sys)
 	}
 	if err = errors.Join(err, wanting); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return cfg, sys, nil
+	return sys, nil
 }
 
 // judge says what a configuration without mistakes is worth.

@@ -51,6 +51,8 @@ var byOthers = map[string][2]string{
 	"promtool check rules deploy/prometheus/rules.yml":     {"tests/e2e/deploy_test.go", "TestPrometheusAcceptsMetricsAndRules"},
 	"promtool test rules deploy/prometheus/rules_test.yml": {"tests/e2e/deploy_test.go", "TestPrometheusAcceptsMetricsAndRules"},
 
+	"unshare --mount sh -c 'mkdir -p /run/credentials/tokend.service && mount --bind /etc/tokend/secrets /run/credentials/tokend.service && exec tokend vault verify --config /etc/tokend/tokend.yaml'": {"tests/e2e/units_test.go", "TestTheUnitsUnderSystemd"},
+
 	"systemd-analyze security --offline=true deploy/systemd/tokend.service": {"tests/e2e/deploy_test.go", "TestSystemdAcceptsTheUnits"},
 }
 
@@ -66,7 +68,6 @@ var notRun = map[string]string{
 	"systemctl restart tokend.service":                                 "wants a running systemd",
 	"systemctl status tokend":                                          "wants a running systemd",
 	"openssl x509 -noout -subject -nameopt RFC2253":                    "says how openssl writes a name, which tests of certificates have",
-	"unshare --mount sh -c 'mkdir -p /run/credentials/tokend.service && mount --bind /etc/tokend/secrets /run/credentials/tokend.service && exec tokend vault verify --config /etc/tokend/tokend.yaml'": "wants root, and writes to /run",
 }
 
 // ran returns the commands that stories run and that do not end with wrong usage.

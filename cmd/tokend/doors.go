@@ -123,7 +123,7 @@ func (s *server) openFor(ctx context.Context, p *doorPlan, i int, path string) e
 		return fieldError(path+".name", errors.New("cannot be changed while the address is open: that takes a restart"))
 	}
 	d, err := s.open(ctx, e, p.opening)
-	if own := p.inTheWay(e); err != nil && own != "" {
+	if own := p.inTheWay(e); errors.Is(err, httpapi.ErrPortTaken) && own != "" {
 		return fieldError(path, fmt.Errorf("%s is in the way, which this node has open: reload without either first, then with %s", own, e.Address))
 	}
 	if err != nil {

@@ -103,6 +103,19 @@ func TestAPortUnderAnotherNameIsSaidToBeTheNodesOwn(t *testing.T) {
 	}
 }
 
+// 192.0.2.1 is an address that no machine has, see RFC 5737.
+func TestAPortThatIsFreeIsNotSaidToBeTaken(t *testing.T) {
+	const both = "listen: [\"unix://DIR/s\", \"tcp://127.0.0.1:0\"]\n"
+	n := startReloading(t, both+serviceA, nil)
+	n.pair("one", 1)
+	port := n.srv.doors[1].listener.Addr().(*net.TCPAddr).Port
+	n.write(fmt.Sprintf("listen: [\"unix://DIR/s\", {address: \"tcp://192.0.2.1:%d\", tls: {cert_file: one.pem, key_file: one.key}}]\n", port) +
+		grantOn("a") + serviceA)
+	if _, err := n.ask(t.Context()); err == nil || strings.Contains(err.Error(), "in the way") || !strings.Contains(err.Error(), "192.0.2.1") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestHostsChangeForOpenConnections(t *testing.T) {
 	const port = "listen: [\"tcp://127.0.0.1:0\"]\n"
 	n := startReloading(t, port+serviceA, nil)

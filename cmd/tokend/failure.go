@@ -114,7 +114,7 @@ func hint(p *httpapi.Problem) string {
 	if p.Code == httpapi.CodeUnauthenticated {
 		return "; --key-file or " + keyFileEnv + " names the file of one"
 	}
-	if p.Code == httpapi.CodeDenied {
+	if deniesCaller(p) {
 		return "; clients of the node's configuration say who may"
 	}
 	if p.Attempts == 0 {
@@ -125,6 +125,11 @@ func hint(p *httpapi.Problem) string {
 		text += ", next try at " + p.NextTry.UTC().Format(time.RFC3339)
 	}
 	return text + ")"
+}
+
+// deniesCaller reports whether the node refuses whoever asks, and not for its own name.
+func deniesCaller(p *httpapi.Problem) bool {
+	return p.Code == httpapi.CodeDenied && p.Detail != httpapi.UnknownHost
 }
 
 // codeInvalidConfig goes before each mistake of a configuration.

@@ -44,7 +44,8 @@ func TestASocketOfTheServiceManagerCannotBeGivenUp(t *testing.T) {
 	n.gets(n.connect("s"), "/v1/token/a", http.StatusOK)
 }
 
-// Its permissions are the service manager's, whatever a configuration says.
+// Its permissions are the service manager's, whatever a configuration says. A group
+// that there is not stays a mistake, for check cannot know which sockets are given.
 func TestTheModeOfASocketOfTheServiceManagerStays(t *testing.T) {
 	n := startGiven(t, oneSocket+serviceA)
 	path := filepath.Join(n.dir, "s")
@@ -52,6 +53,7 @@ func TestTheModeOfASocketOfTheServiceManagerStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.refuses("listen: [{address: \"unix://DIR/s\", group: there-is-no-such-group}]\n"+serviceA, "listen[0].group")
 	n.becomes("listen: [{address: \"unix://DIR/s\", mode: \"0611\", group: \"4242\"}]\n" + serviceA)
 	if now, err := os.Stat(path); err != nil || now.Mode() != before.Mode() {
 		t.Errorf("%v, %v", now, err)

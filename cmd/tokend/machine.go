@@ -41,7 +41,7 @@ func missingPlace(path string) error {
 func missingGroups(cfg *config.Config) error {
 	var errs []error
 	for i, l := range cfg.Listen {
-		if _, err := strconv.Atoi(l.Group); l.Group == "" || err == nil {
+		if _, err := strconv.ParseUint(l.Group, 10, 31); l.Group == "" || err == nil {
 			continue
 		}
 		_, err := user.LookupGroup(l.Group)

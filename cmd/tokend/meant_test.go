@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tokend/system/httpapi"
 )
 
 func TestAnUnknownServiceIsToldWithTheNearestNames(t *testing.T) {
@@ -81,6 +83,27 @@ func TestASocketThatIsNotForThisUser(t *testing.T) {
 		code, detail := told((&node{addr: addr}).unreachable(t.Context(), refused))
 		if code != "unavailable" || !strings.HasPrefix(detail, want) {
 			t.Errorf("%s: %s: %s", addr, code, detail)
+		}
+	}
+}
+
+// A name of the node that it does not know is nothing that clients are granted.
+func TestAHostThatIsRefusedIsNoMatterOfClients(t *testing.T) {
+	refused := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/reload", http.NoBody)
+	r.Host = "node.example"
+	httpapi.Guard(http.NotFoundHandler(), nil).ServeHTTP(refused, r)
+	n := &node{addr: "https://node.example"}
+	err := n.refusal(t.Context(), refused.Result(), refused.Body.Bytes())
+	for _, err := range []error{err, notReloaded(err)} {
+		if code, detail := told(err); code != "denied" || !strings.HasSuffix(detail, "other names go into hosts in the configuration") {
+			t.Errorf("%s: %s", code, detail)
+		}
+	}
+	stranger := &httpapi.Problem{Code: httpapi.CodeDenied, Detail: "no client"}
+	for want, err := range map[string]error{"no client; clients of": stranger, "no client; it takes": notReloaded(stranger)} {
+		if _, detail := told(err); !strings.HasPrefix(detail, want) {
+			t.Errorf("%q, want %q", detail, want)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func notReloaded(err error) error {
 	switch {
 	case ok && p.Code == httpapi.CodeInvalidRequest:
 		return &failure{exit: exitUsage, code: p.Code, err: errors.New(p.Detail)}
-	case ok && p.Code == httpapi.CodeDenied:
+	case ok && deniesCaller(p):
 		return &failure{exit: exitFailed, code: p.Code, err: errors.New(p.Detail +
 			"; it takes the verb admin on \"*\", or on a node without clients its Unix socket and its own user; SIGHUP reloads as well")}
 	default:

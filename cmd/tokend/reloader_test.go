@@ -289,6 +289,11 @@ func TestTheModeOfASocketChangesInItsPlace(t *testing.T) {
 		t.Errorf("after a refusal: mode %o", mode())
 	}
 	n.refuses("listen: [{address: \"unix://DIR/s\", group: there-is-no-such-group}]\n"+serviceA, "listen[0].group")
+	o := openingOf(n.config)
+	o.endpoints[0].Group = "there-is-no-such-group" // since it was checked
+	if _, err := n.srv.planDoors(t.Context(), o); len(config.Errors(err)) != 1 || config.Errors(err)[0].Path != "listen[0]" {
+		t.Errorf("error %v", err)
+	}
 	if mode() != 0o666 {
 		t.Errorf("after a refusal of the group: mode %o", mode())
 	}

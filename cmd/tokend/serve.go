@@ -102,7 +102,7 @@ func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 	}
 	r.log = newLogger(s.stderr, cfg.Log)
 	tell(r.log)
-	sys, err := system.New(cfg, system.WithLogger(r.log))
+	sys, err := newSystem(cfg, r.log)
 	if err != nil {
 		return s.invalidConfig(err)
 	}
@@ -146,9 +146,6 @@ func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) 
 		return nil, usageError("--config FILE is missing; see tokend serve --help")
 	}
 	cfg, err := s.load(flags)
-	if err == nil {
-		err = missing(cfg)
-	}
 	if err != nil {
 		return nil, s.invalidConfig(err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxStreams bounds the streams of events of one door.
+	// maxStreams bounds the streams of events of a node, at all doors together.
 	maxStreams = 1024
 	// heartbeat is how often a stream says that it is there, whatever happens.
 	heartbeat = 15 * time.Second

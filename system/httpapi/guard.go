@@ -44,6 +44,10 @@ func hostsOf(texts []string) map[hostPort]bool {
 	return hosts
 }
 
+// UnknownHost is the detail of the problem that a Host gets by which the node is not
+// known. Who asks does not matter for that.
+const UnknownHost = "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
+
 // denial says why r is not served, or nothing; allowed tells whether its Host is.
 func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	_, fromPage := r.Header["Origin"]
@@ -53,7 +57,7 @@ func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	case r.URL.Scheme != "" || r.URL.Host != "":
 		return ReasonHost, "the target of the request must be a path alone, without a host"
 	case !allowed:
-		return ReasonHost, "the Host header is neither a loopback nor a listen address; other names go into hosts in the configuration"
+		return ReasonHost, UnknownHost
 	default:
 		return 0, ""
 	}

@@ -137,10 +137,13 @@ func listenTCP(ctx context.Context, hostport string, anywhere bool) (net.Listene
 	return l, nil
 }
 
+// ErrPortTaken is what [Listen] says of a port on which somebody listens already.
+var ErrPortTaken = errors.New("the port is taken; stop what listens there or choose another port")
+
 func explainTCP(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return errors.New("the port is taken; stop what listens there or choose another port")
+		return ErrPortTaken
 	case errors.Is(err, syscall.EACCES):
 		return errors.New("no permission for this port; choose one above 1023")
 	default:

@@ -181,17 +181,17 @@ func (s *socket) giveTo(group string) error {
 	if group == "" {
 		return nil
 	}
-	gid, err := strconv.Atoi(group)
+	gid, err := strconv.ParseUint(group, 10, 31) // a number that is too large would be another group's
 	if err != nil {
 		found, err := user.LookupGroup(group)
 		if err != nil {
 			return fmt.Errorf("there is no group %q", group)
 		}
-		if gid, err = strconv.Atoi(found.Gid); err != nil {
+		if gid, err = strconv.ParseUint(found.Gid, 10, 32); err != nil {
 			return fmt.Errorf("group %q has no numeric id", group)
 		}
 	}
-	if err := os.Lchown(s.path, -1, gid); err != nil {
+	if err := os.Lchown(s.path, -1, int(gid)); err != nil {
 		return fmt.Errorf("cannot give the socket to group %q; the user tokend runs as must be a member: %w", group, err)
 	}
 	return nil

@@ -282,7 +282,8 @@ func TestSocketErrorsSayWhatToDo(t *testing.T) {
 		"no directory but file": {Endpoint{Address: unixScheme + file + "/s"}, "is not a directory"},
 		"relative":              {Endpoint{Address: "unix://s"}, "absolute path"},
 		"too long":              {Endpoint{Address: unixScheme + dir + "/" + strings.Repeat("s", maxSocketPath)}, "choose a shorter one"},
-		"no such group":         {Endpoint{Address: unixScheme + dir + "/g", Group: "no-such-group"}, `no group "no-such-group"`},
+		"a group's number, and more than there can be": {Endpoint{Address: unixScheme + dir + "/g", Group: "4294967296"}, `no group "4294967296"`},
+		"no such group": {Endpoint{Address: unixScheme + dir + "/g", Group: "no-such-group"}, `no group "no-such-group"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

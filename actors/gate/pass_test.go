@@ -95,6 +95,25 @@ func TestAFlightThatWaitsTooLongHasNoPlace(t *testing.T) {
 	})
 }
 
+// A flight that does not return must not take a place from others for ever.
+func TestAFlightThatIsOverdueHasNoPlace(t *testing.T) {
+	cross(t, func(c *crossing) {
+		ctx, cancel := context.WithTimeout(c.Context(), time.Second)
+		defer cancel()
+		a := c.pass("a", 1)
+		a.Grace = time.Minute
+		if err := a.Change(ctx, c.far); err != nil {
+			c.Error(err)
+		}
+		time.Sleep(time.Second + time.Minute - time.Nanosecond)
+		c.counts("it may return yet", 0, 1, 0)
+		time.Sleep(time.Nanosecond)
+		c.counts("it hangs", 0, 0, 0)
+		a.Leave()
+		c.counts("it has returned after all", 0, 0, 0)
+	})
+}
+
 func TestAContextHasThePassOfItsFlight(t *testing.T) {
 	p := &Pass{}
 	if PassOf(WithPass(t.Context(), p)) != p || PassOf(t.Context()) != nil {

@@ -107,7 +107,7 @@ func (k *keeper) fly(c actor.Context) {
 	}
 	t.pass = gate.Pass{
 		Root: k.env.Root, Service: k.slot.name, Flight: st.flight.number, Slow: before.slow,
-		Waiting: func() bool { return t.slot.waiting.Load() > 0 }, At: st.flight.gate,
+		Waiting: func() bool { return t.slot.waiting.Load() > 0 }, At: st.flight.gate, Grace: graceAfterTimeout,
 	}
 	if st.held != nil {
 		t.generation = st.held.token.Generation + 1

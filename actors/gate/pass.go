@@ -35,15 +35,39 @@ func (p *Pass) Change(ctx context.Context, to *actor.PID) error {
 	if p.At = to; to == nil {
 		return nil
 	}
-	granted := make(chan struct{}, 1)
-	p.Root.Send(to, &Acquire{Service: p.Service, Flight: p.Flight, Waiting: p.Waiting(), Slow: p.Slow, Granted: granted})
-	select {
-	case <-granted:
-		p.bound(ctx)
-		return nil
-	case <-ctx.Done():
+	if err := p.await(ctx); err != nil {
 		p.Leave()
-		return context.Cause(ctx)
+		return err
+	}
+	p.bound(ctx)
+	return nil
+}
+
+// lookAgain is how often a flight that waits in the background looks whether somebody
+// waits for it by now.
+const lookAgain = 100 * time.Millisecond
+
+// await asks for a place and waits for it.
+func (p *Pass) await(ctx context.Context) error {
+	granted := make(chan struct{}, 1)
+	ask := func() (waiting bool) {
+		waiting = p.Waiting()
+		p.Root.Send(p.At, &Acquire{Service: p.Service, Flight: p.Flight, Waiting: waiting, Slow: p.Slow, Granted: granted})
+		return waiting
+	}
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for waiting := ask(); ; {
+		select {
+		case <-granted:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-look.C:
+			if !waiting && p.Waiting() {
+				waiting = ask()
+			}
+		}
 	}
 }
 

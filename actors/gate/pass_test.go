@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,41 @@ func TestAFlightThatWaitsTooLongHasNoPlace(t *testing.T) {
 		c.counts("it has given up", 0, 1, 0)
 		a.Leave()
 		c.counts("and gets nothing any more", 0, 0, 0)
+	})
+}
+
+// A caller who comes while a flight waits for its place gets it there before others.
+func TestAFlightIsHastenedWhileItWaits(t *testing.T) {
+	cross(t, func(c *crossing) {
+		holder := c.pass("holder", 1)
+		if err := holder.Change(c.Context(), c.far); err != nil {
+			c.Error(err)
+		}
+		var wanted atomic.Bool
+		arrived := make(chan *Pass)
+		for i, service := range []string{"first", "second"} {
+			p := &Pass{Root: c.system.Root, Service: service, Flight: uint64(i + 2)}
+			p.Waiting = func() bool { return service == "second" && wanted.Load() }
+			go func() {
+				if err := p.Change(c.Context(), c.far); err != nil {
+					c.Error(err)
+				}
+				arrived <- p
+			}()
+			c.counts(service+" waits", 0, 1, int64(i+1))
+		}
+		wanted.Store(true)
+		time.Sleep(lookAgain)
+		synctest.Wait()
+		holder.Leave()
+		for _, want := range []string{"second", "first"} {
+			p := <-arrived
+			if p.Service != want {
+				c.Errorf("%s comes before %s", p.Service, want)
+			}
+			p.Leave()
+		}
+		c.counts("all have gone", 0, 0, 0)
 	})
 }
 

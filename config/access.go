@@ -129,9 +129,9 @@ func (v *checker) keyHash(at, text string) string {
 	return "key_hash=" + text
 }
 
-// spiffeID is that of a workload: a trust domain and a path without empty segments
-// (SPIFFE-ID, sections 2.1 and 2.2).
-var spiffeID = regexp.MustCompile(`^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
+// spiffeID is that of a workload: a trust domain and a path without segments that are
+// empty, . or .. (SPIFFE-ID, sections 2.1 and 2.2).
+var spiffeID = regexp.MustCompile(`^spiffe://[a-z0-9._-]+(/(\.?[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*)+$`)
 
 // san checks a name of a certificate. A wildcard in it would stand for itself.
 func (v *checker) san(at, text string) string {

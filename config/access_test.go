@@ -14,10 +14,11 @@ const aHash = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789
 
 // TestClientsAreStrict holds what may be wrong with one client, or two, against its
 // message.
+const san = "clients[0].san: must be dns:HOST without wildcards, uri:URI, spiffe://DOMAIN/PATH or subject:CN=NAME,…"
+
 func TestClientsAreStrict(t *testing.T) {
 	const one = "must have exactly one of uid, gid, key_hash, san and listener"
 	const hash = "clients[0].key_hash: must be sha256: and 64 lower-case hexadecimal digits, as tokend client new prints it; never the key itself"
-	const san = "clients[0].san: must be dns:HOST without wildcards, uri:URI, spiffe://DOMAIN/PATH or subject:CN=NAME,…"
 	const glob = "clients[0].grants[0].services[0]: no service can have such a name: one has a-z, 0-9, dot, underscore and hyphen; * stands for any characters and ? for one"
 	for name, tc := range map[string]struct{ identity, grants, want string }{
 		"root":                      {"uid: 0", "", ""},
@@ -43,12 +44,6 @@ func TestClientsAreStrict(t *testing.T) {
 		"a wildcard":                {"san: 'dns:*.example'", "", san},
 		"a DNS name with a port":    {"san: 'dns:host:1'", "", san},
 		"a URI without a scheme":    {"san: 'uri:canary'", "", san},
-		"a SPIFFE ID as a URI":      {"san: 'uri:spiffe://td.example/ns/a/sa/b'", "", ""},
-		"a SPIFFE ID of no domain":  {"san: 'spiffe:///app'", "", san},
-		"a SPIFFE ID of nobody":     {"san: 'spiffe://td'", "", san},
-		"a SPIFFE ID with a glob":   {"san: 'spiffe://td/*'", "", san},
-		"a SPIFFE ID with a slash":  {"san: 'spiffe://td/app/'", "", san},
-		"a SPIFFE ID in capitals":   {"san: 'uri:spiffe://TD/app'", "", san},
 		"a subject without names":   {"san: 'subject:canary'", "", san},
 		"a listener nobody knows":   {"listener: canary", "", "clients[0].listener: no listener has that name; a listener gets one by listen[].name"},
 		"nearly a listener":         {"listener: locel", "", "clients[0].listener: no listener has that name; a listener gets one by listen[].name; did you mean local?"},
@@ -74,6 +69,18 @@ func TestClientsAreStrict(t *testing.T) {
 				text = strings.Replace(text, "a, ,", "a,", 1)
 			}
 			wantMistake(t, text, tc.want)
+		})
+	}
+}
+
+func TestSPIFFEIDsAreThoseOfWorkloads(t *testing.T) {
+	for id, want := range map[string]string{
+		"spiffe://td/app": "", "uri:spiffe://td.example/ns/a/sa/b": "", "spiffe://td/.../..a/a.": "",
+		"spiffe:///app": san, "spiffe://td": san, "spiffe://td/*": san, "spiffe://td/app/": san, "uri:spiffe://TD/app": san,
+		"spiffe://td/.": san, "spiffe://td/../app": san, "spiffe://td/a/./b": san,
+	} {
+		t.Run(id, func(t *testing.T) {
+			wantMistake(t, "clients: [{name: a, san: '"+id+"', grants: [{services: [a], verbs: [get]}]}]", want)
 		})
 	}
 }

@@ -28,7 +28,7 @@ type Capture struct {
 type StepResponse struct {
 	Status   []int  `key:"status"`   // as in Response
 	Error    string `key:"error"`    // path of the error text
-	Success  string `key:"success"`  // predicate; without it any 2xx answer is a success
+	Success  string `key:"success"`  // predicate; without it any answer with such a status is a success
 	Rejected string `key:"rejected"` // predicate that tells refused credentials from other failures
 }
 

@@ -10,14 +10,15 @@ import (
 
 // sinkLoops checks that no service reads its own sink: every token would be a change of
 // what it is acquired with, and another token.
-func (v *checker) sinkLoops(c *Config) {
+func (v *checker) sinkLoops(c *Config, l links) {
 	for name, svc := range c.Services {
 		if svc.Sinks == nil {
 			continue
 		}
 		for _, file := range svc.Files() {
+			file = l.follow(file)
 			for i, s := range *svc.Sinks {
-				if s.Path != "" && realPath(s.Path) == realPath(file) {
+				if s.Path != "" && l.follow(s.Path) == file {
 					v.add(join(item(join(join("services", name), "sinks"), i), "path"), "is a file that the service itself reads")
 				}
 			}
@@ -27,7 +28,7 @@ func (v *checker) sinkLoops(c *Config) {
 
 // sinkFiles goes through the files of all sinks, each with its path in the
 // configuration, in an order that is always the same.
-func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
+func (c *Config) sinkFiles(l links) func(yield func(at, path string) bool) {
 	return func(yield func(at, path string) bool) {
 		for _, name := range slices.Sorted(maps.Keys(c.Services)) {
 			svc := c.Services[name]
@@ -36,7 +37,7 @@ func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
 			}
 			for i, s := range *svc.Sinks {
 				at := item(join(join("services", name), "sinks"), i)
-				if s.Path != "" && !yield(join(at, "path"), realPath(s.Path)) {
+				if s.Path != "" && !yield(join(at, "path"), l.follow(s.Path)) {
 					return
 				}
 			}
@@ -45,19 +46,22 @@ func (c *Config) sinkFiles() func(yield func(at, path string) bool) {
 }
 
 // taken are the files that a configuration names, each with what for.
-type taken map[string]string
+type taken struct {
+	files map[string]string
+	links links
+}
 
 func (t taken) note(what string, paths ...string) {
 	for _, path := range paths {
 		if path != "" {
-			t[realPath(path)] = what
+			t.files[t.links.follow(path)] = what
 		}
 	}
 }
 
 // taken returns the files that are in use besides those that are written.
-func (c *Config) taken() taken {
-	t := taken{}
+func (c *Config) taken(l links) map[string]string {
+	t := taken{map[string]string{}, l}
 	keys := finder{}
 	keys.value(reflect.ValueOf(c.Vault.Keys))
 	t.note("a key of the vault", slices.Collect(maps.Keys(keys))...)
@@ -67,7 +71,7 @@ func (c *Config) taken() taken {
 	for _, svc := range c.Services {
 		t.service(&svc)
 	}
-	return t
+	return t.files
 }
 
 func (t taken) listener(l *Listener) {
@@ -94,15 +98,24 @@ func (t taken) service(s *Service) {
 	}
 }
 
-// realPath returns where a path leads, a link at its end not followed: that is what a
+// links are directories, and where they lead: many files lie in few of them, and the
+// file system is asked once for each.
+type links map[string]string
+
+// follow returns where a path leads, a link at its end not followed: that is what a
 // sink replaces.
-func realPath(path string) string {
+func (l links) follow(path string) string {
 	whole, err := filepath.Abs(path)
 	if err != nil {
 		return filepath.Clean(path)
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(whole)); err == nil {
-		return filepath.Join(dir, filepath.Base(whole))
+	dir := filepath.Dir(whole)
+	leads, known := l[dir]
+	if !known {
+		if leads, err = filepath.EvalSymlinks(dir); err != nil {
+			leads = dir
+		}
+		l[dir] = leads
 	}
-	return whole
+	return filepath.Join(leads, filepath.Base(whole))
 }

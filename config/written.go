@@ -4,17 +4,18 @@ import "path/filepath"
 
 // writtenPaths checks that nothing is written to the file of something else.
 func (v *checker) writtenPaths(c *Config) {
-	taken := c.taken()
-	for _, path := range c.sinkFiles() {
+	l := links{}
+	taken := c.taken(l)
+	for _, path := range c.sinkFiles(l) {
 		taken[digestBeside(path)] = "another sink"
 	}
-	for at, path := range c.writtenFiles() {
+	for at, path := range c.writtenFiles(l) {
 		if other := taken[path]; other != "" {
 			v.add(at, "is the file of %s", other)
 		}
 		taken[path] = writer(at)
 	}
-	v.sinkLoops(c)
+	v.sinkLoops(c, l)
 }
 
 // digestBeside returns where a sink keeps the digest of what it has written to the file.
@@ -35,15 +36,15 @@ func writer(at string) string {
 }
 
 // writtenFiles goes through the files that a node writes, as sinkFiles does.
-func (c *Config) writtenFiles() func(yield func(at, path string) bool) {
+func (c *Config) writtenFiles(l links) func(yield func(at, path string) bool) {
 	return func(yield func(at, path string) bool) {
-		if c.Vault.Path != "" && !yield("vault.path", realPath(c.Vault.Path)) {
+		if c.Vault.Path != "" && !yield("vault.path", l.follow(c.Vault.Path)) {
 			return
 		}
-		if c.Audit.Path != "" && c.Audit.Path != AuditStdout && !yield("audit.path", realPath(c.Audit.Path)) {
+		if c.Audit.Path != "" && c.Audit.Path != AuditStdout && !yield("audit.path", l.follow(c.Audit.Path)) {
 			return
 		}
-		c.sinkFiles()(yield)
+		c.sinkFiles(l)(yield)
 	}
 }
 
@@ -52,8 +53,10 @@ func (c *Config) writtenOn(file string) (found problems) {
 	if file == "" {
 		return nil
 	}
-	for at, path := range c.writtenFiles() {
-		if path == realPath(file) {
+	l := links{}
+	file = l.follow(file)
+	for at, path := range c.writtenFiles(l) {
+		if path == file {
 			found.add(at, "is the file of the configuration")
 		}
 	}

@@ -165,6 +165,23 @@ func TestAFallbackWithoutAPlaceIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestAFallbackFindsItsGateStopped has a host stop an actor of ours, as it can.
+func TestAFallbackFindsItsGateStopped(t *testing.T) {
+	spare, login := newTurnstile(t), lostLogins(t)
+	close(spare.let)
+	cc := config.ClientCredentials(oauthAt(spare.URL))
+	s := newSystem(t, &config.Config{Services: map[string]config.Service{
+		"own": {Provider: config.KindClientCredentials, ClientCredentials: &cc}, "falls": falling(login.URL, spare.URL),
+	}})
+	if err := s.gates.root.StopFuture(s.gates.of(spare.host())).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s)
+	if tok, err := s.Token(t.Context(), "falls"); err != nil || tok.Value() != "spare" {
+		t.Errorf("%v, %v", tok, err)
+	}
+}
+
 // TestAFallbackAtTheSameHostHasItsPlaceAlready would wait for itself otherwise.
 func TestAFallbackAtTheSameHostHasItsPlaceAlready(t *testing.T) {
 	login := lostLogins(t)

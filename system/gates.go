@@ -62,12 +62,13 @@ func (g *gates) visit(host string) (at *actor.PID, done func()) {
 	}
 }
 
-// at returns the gate of a host, made if need be. The caller has locked.
+// at returns the gate of a host, made if need be: a host's program can stop any actor.
+// The caller has locked.
 func (g *gates) at(host string) *hostGate {
 	if host == "" || g.stopped {
 		return nil
 	}
-	if known := g.byHost[host]; known != nil {
+	if known := g.byHost[host]; known != nil && g.lives(known) {
 		return known
 	}
 	made := &hostGate{}
@@ -83,6 +84,11 @@ func (g *gates) at(host string) *hostGate {
 	}
 	g.byHost[host] = made
 	return made
+}
+
+func (g *gates) lives(known *hostGate) bool {
+	_, there := g.root.ActorSystem().ProcessRegistry.GetLocal(known.pid.Id)
+	return there
 }
 
 // keep gives up the gates of all hosts but those that are needed. One that is busy

@@ -2,7 +2,6 @@ package system
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -16,11 +15,16 @@ func (s *System) warnOfLogins(b, previous *build) {
 	if b.storage.path != "" {
 		return
 	}
-	names := slices.Sorted(maps.Keys(b.services))
-	names = slices.DeleteFunc(names, func(name string) bool { return !b.service(name).loggedIn() || previous.service(name).loggedIn() })
+	var names []string
+	for name, v := range b.services {
+		if v.loggedIn() && !previous.service(name).loggedIn() {
+			names = append(names, name)
+		}
+	}
 	if len(names) == 0 {
 		return
 	}
+	slices.Sort(names)
 	s.options.log.WithField(fieldServices, listed(names)).
 		Warn("a restart loses logins whose refresh tokens rotate: set vault.path and vault.keys to keep them, see docs/vault.md")
 }

@@ -50,9 +50,11 @@ func (p *Plan) Apply(ctx context.Context) error { return p.ApplyWith(ctx, func()
 // ApplyWith does what [Plan.Apply] does, and calls enter on the way: when nothing can
 // refuse the plan any more and the services that go are gone, but before any is new or
 // another. Who may have which token, say, is to change then: no grant is ever about a
-// service of before that is gone. While enter has not been called, nothing has changed;
-// an error after that tells which services could not be started, or that ctx has ended,
-// and all else is done, or goes on.
+// service of before that is gone. If ctx ends before they are, enter is called at once.
+// It must not change services itself: nobody else can until it has returned. While enter
+// has not been called, nothing has changed, or the System stops; an error after that
+// tells which services could not be started, or that ctx has ended, and all else is
+// done, or goes on.
 func (p *Plan) ApplyWith(ctx context.Context, enter func()) error {
 	s := p.system
 	if err := s.lock(ctx); err != nil {

@@ -219,3 +219,60 @@ func TestWhatCannotBeForgottenIsTriedAgain(t *testing.T) {
 		t.Error("it is not tried again")
 	}
 }
+
+// losses counts how often somebody was told that the login of a is lost.
+func (h *household) losses() (n int) {
+	for _, e := range h.heard.AllEntries() {
+		if e.Data[fieldEvent] == "login_lost" && e.Data[fieldService] == "a" {
+			n++
+		}
+	}
+	return n
+}
+
+// What an acquisition of before has brought must not come back in place of what is
+// found out later, in this process or in the next.
+func TestALoginThatIsLostAfterItsServiceCameBackIsToldOnce(t *testing.T) {
+	for name, early := range map[string]bool{"it comes back at once": true, "it comes back later": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHousehold(t)
+			h.gets("at-1")
+			h.idp.hold["one-b"] = make(chan struct{})
+			refreshed := make(chan error, 1)
+			go func() { refreshed <- h.Refresh(h.ctx, "a") }()
+			<-h.idp.here
+			h.becomes(h.without())
+			<-refreshed
+			if early {
+				h.becomes(h.with())
+			}
+			h.idp.mu.Lock()
+			clear(h.idp.answers)
+			h.idp.mu.Unlock()
+			close(h.idp.hold["one-b"])
+			h.flights.Wait()
+			if !early {
+				if err := h.store.Load().Flush(h.ctx); err != nil {
+					t.Fatal(err)
+				}
+				h.becomes(h.with())
+			}
+			_, shown := h.Refresh(h.ctx, "a"), []string{"one", "one-b", "one-c", "one-b"}
+			h.idp.was(t, shown...)
+			_ = h.Refresh(h.ctx, "a")
+			h.idp.was(t, append(shown, "one-c")...) // the one before it is given up
+			if err := h.Stop(h.ctx); err != nil {
+				t.Fatal(err)
+			}
+			told := h.losses()
+			h.begin(h.with())
+			_ = h.Refresh(h.ctx, "a")
+			if err := h.Stop(h.ctx); err != nil {
+				t.Fatal(err)
+			}
+			if told += h.losses(); told != 1 {
+				t.Errorf("told %d times", told)
+			}
+		})
+	}
+}

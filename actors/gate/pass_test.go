@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,60 @@ func TestAFlightThatWaitsTooLongHasNoPlace(t *testing.T) {
 		c.counts("it has given up", 0, 1, 0)
 		a.Leave()
 		c.counts("and gets nothing any more", 0, 0, 0)
+	})
+}
+
+// A caller who comes while a flight waits for its place gets it there before others.
+func TestAFlightIsHastenedWhileItWaits(t *testing.T) {
+	cross(t, func(c *crossing) {
+		holder := c.pass("holder", 1)
+		if err := holder.Change(c.Context(), c.far); err != nil {
+			c.Error(err)
+		}
+		var wanted atomic.Bool
+		arrived := make(chan *Pass)
+		for i, service := range []string{"first", "second"} {
+			p := &Pass{Root: c.system.Root, Service: service, Flight: uint64(i + 2)}
+			p.Waiting = func() bool { return service == "second" && wanted.Load() }
+			go func() {
+				if err := p.Change(c.Context(), c.far); err != nil {
+					c.Error(err)
+				}
+				arrived <- p
+			}()
+			c.counts(service+" waits", 0, 1, int64(i+1))
+		}
+		wanted.Store(true)
+		time.Sleep(lookAgain)
+		synctest.Wait()
+		holder.Leave()
+		for _, want := range []string{"second", "first"} {
+			p := <-arrived
+			if p.Service != want {
+				c.Errorf("%s comes before %s", p.Service, want)
+			}
+			p.Leave()
+		}
+		c.counts("all have gone", 0, 0, 0)
+	})
+}
+
+// A flight that does not return must not take a place from others for ever.
+func TestAFlightThatIsOverdueHasNoPlace(t *testing.T) {
+	cross(t, func(c *crossing) {
+		ctx, cancel := context.WithTimeout(c.Context(), time.Second)
+		defer cancel()
+		a := c.pass("a", 1)
+		a.Grace = time.Minute
+		if err := a.Change(ctx, c.far); err != nil {
+			c.Error(err)
+		}
+		time.Sleep(time.Second + time.Minute - time.Nanosecond)
+		c.counts("it may return yet", 0, 1, 0)
+		time.Sleep(time.Nanosecond)
+		c.counts("it hangs", 0, 0, 0)
+		a.Leave()
+		c.counts("it has returned after all", 0, 0, 0)
 	})
 }
 

@@ -107,7 +107,7 @@ func (k *keeper) fly(c actor.Context) {
 	}
 	t.pass = gate.Pass{
 		Root: k.env.Root, Service: k.slot.name, Flight: st.flight.number, Slow: before.slow,
-		Waiting: func() bool { return t.slot.waiting.Load() > 0 }, At: st.flight.gate,
+		Waiting: func() bool { return t.slot.waiting.Load() > 0 }, At: st.flight.gate, Grace: graceAfterTimeout,
 	}
 	if st.held != nil {
 		t.generation = st.held.token.Generation + 1
@@ -199,7 +199,8 @@ func (t *trip) acquire(ctx context.Context) *landing {
 			Text: "the last acquisition of an earlier service of that name has not ended",
 		})
 	}
-	previous, err := t.latest().Open()
+	latest := t.latest()
+	previous, err := latest.Open()
 	if err != nil {
 		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
 	}
@@ -221,9 +222,9 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	l.lost = res.Lost
 	if !res.State.IsZero() {
 		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
-		if l.lost == "" { // else it says that people were told, and is kept when they have been
+		if l.lost == "" || !latest.Same(t.previous) {
 			t.keep(ctx, l.previous)
-		}
+		} // else it says that people were told, and is kept when they have been
 	}
 	return l
 }

@@ -52,6 +52,39 @@ func TestNothingIsTriedBesideAProviderThatDoesNotReturn(t *testing.T) {
 	})
 }
 
+// A fallback that does not return must not keep others from its host.
+func TestAPlaceAtAnotherGateIsGivenBackByAFlightThatDoesNotReturn(t *testing.T) {
+	var (
+		busy    gate.Gauge
+		release chan struct{}
+	)
+	bubble(t, func(h *harness) {
+		at := h.system.Root.Spawn(gate.Props(1, &busy))
+		h.play(func(ctx context.Context, n int, _ provider.Request) (provider.Result, error) {
+			if err := gate.PassOf(ctx).Change(ctx, at); err != nil {
+				h.Error(err)
+			}
+			<-release
+			return issue(n, time.Hour), nil
+		})
+		go func() { _, _ = h.get(h.Context(), 0) }()
+		time.Sleep(12*time.Second - time.Nanosecond)
+		synctest.Wait()
+		if n := busy.InFlight.Load(); n != 1 {
+			t.Errorf("%d places taken before its time is up", n)
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if n := busy.InFlight.Load(); n != 0 {
+			t.Errorf("%d places taken", n)
+		}
+		close(release)
+		synctest.Wait()
+		h.wantState(messages.StateFresh)
+		h.system.Root.Stop(at)
+	}, func(*harness, *Options) { release = make(chan struct{}) })
+}
+
 func TestALateTokenIsTaken(t *testing.T) {
 	bubble(t, func(h *harness) {
 		_, _ = h.get(h.Context(), 0)

@@ -28,7 +28,7 @@ func (t *trip) keep(ctx context.Context, state vault.Sealed) {
 
 // latest returns what the provider wants to have again. The last acquisition of an
 // earlier service of that name may have brought it after this one had begun; the store
-// has it then.
+// has it then, and goes on to have it until it is given another one to keep.
 func (t *trip) latest() vault.Sealed {
 	store := t.env.Store
 	if t.slot.before == nil || store == nil || t.options.Unkept {

@@ -31,7 +31,8 @@
 //   - Every answer under /v1 is JSON, errors included, but for the stream of events,
 //     the description and the empty body of authorize. Nothing under /v1 may be stored
 //     by a cache.
-//   - No client has all connections, or all streams of events, that a door has.
+//   - No client has all connections, or all streams of events, that a door has, unless
+//     the policy says so, or the door has only one.
 //   - Nobody waits longer than [MaxWait] but who follows the events.
 //   - A stream reads the history of events at its own pace, so no reader delays
 //     anybody.

@@ -10,27 +10,25 @@ import (
 )
 
 // Load returns the newest record kept under key, nil if there is none or it is
-// damaged.
+// damaged. A state that was given to SaveState is in the very box that was given: who
+// saves it again has it.
 func (s *Store) Load(key vault.Key) (*vault.Record, error) {
 	s.mu.Lock()
-	e, closed := s.dirty[key], s.closed
+	e, state, closed := s.dirty[key], s.states[key], s.closed
 	s.mu.Unlock()
+	var rec *vault.Record
 	switch {
 	case closed:
 		return nil, errClosed
-	case e == nil:
-		return s.read(key)
-	case e.rec != nil:
+	case e != nil && e.rec != nil:
 		return e.rec, nil
-	}
-	var rec *vault.Record
-	if !e.gone {
+	case e == nil || !e.gone:
 		var err error
 		if rec, err = s.read(key); err != nil {
 			return nil, err
 		}
 	}
-	return withState(rec, key, e.state), nil
+	return withState(rec, key, state), nil
 }
 
 var errClosed = errors.New("the vault is closed")

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"tokend/messages"
@@ -168,14 +169,31 @@ func (s Sealed) Open() (messages.Secret, error) {
 	if s.key == nil {
 		return s.plain, nil
 	}
-	text, err := s.OpenBytes()
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	return s.openIn(scratch)
+}
+
+// openIn is [Sealed.Open] with a place for the secret before it is a string. Nothing of
+// it is left there.
+func (s Sealed) openIn(scratch *[]byte) (messages.Secret, error) {
+	text, err := s.open((*scratch)[:0])
 	if err != nil {
 		return messages.Secret{}, err
 	}
 	secret := messages.NewSecret(string(text))
 	clear(text)
+	if cap(text) <= longestScratch {
+		*scratch = text
+	}
 	return secret, nil
 }
+
+// scratches are places for openIn: a secret that is read often leaves no more garbage
+// than itself.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+const longestScratch = 16 << 10
 
 // OpenBytes is [Sealed.Open] for a caller who overwrites the secret when it has
 // served.
@@ -183,7 +201,12 @@ func (s Sealed) OpenBytes() ([]byte, error) {
 	if s.key == nil {
 		return []byte(s.plain.Reveal()), nil
 	}
-	text, err := s.key.aead.Open(nil, nil, s.data[s.label:], s.data[:s.label])
+	return s.open(nil)
+}
+
+// open appends the secret of a box that is sealed to dst.
+func (s Sealed) open(dst []byte) ([]byte, error) {
+	text, err := s.key.aead.Open(dst, nil, s.data[s.label:], s.data[:s.label])
 	if err != nil {
 		return nil, fmt.Errorf("open sealed secret: %w", err)
 	}

@@ -144,6 +144,33 @@ func TestUnknownMemoryIsRefused(t *testing.T) {
 	}
 }
 
+func TestNothingStaysWhereASecretWasOpened(t *testing.T) {
+	v, err := New(MemorySealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int{40, longestScratch / 2, 10, longestScratch + 1, 20} {
+		scratch := new([]byte)
+		for _, box := range []Sealed{
+			v.Seal(Label{Service: "billing"}, messages.NewSecret(strings.Repeat("x", length))),
+			v.Seal(Label{Service: "billing"}, messages.NewSecret(strings.Repeat("y", length/2))),
+		} {
+			secret, err := box.openIn(scratch)
+			if err != nil || strings.Trim(secret.Reveal(), "xy") != "" || secret.IsZero() {
+				t.Fatalf("%d bytes: %v", length, err)
+			}
+			if left := bytes.Trim((*scratch)[:cap(*scratch)], "\x00"); len(left) > 0 || cap(*scratch) > longestScratch {
+				t.Errorf("%d bytes: %d are left of %d", length, len(left), cap(*scratch))
+			}
+		}
+		box := v.Seal(Label{Service: "billing"}, messages.NewSecret(strings.Repeat("z", length)))
+		box.data[len(box.data)-1] ^= 1
+		if _, err := box.openIn(scratch); err == nil || bytes.Contains((*scratch)[:cap(*scratch)], []byte("z")) {
+			t.Errorf("of a box that was changed: %v", err)
+		}
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	v, err := New(MemorySealed)
 	if err != nil {

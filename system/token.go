@@ -36,6 +36,19 @@ func (s *System) TokenMinTTL(ctx context.Context, service string, minTTL time.Du
 	return s.ask(ctx, slot, service, minTTL)
 }
 
+// AppendCached appends the value of a token that is at hand to dst, and returns the token
+// without it. It is [System.TokenMinTTL] for a caller who writes the value somewhere and
+// overwrites it then, where nothing has to be waited for: else it reports false, and
+// nothing is appended.
+func (s *System) AppendCached(dst []byte, service string, minTTL time.Duration) (_ []byte, tok messages.Token, ok bool) {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return dst, tok, false
+	}
+	dst, ok = slot.AppendCached(dst, &tok, minTTL)
+	return dst, tok, ok
+}
+
 // ask gets the token from the service's actor. A nil slot is that of a service
 // that is not there.
 func (s *System) ask(ctx context.Context, slot *token.Slot, service string, minTTL time.Duration) (messages.Token, error) {

@@ -25,6 +25,7 @@ var doors = map[string]door{
 	"TokenMinTTL": func(ctx context.Context, w *world, service string) (string, error) {
 		return named(w.sys.TokenMinTTL(ctx, service, time.Nanosecond))
 	},
+	"AppendCached": throughAppendCached,
 	"Tokens": func(ctx context.Context, w *world, service string) (string, error) {
 		tokens, err := w.sys.Tokens(ctx, service)
 		return named(tokens[service], err)
@@ -54,6 +55,23 @@ func fingerprint(value string) (string, error) {
 		return "", errors.New("neither a token nor an error")
 	}
 	return messages.Fingerprint(value), nil
+}
+
+// throughAppendCached waits as callers of AppendCached do.
+func throughAppendCached(ctx context.Context, w *world, service string) (string, error) {
+	const before = "token: "
+	text, tok, ok := w.sys.AppendCached([]byte(before), service, 0)
+	if !ok {
+		if string(text) != before {
+			return "", errors.New("something is appended, and there is no token")
+		}
+		return named(w.sys.TokenMinTTL(ctx, service, 0))
+	}
+	value, begins := strings.CutPrefix(string(text), before)
+	if got := messages.Fingerprint(value); !begins || got != tok.Fingerprint || tok.Value() != "" {
+		return "", fmt.Errorf("appended the token %s, and returned %v", got, tok)
+	}
+	return fingerprint(value)
 }
 
 func throughService(ctx context.Context, w *world, service string) (string, error) {

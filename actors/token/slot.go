@@ -110,19 +110,43 @@ func (s *Slot) Configure(o *Options) { s.options.Store(o) }
 // Cached makes tok the service's token if that can be handed out at once and has
 // that life left, and reports whether it did; zero means the service's own wish.
 func (s *Slot) Cached(tok *messages.Token, minTTL time.Duration) bool {
-	h := s.ready.Load()
-	if h == nil {
+	h, now := s.atHand(minTTL)
+	if h == nil || h.fill(tok, now) != nil { // if that fails, the actor will say so
 		return false
-	}
-	now := s.clock.Now()
-	if !h.enough(now, minTTL) || s.ending.Load() != nil {
-		return false
-	}
-	if h.fill(tok, now) != nil {
-		return false // the actor will say so
 	}
 	s.hits.Add(1)
 	return true
+}
+
+// AppendCached is [Slot.Cached] for a caller who overwrites the value when it has
+// served: it is appended to dst, and tok is without it.
+func (s *Slot) AppendCached(dst []byte, tok *messages.Token, minTTL time.Duration) ([]byte, bool) {
+	h, now := s.atHand(minTTL)
+	if h == nil {
+		return dst, false
+	}
+	out, err := h.box.AppendTo(dst)
+	if err != nil {
+		return dst, false
+	}
+	h.show(tok, now)
+	*tok = tok.WithValue(messages.Secret{})
+	s.hits.Add(1)
+	return out, true
+}
+
+// atHand returns the token that can be handed out at once and has that life left, nil
+// if there is none.
+func (s *Slot) atHand(minTTL time.Duration) (*held, schedule.Instant) {
+	h := s.ready.Load()
+	if h == nil {
+		return nil, schedule.Instant{}
+	}
+	now := s.clock.Now()
+	if !h.enough(now, minTTL) || s.ending.Load() != nil {
+		return nil, now
+	}
+	return h, now
 }
 
 // Enough reports whether Cached would succeed.

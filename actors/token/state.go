@@ -175,6 +175,17 @@ func (h *held) keep(box vault.Sealed) {
 
 // fill makes tok the token to hand out at now, when the token must be alive.
 func (h *held) fill(tok *messages.Token, now schedule.Instant) error {
+	h.show(tok, now)
+	if h.box.IsPlain() {
+		return nil
+	}
+	secret, err := h.box.Open()
+	*tok = tok.WithValue(secret)
+	return err
+}
+
+// show makes tok the token of now, with its value if that is not sealed.
+func (h *held) show(tok *messages.Token, now schedule.Instant) {
 	*tok = h.token
 	if !h.degraded && h.at.Refresh.Reached(now) {
 		tok.State = messages.StateDue
@@ -182,12 +193,6 @@ func (h *held) fill(tok *messages.Token, now schedule.Instant) error {
 	if h.at.Expiry.SetBack(now) {
 		tok.ExpiresAt = h.at.Expiry.Shown(now)
 	}
-	if h.box.IsPlain() {
-		return nil
-	}
-	secret, err := h.box.Open()
-	*tok = tok.WithValue(secret)
-	return err
 }
 
 // name returns the state by the name users see.

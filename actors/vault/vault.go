@@ -204,6 +204,19 @@ func (s Sealed) OpenBytes() ([]byte, error) {
 	return s.open(nil)
 }
 
+// AppendTo is [Sealed.Open] for a caller who has a place for the secret, and overwrites
+// it there when it has served. When it fails it returns dst.
+func (s Sealed) AppendTo(dst []byte) ([]byte, error) {
+	if s.key == nil {
+		return append(dst, s.plain.Reveal()...), nil
+	}
+	text, err := s.open(dst)
+	if err != nil {
+		return dst, err
+	}
+	return text, nil
+}
+
 // open appends the secret of a box that is sealed to dst.
 func (s Sealed) open(dst []byte) ([]byte, error) {
 	text, err := s.key.aead.Open(dst, nil, s.data[s.label:], s.data[:s.label])

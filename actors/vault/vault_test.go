@@ -34,6 +34,9 @@ func TestASealedSecretOpens(t *testing.T) {
 		if box.IsZero() {
 			t.Errorf("memory %q: a box with a secret is zero", memory)
 		}
+		if text, err := box.AppendTo([]byte("is: ")); err != nil || string(text) != "is: "+canary {
+			t.Errorf("memory %q: appended %q, %v", memory, text, err)
+		}
 		text := []byte(canary)
 		box = v.SealBytes(Label{Service: "billing"}, text)
 		clear(text)
@@ -74,6 +77,9 @@ func TestATamperedBoxDoesNotOpen(t *testing.T) {
 			changed.data[i] ^= 1 << bit
 			if _, err := changed.Open(); err == nil {
 				t.Fatalf("opened with bit %d of byte %d flipped", bit, i)
+			}
+			if text, err := changed.AppendTo([]byte("is: ")); err == nil || string(text) != "is: " {
+				t.Fatalf("appended %q with bit %d of byte %d flipped", text, bit, i)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func appendString(b []byte, s string) []byte {
 // plainRun returns how many bytes at the start of s stand for themselves. Tokens
 // are long and hold nothing else, so it looks at eight at a time. Subtracting from
 // all of them at once borrows into the high bit of a byte that was too small.
-func plainRun(s string) int {
+func plainRun[T string | []byte](s T) int {
 	n := 0
 	for rest := s; len(rest) >= 8; rest = rest[8:] {
 		w := uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |

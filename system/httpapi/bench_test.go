@@ -23,6 +23,10 @@ func (k *quickKeeper) TokenMinTTL(context.Context, string, time.Duration) (messa
 	return k.t, nil
 }
 
+func (k *quickKeeper) AppendCached(dst []byte, _ string, _ time.Duration) ([]byte, messages.Token, bool) {
+	return append(dst, k.t.Value()...), k.t.WithValue(messages.Secret{}), true
+}
+
 func benchToken() messages.Token {
 	t := billing()
 	t.ExpiresAt = time.Now().Add(time.Hour)

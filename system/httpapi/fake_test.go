@@ -113,6 +113,11 @@ func billing() messages.Token {
 	}.WithValue(messages.NewSecret(secretValue))
 }
 
+// AppendCached has nothing at hand: every token takes TokenMinTTL.
+func (k *fakeKeeper) AppendCached(dst []byte, _ string, _ time.Duration) ([]byte, messages.Token, bool) {
+	return dst, messages.Token{}, false
+}
+
 func (k *fakeKeeper) TokenMinTTL(ctx context.Context, service string, minTTL time.Duration) (messages.Token, error) {
 	if k.panics != nil {
 		panic(k.panics)

@@ -34,6 +34,9 @@ type Keeper interface {
 	// The channel is closed when there is more to get, and nil when there never will
 	// be.
 	EventsAfter(id uint64, entries []messages.Entry) (_ []messages.Entry, more <-chan struct{})
+	// AppendCached appends the value of the service's token to dst, and returns the
+	// token without it, if that is at hand; it does not wait.
+	AppendCached(dst []byte, service string, minTTL time.Duration) ([]byte, messages.Token, bool)
 	// Timeout returns how long one acquisition for the service may take.
 	Timeout(service string) (time.Duration, error)
 }

@@ -40,11 +40,18 @@ func TokenOf(t messages.Token, now time.Time) Token {
 	return wire
 }
 
+// beginsToken is how a token's JSON begins, as far as its value.
+const beginsToken = `{"access_token":"`
+
 // AppendJSON appends the token, value included, as a JSON object.
 func (t Token) AppendJSON(b []byte) []byte {
-	o := object{append(b, '{')}
-	o.name("access_token")
-	o.b = appendString(o.b, t.AccessToken.Reveal())
+	b = append(b, beginsToken[:len(beginsToken)-1]...)
+	return t.appendRest(appendString(b, t.AccessToken.Reveal()))
+}
+
+// appendRest appends what follows the value.
+func (t Token) appendRest(b []byte) []byte {
+	o := object{b}
 	o.text("token_type", t.TokenType)
 	if t.ExpiresIn != nil {
 		o.integer("expires_in", *t.ExpiresIn)

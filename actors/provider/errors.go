@@ -30,6 +30,15 @@ type Error struct {
 	RetryAfter  time.Duration // how long the endpoint asked to be left alone; 0: it did not
 	TimedOut    bool          // time ran out before the answer was there
 	Stack       string        // stack of a panic; for the log, not for callers
+	// Page says that the answer was a page (HTML) of something that stands before the
+	// API, and not the API's own: what it asks for counts for less.
+	Page bool
+	// Again says that this is a refusal if the attempt before ended the same way, and
+	// until then of the class that is given.
+	Again bool
+	// Sparing says that the next attempt must not come within 5 min, although the
+	// failure is no refusal: what was sent may count as an attempt to log in.
+	Sparing bool
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
 	// comes with it tells the provider so, and is kept once people have been told.

@@ -13,6 +13,7 @@ type Settings struct {
 	WarnAlways       *bool          `key:"warn_always" default:"false"`    // warn also when the token has been replaced in time
 	MinTTL           *time.Duration `key:"min_ttl" default:"10s"`          // life a token must have left to be answered without a try to replace it
 	DefaultTTL       *time.Duration `key:"default_ttl" default:"0s"`       // lifetime of tokens that come without one; 0: such a token is an error
+	MaxTTL           *time.Duration `key:"max_ttl" default:"0s"`           // lifetime of every token, at most; 0: no such bound
 	Eager            *bool          `key:"eager" default:"false"`          // acquire at start, not at first need
 	Required         *bool          `key:"required" default:"true"`        // without a valid token of this service the node is not ready
 }
@@ -25,6 +26,7 @@ type Policy struct {
 	WarnBefore       time.Duration
 	MinTTL           time.Duration
 	DefaultTTL       time.Duration
+	MaxTTL           time.Duration
 	WarnAlways       bool // beside the other two: every service has a Policy, and space between them costs
 	Eager            bool
 	Required         bool
@@ -57,6 +59,7 @@ func (s *Settings) apply(p *Policy) {
 	set(&p.WarnAlways, s.WarnAlways)
 	set(&p.MinTTL, s.MinTTL)
 	set(&p.DefaultTTL, s.DefaultTTL)
+	set(&p.MaxTTL, s.MaxTTL)
 	set(&p.Eager, s.Eager)
 	set(&p.Required, s.Required)
 }

@@ -97,6 +97,7 @@ func (v *checker) settings(path string, s *Settings) {
 	v.span(join(path, "warn_before"), s.WarnBefore)
 	v.span(join(path, "min_ttl"), s.MinTTL)
 	v.span(join(path, "default_ttl"), s.DefaultTTL)
+	v.span(join(path, "max_ttl"), s.MaxTTL)
 }
 
 func (v *checker) timeout(path string, d *time.Duration) {

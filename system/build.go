@@ -226,11 +226,15 @@ func (b *build) options(g *gates) map[string]*token.Options {
 func (v *service) options(g *gates) *token.Options {
 	return &token.Options{
 		Kind: v.configured.Provider, Provider: v.provider, Gate: g.of(gateOf(v)),
-		Policy:     v.schedule(),
-		DefaultTTL: v.policy.DefaultTTL, WarnAlways: v.policy.WarnAlways,
+		Policy: v.schedule(),
+		Bounds: v.bounds(), WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
 		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.unkept(),
 	}
+}
+
+func (v *service) bounds() provider.Bounds {
+	return provider.Bounds{Default: v.policy.DefaultTTL, Max: v.policy.MaxTTL}
 }
 
 func (v *service) schedule() schedule.Policy {

@@ -25,6 +25,7 @@ type Attempt struct {
 	// Kept reports whether the provider wants something to be kept for the next
 	// time, such as a refresh token in place of the one that it has used.
 	Kept    bool
+	Life    provider.Life   // how long the token lives, and what says so; its notes are what to know about the answer
 	Lost    string          // what to do about a login that is lost, where a fallback stands in; empty: none is
 	Failure *provider.Error // why there is no token; nil: there is
 }
@@ -69,7 +70,7 @@ var errNoTry = errors.New("a try is made before Start only")
 
 // judge fills in what a token is worth.
 func (a *Attempt) judge(v *service, res provider.Result, asked, answered schedule.Instant) {
-	life, expires, failure := provider.Lifetime(res, asked.Time(), answered.Time(), v.policy.DefaultTTL)
+	life, failure := provider.Lifetime(res, asked.Time(), answered.Time(), v.bounds())
 	if failure != nil {
 		a.Failure = failure
 		return
@@ -79,11 +80,11 @@ func (a *Attempt) judge(v *service, res provider.Result, asked, answered schedul
 		Service: a.Service, Provider: a.Provider, State: messages.StateFresh,
 		TokenType: res.Type, Scopes: res.Scopes, CreatedAt: at(0), Fingerprint: messages.Fingerprint(res.AccessToken.Reveal()),
 	}
-	if expires {
-		plan := schedule.NewPlan(life, v.schedule(), 0)
+	if life.Expires {
+		plan := schedule.NewPlan(life.Length, v.schedule(), 0)
 		t.ExpiresAt, t.RefreshAt, t.WarnAt, t.RefreshThreshold = at(plan.Life), at(plan.Refresh), at(plan.Warn), plan.Lead
 	}
-	a.Token = t
+	a.Token, a.Life = t, life
 }
 
 // clientAuth returns how the service's client proves who it is, empty if it has

@@ -41,6 +41,7 @@ func TestATryTellsWhatATokenIsWorth(t *testing.T) {
 		got, err := s.Try(t.Context(), "a")
 		want := &Attempt{
 			Service: "a", Provider: "scripted", Took: 3 * time.Second, Kept: true, Lost: "log in anew",
+			Life: provider.Life{Expires: true, Length: time.Hour, Stated: time.Hour, Source: provider.SourceExpiresIn},
 			Token: messages.TokenInfo{
 				Service: "a", Provider: "scripted", State: messages.StateFresh, TokenType: "Bearer", Scopes: []string{"read"},
 				Fingerprint: messages.Fingerprint("token"), CreatedAt: born, ExpiresAt: born.Add(time.Hour),

@@ -79,7 +79,7 @@ func ExampleLifetime() {
 		ExpiresAt:   time.Date(2026, 3, 1, 14, 30, 0, 0, time.UTC),
 		Date:        time.Date(2026, 3, 1, 14, 0, 0, 0, time.UTC), // the IdP's clock is two hours ahead
 	}
-	life, expires, err := provider.Lifetime(res, asked, asked.Add(time.Second), 0)
-	fmt.Println(life, expires, err == nil)
+	life, err := provider.Lifetime(res, asked, asked.Add(time.Second), provider.Bounds{})
+	fmt.Println(life.Length, life.Expires, err == nil)
 	// Output: 30m0s true true
 }

@@ -145,8 +145,8 @@ func TestHowLongACommandsTokenLives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := acquire(t, mustExec(t, Exec{Command: execution("print", c.printed)}))
-			life, _, err := Lifetime(res, noon, noon, c.fallback)
-			got := life.String()
+			life, err := Lifetime(res, noon, noon, Bounds{Default: c.fallback})
+			got := life.Length.String()
 			if err != nil {
 				got = err.Text
 			}

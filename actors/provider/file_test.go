@@ -86,15 +86,15 @@ func TestAFilesToken(t *testing.T) {
 
 func TestAFilesTokenLastsUnlessToldOtherwise(t *testing.T) {
 	res := acquire(t, mustFile(t, fileOf(t, "at")))
-	if life, expires, err := Lifetime(res, noon, noon, 0); err != nil || expires || life != 0 {
-		t.Errorf("%s, %v, %v", life, expires, err)
+	if life, err := Lifetime(res, noon, noon, Bounds{}); err != nil || life.Expires || life.Length != 0 {
+		t.Errorf("%+v, %v", life, err)
 	}
-	if life, expires, err := Lifetime(res, noon, noon, time.Hour); err != nil || !expires || life != time.Hour {
-		t.Errorf("with default_ttl: %s, %v, %v", life, expires, err)
+	if life, err := Lifetime(res, noon, noon, Bounds{Default: time.Hour}); err != nil || !life.Expires || life.Length != time.Hour {
+		t.Errorf("with default_ttl: %+v, %v", life, err)
 	}
 	res.AccessToken = messages.NewSecret(signed(fmt.Sprintf(`{"exp":%d}`, noon.Add(time.Minute).Unix())))
-	if life, expires, err := Lifetime(res, noon, noon, time.Hour); err != nil || !expires || life != time.Minute {
-		t.Errorf("a JWT: %s, %v, %v", life, expires, err)
+	if life, err := Lifetime(res, noon, noon, Bounds{Default: time.Hour}); err != nil || !life.Expires || life.Length != time.Minute {
+		t.Errorf("a JWT: %+v, %v", life, err)
 	}
 }
 
@@ -195,9 +195,9 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		life, expires, lifeErr := Lifetime(res, noon, noon.Add(time.Minute), 0)
-		if res.AccessToken.IsZero() || lifeErr == nil && expires && life <= 0 {
-			t.Errorf("%+v, %s, %v", res, life, lifeErr)
+		life, lifeErr := Lifetime(res, noon, noon.Add(time.Minute), Bounds{})
+		if res.AccessToken.IsZero() || lifeErr == nil && life.Expires && life.Length <= 0 {
+			t.Errorf("%+v, %+v, %v", res, life, lifeErr)
 		}
 	})
 }

@@ -14,15 +14,43 @@ import (
 // them overflows. Nothing is refreshed so rarely.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
+// The sources of a lifetime, as [Life] names them.
+const (
+	SourceExpiresIn  = "expires_in"  // a field or header with a lifetime
+	SourceExpiresAt  = "expires_at"  // a field or header with a time
+	SourceJWT        = "jwt"         // the claims of a token that is a JWT
+	SourceCookie     = "cookie"      // the end of the cookie that holds the token
+	SourceDefaultTTL = "default_ttl" // the setting, as the answer says nothing
+	SourceMaxTTL     = "max_ttl"     // the setting, as it bounds every other source
+)
+
+// Bounds are what a service's settings say about lifetimes.
+type Bounds struct {
+	Default time.Duration // of a token that comes without a lifetime; 0: there is none
+	Max     time.Duration // of every token; 0: there is none
+}
+
+// Life says how long a token lives. Its durations count from when the request was
+// sent.
+type Life struct {
+	Expires   bool          // false: the token has no expiry, and the durations of its end are 0
+	Length    time.Duration // what counts
+	Stated    time.Duration // the same without the second that is taken off whole seconds
+	Source    string        // which of the sources ends first; empty without expiry
+	NotBefore time.Duration // when the token begins to be valid (RFC 7519, section 4.1.5); 0: it is already
+	Notes     []Note        // those of the result, and what its lifetimes say besides
+}
+
 // Lifetime returns how long the token of res lives, counted from asked, when its
 // request was sent. answered is when the answer was there; both are readings of
-// the local clock. expires is false for a token without expiry.
+// the local clock.
 //
 // The earliest of these wins: Lifetime itself, ExpiresAt, and the exp claim of an
 // access token that is a JWT (RFC 7519, section 4.1.4; its signature is the
 // resource server's business). Without any of them the token has no expiry if
-// res.NoExpiry, else it lives for fallback, and without that it has none if
+// res.NoExpiry, else it lives for by.Default, and without that it has none if
 // res.Lasting, else it is malformed. So is one that was dead before it arrived.
+// by.Max bounds all of them, and a token without expiry.
 //
 // Absolute times become lifetimes so that a wrong clock on either side does no
 // harm. With a Date they are compared with it, as both come from the IdP. The
@@ -31,30 +59,43 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // never late, but for the part of a second that the header leaves out. Without a
 // Date they are compared with answered, and the time that the request took, which
 // had passed of the lifetime by then, is added.
-func Lifetime(res Result, asked, answered time.Time, fallback time.Duration) (life time.Duration, expires bool, err *Error) {
+func Lifetime(res Result, asked, answered time.Time, by Bounds) (Life, *Error) {
 	took := max(answered.Sub(asked), 0)
-	life = maxLifetime
+	l := Life{Length: maxLifetime, Notes: res.Notes}
 	if res.Lifetime != 0 {
-		life, expires = min(life, res.Lifetime), true
+		l.end(SourceExpiresIn, res.Lifetime)
 	}
-	for _, at := range []time.Time{res.ExpiresAt, jwtExpiry(res.AccessToken.Reveal())} {
-		if !at.IsZero() {
-			life, expires = min(life, remaining(at, res.Date, answered, took)), true
-		}
+	if !res.ExpiresAt.IsZero() {
+		l.end(SourceExpiresAt, remaining(res.ExpiresAt, res.Date, answered, took))
 	}
-	if !expires && !res.NoExpiry && fallback > 0 {
-		life, expires = min(life, fallback), true
+	if at := jwtExpiry(res.AccessToken.Reveal()); !at.IsZero() {
+		l.end(SourceJWT, remaining(at, res.Date, answered, took))
+	}
+	if !l.Expires && !res.NoExpiry && by.Default > 0 {
+		l.end(SourceDefaultTTL, by.Default)
+	}
+	if by.Max > 0 && (l.Expires || res.NoExpiry || res.Lasting) {
+		l.end(SourceMaxTTL, by.Max)
 	}
 	switch {
-	case !expires && (res.NoExpiry || res.Lasting):
-		return 0, false, nil
-	case !expires:
-		return 0, false, (&unusable{"token comes without a lifetime: set default_ttl", ReasonNoLifetime}).failure()
-	case life <= took:
-		return 0, false, malformed(deadText(life, took))
+	case !l.Expires && (res.NoExpiry || res.Lasting):
+		return Life{Notes: l.Notes}, nil
+	case !l.Expires:
+		return Life{}, (&unusable{"token comes without a lifetime: set default_ttl", ReasonNoLifetime}).failure()
+	case l.Length <= took:
+		return Life{}, malformed(deadText(l.Length, took))
 	default:
-		return life, true, nil
+		return l, nil
 	}
+}
+
+// end notes that a source ends the token that long after the request was sent.
+func (l *Life) end(source string, life time.Duration) {
+	if !l.Expires || life < l.Length {
+		l.Source = source
+	}
+	l.Expires, l.Length = true, min(l.Length, life)
+	l.Stated = l.Length
 }
 
 func deadText(life, took time.Duration) string {

@@ -77,16 +77,16 @@ var lifetimes = map[string]struct {
 func TestLifetime(t *testing.T) {
 	for name, c := range lifetimes {
 		t.Run(name, func(t *testing.T) {
-			life, expires, err := Lifetime(c.res, asked, answered, c.fallback)
+			life, err := Lifetime(c.res, asked, answered, Bounds{Default: c.fallback})
 			if c.problem != "" {
 				if err == nil {
-					t.Fatalf("got %s, want an error", life)
+					t.Fatalf("got %s, want an error", life.Length)
 				}
 				wantFailure(t, err, messages.ClassMalformed, c.problem)
 				return
 			}
-			if err != nil || life != c.life || expires == c.forever {
-				t.Errorf("got %s, %v, %v; want %s", life, expires, err, c.life)
+			if err != nil || life.Length != c.life || life.Expires == c.forever {
+				t.Errorf("got %+v, %v; want %s", life, err, c.life)
 			}
 		})
 	}
@@ -98,13 +98,13 @@ func TestLifetimeDoesNotMindAClockThatStepsMeanwhile(t *testing.T) {
 	start := time.Now()
 	stepped := start.Add(time.Second)
 	at := start.Round(0).Add(time.Minute)
-	life, _, err := Lifetime(Result{ExpiresAt: at}, start, stepped, 0)
-	if err != nil || life != time.Minute {
-		t.Errorf("got %s, %v", life, err)
+	life, err := Lifetime(Result{ExpiresAt: at}, start, stepped, Bounds{})
+	if err != nil || life.Length != time.Minute {
+		t.Errorf("got %+v, %v", life, err)
 	}
-	life, _, err = Lifetime(Result{Lifetime: time.Minute}, asked, asked.Add(-time.Hour), 0)
-	if err != nil || life != time.Minute {
-		t.Errorf("answered before asked: got %s, %v", life, err)
+	life, err = Lifetime(Result{Lifetime: time.Minute}, asked, asked.Add(-time.Hour), Bounds{})
+	if err != nil || life.Length != time.Minute {
+		t.Errorf("answered before asked: got %+v, %v", life, err)
 	}
 }
 
@@ -120,7 +120,8 @@ func FuzzLifetime(f *testing.F) {
 		if date != 0 {
 			res.Date = time.Unix(date, 0)
 		}
-		got, expires, err := Lifetime(res, asked, asked.Add(time.Duration(took)), time.Duration(fallback))
+		l, err := Lifetime(res, asked, asked.Add(time.Duration(took)), Bounds{Default: time.Duration(fallback)})
+		got, expires := l.Length, l.Expires
 		switch {
 		case err != nil && (got != 0 || expires || err.Class != messages.ClassMalformed):
 			t.Errorf("error with a result: %s, %v, %v", got, expires, err)

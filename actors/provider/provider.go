@@ -106,6 +106,14 @@ type Result struct {
 	// RefreshToken came with the token and is in no State: nobody keeps it but a
 	// provider that has this one as its fallback.
 	RefreshToken messages.Secret
+	Notes        []Note // what to know about an answer that works all the same
+}
+
+// Note is what an operator should know about an answer that works: the node logs
+// each at warning level, once for a service and a Key.
+type Note struct {
+	Key  string // tells notes apart, whatever their texts say
+	Text string // short, and without a secret
 }
 
 // Scoped is what a Provider implements that asks for scopes: what is granted may

@@ -72,8 +72,8 @@ func becomes(t *testing.T, by http.HandlerFunc) string {
 	now := time.Now()
 	var life time.Duration
 	if err == nil {
-		var late *Error
-		if life, _, late = Lifetime(res, now, now, 0); late != nil {
+		l, late := Lifetime(res, now, now, Bounds{})
+		if life = l.Length; late != nil {
 			err = late
 		}
 	}

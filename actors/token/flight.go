@@ -166,9 +166,12 @@ type landing struct {
 	kind        string
 	scopes      []string
 	life        time.Duration // 0: no expiry
-	previous    vault.Sealed  // zero: as before
-	lost        string        // what to do about a login that was found to be lost; empty: none was
-	tries       int           // how often the actor has begun to take it; the actor's
+	stated      time.Duration // the end as the server stated it: life and the second taken off it; 0: no expiry
+	notBefore   time.Duration // from asked until the token is valid; 0: it is
+	notes       []provider.Note
+	previous    vault.Sealed // zero: as before
+	lost        string       // what to do about a login that was found to be lost; empty: none was
+	tries       int          // how often the actor has begun to take it; the actor's
 }
 
 // run makes the trip: it leaves the outcome in the slot, gives the place at the
@@ -248,21 +251,21 @@ func (t *trip) judge(res provider.Result) *landing {
 	answered := t.env.Clock.Now()
 	took := answered.Elapsed(t.asked)
 	asked := answered.Add(-took) // by the wall clock of now, whatever was done to it meanwhile
-	life, expires, perr := provider.Lifetime(res, asked.Time(), answered.Time(), t.options.DefaultTTL)
+	life, perr := provider.Lifetime(res, asked.Time(), answered.Time(), t.options.Bounds)
 	switch {
 	case perr != nil:
 		return t.failed(perr)
-	case expires && life <= took:
+	case life.Expires && life.Length <= took:
 		return t.failed(&provider.Error{
 			Class: messages.ClassMalformed,
-			Text:  fmt.Sprintf("the token lives %s but took %s to arrive", life, took.Round(time.Millisecond)),
+			Text:  fmt.Sprintf("the token lives %s but took %s to arrive", life.Length, took.Round(time.Millisecond)),
 		})
 	}
 	text := res.AccessToken.Reveal()
 	return &landing{
-		asked: asked, took: took, life: life, kind: res.Type, scopes: res.Scopes,
-		fingerprint: messages.Fingerprint(text),
-		box:         t.seal(vault.AccessToken, t.generation, res.AccessToken),
+		asked: asked, took: took, life: life.Length, stated: life.Stated, notBefore: life.NotBefore, notes: life.Notes,
+		kind: res.Type, scopes: res.Scopes, fingerprint: messages.Fingerprint(text),
+		box: t.seal(vault.AccessToken, t.generation, res.AccessToken),
 	}
 }
 

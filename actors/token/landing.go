@@ -48,6 +48,7 @@ func (k *keeper) land(l *landing) {
 	default:
 		k.adopt(now, l)
 	}
+	k.tellNotes(l)
 	k.tellLoss(now, l)
 }
 

@@ -20,7 +20,7 @@ type Options struct {
 	Provider   provider.Provider
 	Gate       *actor.PID // that an acquisition passes; nil: none
 	Policy     schedule.Policy
-	DefaultTTL time.Duration // lifetime of tokens that come without one
+	Bounds     provider.Bounds // of lifetimes
 	WarnAlways bool
 	Eager      bool
 	Required   bool

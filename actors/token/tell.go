@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
 	"tokend/actors/provider"
 	"tokend/actors/schedule"
 	"tokend/messages"
@@ -54,4 +56,23 @@ func (k *keeper) tellLoss(now schedule.Instant, l *landing) {
 		f.Attempts = last.Attempts
 	}
 	k.publish(&messages.LoginLost{Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: f})
+}
+
+// maxNotes bounds the notes that are remembered of one service.
+const maxNotes = 32
+
+// tellNotes logs what an answer is to be known for, each thing once: it will say the
+// same next time.
+func (k *keeper) tellNotes(l *landing) {
+	for _, note := range l.notes {
+		if k.slot.noted[note.Key] || len(k.slot.noted) >= maxNotes {
+			continue
+		}
+		if k.slot.noted == nil {
+			k.slot.noted = map[string]bool{}
+		}
+		k.slot.noted[note.Key] = true
+		k.env.Log.WithFields(logrus.Fields{"service": k.slot.name, "note": note.Text}).
+			Warn("the answer works, but something about it is wrong")
+	}
 }

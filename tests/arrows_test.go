@@ -20,7 +20,7 @@ const root = ".."
 // Groups of packages that stand beside each other.
 var (
 	values = []string{"messages"}
-	local  = "actors/local" // below both of those that read files and run commands
+	local  = "actors/local" // below all that read files, run commands or write somewhere
 	pure   = append(slices.Clone(values), "actors/schedule")
 	parts  = append(slices.Clone(pure), "actors/provider", "actors/vault", "actors/gate", "actors/publisher")
 	actors = append(slices.Clone(parts), "actors/token", "actors/supervisor")
@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"actors/schedule":        values,
 	"actors/provider":        append(slices.Clone(pure), local),
 	"actors/vault":           pure,
-	"actors/vault/disk":      append(slices.Clone(pure), "actors/vault"),
+	"actors/vault/disk":      append(slices.Clone(pure), "actors/vault", local),
 	"actors/vault/vaulttest": append(slices.Clone(pure), "actors/vault"),
 	"actors/gate":            append(slices.Clone(pure), "actors/vault"),
 	"actors/publisher":       pure,
@@ -44,8 +44,8 @@ var arrows = map[string][]string{
 	"system":                 append(slices.Clone(actors), "config", "actors/vault/disk", "system/sink"),
 	"system/sink":            append(slices.Clone(values), local, "system/httpapi"),
 	"system/access":          values,
-	"system/access/audit":    append(slices.Clone(values), "system/access"),
-	"system/httpapi":         append(slices.Clone(values), "system/access"),
+	"system/access/audit":    append(slices.Clone(values), "system/access", local),
+	"system/httpapi":         append(slices.Clone(values), "system/access", local),
 	"system/metrics":         {"messages", "actors/token", "system", "system/httpapi", "system/sink"},
 }
 

@@ -19,8 +19,13 @@ const (
 	AudienceTokenURL = "token_url"
 )
 
-// assertionLife is how long an assertion is good for: it is used at once.
-const assertionLife = time.Minute
+const (
+	// assertionLife is how long an assertion is good for: it is used at once.
+	assertionLife = time.Minute
+	// assertionAge is how old an assertion is when it is made. Many servers refuse one
+	// out of the future, and their clocks may be a little behind this one.
+	assertionAge = 10 * time.Second
+)
 
 // The algorithms that may sign with a secret, and with a key.
 var (
@@ -71,19 +76,21 @@ func (g *grant) assert(secret Text, to *url.URL) (string, error) {
 // claimSet is what an assertion says (RFC 7523, section 3). Its audience is a text,
 // not a list of one, for not all servers take a list.
 type claimSet struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub,omitempty"`
-	Audience string `json:"aud"`
-	ID       string `json:"jti"`
-	IssuedAt int64  `json:"iat"`
-	Expiry   int64  `json:"exp"`
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub,omitempty"`
+	Audience  string `json:"aud"`
+	ID        string `json:"jti"`
+	IssuedAt  int64  `json:"iat"`
+	NotBefore int64  `json:"nbf"`
+	Expiry    int64  `json:"exp"`
 }
 
 // claims returns a claimSet with an identifier of its own.
 func claims(issuer, subject, audience string, now time.Time) claimSet {
+	begins := now.Add(-assertionAge).Unix()
 	return claimSet{
 		Issuer: issuer, Subject: subject, Audience: audience, ID: rand.Text(),
-		IssuedAt: now.Unix(), Expiry: now.Add(assertionLife).Unix(),
+		IssuedAt: begins, NotBefore: begins, Expiry: now.Add(assertionLife).Unix(),
 	}
 }
 

@@ -105,7 +105,17 @@ func asserted(t *testing.T, form url.Values, public any) (jose.Header, claimSet)
 	if err := parsed.Claims(public, &claims); err != nil {
 		t.Fatal(err)
 	}
+	wantTimes(t, claims)
 	return parsed.Headers[0], claims
+}
+
+// wantTimes checks that an assertion began 10 s ago and is good for a minute from
+// now, whatever now is.
+func wantTimes(t *testing.T, c claimSet) {
+	t.Helper()
+	if c.Expiry-c.IssuedAt != 70 || c.NotBefore != c.IssuedAt {
+		t.Errorf("an assertion of %d is valid from %d to %d", c.IssuedAt, c.NotBefore, c.Expiry)
+	}
 }
 
 func TestAssertionsAreSignedWithWhatSuitsTheKey(t *testing.T) {
@@ -168,7 +178,7 @@ func TestAnAssertionSaysWhoAsksWhom(t *testing.T) {
 			_, got := asserted(t, form, key.Public())
 			want := claimSet{
 				Issuer: "probe", Subject: "probe", Audience: c.want(settings.TokenURL), ID: got.ID,
-				IssuedAt: now.Unix(), Expiry: now.Unix() + 60,
+				IssuedAt: now.Unix() - 10, NotBefore: now.Unix() - 10, Expiry: now.Unix() + 60,
 			}
 			if diff := cmp.Diff(want, got); diff != "" || len(got.ID) < 20 {
 				t.Errorf("%s jti %q", diff, got.ID)

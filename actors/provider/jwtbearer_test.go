@@ -45,6 +45,7 @@ func saidOf(t *testing.T, form url.Values, public any) (header jose.Header, clai
 	if err := parsed.Claims(public, &claims, &more); err != nil {
 		t.Fatal(err)
 	}
+	wantTimes(t, claims)
 	return parsed.Headers[0], claims, more.Scope
 }
 

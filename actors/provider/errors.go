@@ -39,6 +39,8 @@ type Error struct {
 	// Sparing says that the next attempt must not come within 5 min, although the
 	// failure is no refusal: what was sent may count as an attempt to log in.
 	Sparing bool
+	// Dead says that there was a token, which had expired before it arrived.
+	Dead bool
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
 	// comes with it tells the provider so, and is kept once people have been told.

@@ -83,7 +83,7 @@ func Lifetime(res Result, asked, answered time.Time, by Bounds) (Life, *Error) {
 	case !l.Expires:
 		return Life{}, (&unusable{"token comes without a lifetime: set default_ttl", ReasonNoLifetime}).failure()
 	case l.Length <= took:
-		return Life{}, malformed(deadText(l.Length, took))
+		return Life{}, dead(l.Length, took)
 	default:
 		return l, nil
 	}
@@ -96,6 +96,13 @@ func (l *Life) end(source string, life time.Duration) {
 	}
 	l.Expires, l.Length = true, min(l.Length, life)
 	l.Stated = l.Length
+}
+
+// dead is a success whose token has died before it arrived.
+func dead(life, took time.Duration) *Error {
+	e := malformed(deadText(life, took))
+	e.Dead = true
+	return e
 }
 
 func deadText(life, took time.Duration) string {

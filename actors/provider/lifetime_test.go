@@ -123,6 +123,8 @@ func FuzzLifetime(f *testing.F) {
 		l, err := Lifetime(res, asked, asked.Add(time.Duration(took)), Bounds{Default: time.Duration(fallback)})
 		got, expires := l.Length, l.Expires
 		switch {
+		case err != nil && err.Dead != (err.Reason == ""):
+			t.Errorf("dead is %v: %v", err.Dead, err)
 		case err != nil && (got != 0 || expires || err.Class != messages.ClassMalformed):
 			t.Errorf("error with a result: %s, %v, %v", got, expires, err)
 		case err == nil && !expires && (got != 0 || !res.NoExpiry && (!res.Lasting || fallback > 0)):

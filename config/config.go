@@ -100,6 +100,9 @@ type Service struct {
 	// AllowHTTP permits an http:// endpoint that is not on loopback: the secret
 	// then crosses the network in the clear.
 	AllowHTTP bool `key:"allow_http" default:"false"`
+	// NewestWins says that the server ends a token when it gives out the next one: a
+	// check of the configuration must not ask for one beside a running node.
+	NewestWins bool `key:"newest_wins" default:"false"`
 
 	ClientCredentials *ClientCredentials `kind:"client_credentials"` // set if and only if Provider is KindClientCredentials
 	RefreshToken      *RefreshToken      `kind:"refresh_token"`      // set if and only if Provider is KindRefreshToken

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"maps"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,25 +13,46 @@ import (
 	"tokend/system"
 )
 
-// acquireAll tries once to get each service's token and tells, in the order of the
-// names, how that went. No more services are asked at a time than one host may be.
+// acquireAll tries once to get the token of each chosen service and tells, in the
+// order of the names, how that went. No more services are asked at a time than one
+// host may be.
 func (c *checkCommand) acquireAll(ctx context.Context, sys *system.System, cfg *config.Config) error {
-	tried, err := tryAll(ctx, sys, cfg)
+	chosen, err := c.chosen.choose(cfg)
 	if err != nil {
 		return err
 	}
-	if err := c.tell(tried); err != nil {
+	var about []string
+	if node := runningNode(ctx, cfg); node != "" {
+		about = []string{node + besideNode}
+		_, _ = fmt.Fprintf(c.stderr, "warning: %s\n", printable(about[0]))
+	}
+	verdicts, err := tryAll(ctx, sys, cfg, chosen)
+	if err != nil {
 		return err
 	}
+	if err := c.tell(verdicts, about); err != nil {
+		return err
+	}
+	return c.conclude(ctx, verdicts, len(verdicts) == len(chosen))
+}
+
+// besideNode says what a check can do to a node.
+const besideNode = ": where a server keeps one token alive at a time, a try ends the token of the node; set newest_wins: true for such a service, and a check leaves it out"
+
+// conclude reports the failures; whole is false if a signal came before the end.
+func (c *checkCommand) conclude(ctx context.Context, verdicts []verdict, whole bool) error {
 	failed := false
-	for _, a := range tried {
-		if a.Failure != nil {
-			failed = true
-			report(c.stderr, failureOf(a))
+	for _, v := range verdicts {
+		failed = failed || v.failed()
+		switch {
+		case v.Failure != nil:
+			report(c.stderr, failureOf(v.Attempt))
+		case v.failed():
+			_, _ = fmt.Fprintf(c.stderr, "tokend: skipped: %s: %s\n", v.Service, v.advice())
 		}
 	}
 	switch {
-	case len(tried) < len(cfg.Services):
+	case !whole:
 		return interrupted(ctx)
 	case failed:
 		return reported(exitFailed)
@@ -40,28 +61,39 @@ func (c *checkCommand) acquireAll(ctx context.Context, sys *system.System, cfg *
 	}
 }
 
-// tryAll returns what the tries came to, less those that a signal ended.
-func tryAll(ctx context.Context, sys *system.System, cfg *config.Config) ([]*system.Attempt, error) {
-	names := slices.Sorted(maps.Keys(cfg.Services))
-	tried, errs := make([]*system.Attempt, len(names)), make([]error, len(names))
+// tryAll returns the verdicts, less those that a signal ended.
+func tryAll(ctx context.Context, sys *system.System, cfg *config.Config, chosen []pick) ([]verdict, error) {
+	verdicts, errs := make([]verdict, len(chosen)), make([]error, len(chosen))
 	var (
 		next   atomic.Int64
 		asking sync.WaitGroup
 	)
-	for range min(cfg.Limits.InFlightPerHost, len(names)) {
+	for range min(cfg.Limits.InFlightPerHost, len(chosen)) {
 		asking.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(len(chosen)); i = next.Add(1) - 1 {
 				if ctx.Err() == nil {
-					tried[i], errs[i] = sys.Try(ctx, names[i])
+					verdicts[i], errs[i] = try(ctx, sys, cfg, chosen[i])
 				}
-				if a := tried[i]; a != nil && a.Failure != nil && ctx.Err() != nil {
-					tried[i] = nil
+				if a := verdicts[i].Attempt; a != nil && a.Failure != nil && ctx.Err() != nil {
+					verdicts[i].Attempt = nil
 				}
 			}
 		})
 	}
 	asking.Wait()
-	return slices.DeleteFunc(tried, func(a *system.Attempt) bool { return a == nil }), internal(errors.Join(errs...))
+	return slices.DeleteFunc(verdicts, func(v verdict) bool { return v.Attempt == nil }), internal(errors.Join(errs...))
+}
+
+// try tries one service, unless that is to be skipped.
+func try(ctx context.Context, sys *system.System, cfg *config.Config, c pick) (verdict, error) {
+	v := verdict{skipped: c.skipped, named: c.named}
+	if c.skipped != "" {
+		v.Attempt = &system.Attempt{Service: c.service, Provider: cfg.Services[c.service].Provider}
+		return v, nil
+	}
+	var err error
+	v.Attempt, err = sys.Try(ctx, c.service)
+	return v, err
 }
 
 // failureOf returns an attempt's failure as callers of a node would get it.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,12 +12,19 @@ import (
 	"tokend/system"
 )
 
+// verdict is what check --acquire says of one service.
+type verdict struct {
+	*system.Attempt        // of a service that was skipped: its name and its provider alone
+	skipped         string // why it was not tried; empty: it was
+	named           bool   // it was named in full
+}
+
 // tell prints what the tries came to.
-func (c *checkCommand) tell(tried []*system.Attempt) error {
+func (c *checkCommand) tell(verdicts []verdict, about []string) error {
 	if c.output == "json" {
-		return c.tellJSON(tried)
+		return c.tellJSON(verdicts, about)
 	}
-	if len(tried) == 0 { // a signal came first
+	if len(verdicts) == 0 { // a signal came first
 		return nil
 	}
 	rows := [][]string{{
@@ -24,31 +32,43 @@ func (c *checkCommand) tell(tried []*system.Attempt) error {
 		"LIFE", "REFRESH AFTER", "WARNING AFTER", "LEAD", "SCOPES",
 	}}
 	todo := [][]string{{"SERVICE", "WHAT TO DO"}}
-	for _, a := range tried {
-		rows = append(rows, attemptRow(a))
-		if what := advice(a); what != "" {
-			todo = append(todo, []string{a.Service, what})
+	doubted := [][]string{{"SERVICE", "WARNING"}}
+	for _, v := range verdicts {
+		rows = append(rows, attemptRow(v))
+		if what := v.advice(); what != "" {
+			todo = append(todo, []string{v.Service, what})
+		}
+		for _, doubt := range v.doubts() {
+			doubted = append(doubted, []string{v.Service, doubt})
 		}
 	}
 	paint := c.paintFor(c.stdout)
-	if err := paint.table(c.stdout, rows, inColumn(1)); err != nil || len(todo) == 1 {
-		return err
+	return errors.Join(
+		paint.table(c.stdout, rows, inColumn(1)),
+		c.tellMore(paint, todo), c.tellMore(paint, doubted),
+	)
+}
+
+// tellMore prints another table below, unless it has no rows but its head.
+func (c *checkCommand) tellMore(p paint, rows [][]string) error {
+	if len(rows) == 1 {
+		return nil
 	}
 	if _, err := fmt.Fprintln(c.stdout); err != nil {
 		return err
 	}
-	return paint.table(c.stdout, todo, nil)
+	return p.table(c.stdout, rows, nil)
 }
 
 // attemptRow leaves no cell empty: columns are told apart by the spaces between
 // them.
-func attemptRow(a *system.Attempt) []string {
-	t := &a.Token
+func attemptRow(v verdict) []string {
+	a, t := v.Attempt, &v.Token
 	row := []string{
-		a.Service, result(a), a.Provider, a.ClientAuth, a.URL, status(a), took(a.Took),
+		a.Service, v.result(), a.Provider, a.ClientAuth, a.URL, status(a), v.took(),
 		"", since(t.CreatedAt, t.RefreshAt), since(t.CreatedAt, t.WarnAt), lead(t.RefreshThreshold), strings.Join(t.Scopes, " "),
 	}
-	if a.Failure == nil {
+	if a.Failure == nil && v.skipped == "" {
 		row[7] = cmp.Or(since(t.CreatedAt, t.ExpiresAt), "no end")
 	}
 	for i := range row {
@@ -73,15 +93,41 @@ func brief(d time.Duration) string {
 	return d.String()
 }
 
-// acquired is what a try comes to that brings a token; any other is called by the
-// class of its failure.
-const acquired = "acquired"
+// The results of a service that has no failure; any other is called by the class of
+// its failure.
+const (
+	acquired = "acquired"
+	skipped  = "skipped" // it was not tried
+)
 
-func result(a *system.Attempt) string {
-	if a.Failure != nil {
-		return a.Failure.Class
+func (v verdict) result() string {
+	switch {
+	case v.skipped != "":
+		return skipped
+	case v.Failure != nil:
+		return v.Failure.Class
+	default:
+		return acquired
 	}
-	return acquired
+}
+
+// failed reports whether the verdict makes the command fail: a service that was
+// named in full was to be tried.
+func (v verdict) failed() bool { return v.Failure != nil || v.skipped != "" && v.named }
+
+// advice says what to do about the verdict, nothing if there is nothing to do.
+func (v verdict) advice() string {
+	if v.skipped != "" {
+		return fmt.Sprintf("%s: to try it all the same, use --service %s --use-up", v.skipped, v.Service)
+	}
+	return advice(v.Attempt)
+}
+
+func (v verdict) took() string {
+	if v.skipped != "" {
+		return ""
+	}
+	return took(v.Took)
 }
 
 func status(a *system.Attempt) string {
@@ -104,6 +150,7 @@ func lead(d time.Duration) string {
 // docs/check.md for what its fields mean.
 type attempts struct {
 	Services []attempt `json:"services"`
+	Warnings []string  `json:"warnings,omitempty"`
 }
 
 type attempt struct {
@@ -113,7 +160,7 @@ type attempt struct {
 	ClientAuth       string    `json:"client_auth,omitempty"`
 	URL              string    `json:"url,omitempty"`
 	Status           int       `json:"status,omitempty"`
-	Took             string    `json:"took"`
+	Took             string    `json:"took,omitempty"`
 	TokenType        string    `json:"token_type,omitempty"`
 	Scopes           []string  `json:"scopes,omitempty"`
 	Fingerprint      string    `json:"fingerprint,omitempty"`
@@ -123,7 +170,9 @@ type attempt struct {
 	WarnAt           time.Time `json:"warn_at,omitzero"`
 	RefreshThreshold string    `json:"refresh_threshold,omitempty"`
 	Error            *problem  `json:"error,omitempty"`
+	Skipped          string    `json:"skipped,omitempty"`
 	Advice           string    `json:"advice,omitempty"`
+	Warnings         []string  `json:"warnings,omitempty"`
 }
 
 type problem struct {
@@ -136,24 +185,25 @@ type problem struct {
 	TimedOut    bool   `json:"timed_out,omitempty"`
 }
 
-func (c *checkCommand) tellJSON(tried []*system.Attempt) error {
-	all := attempts{Services: make([]attempt, 0, len(tried))}
-	for _, a := range tried {
-		all.Services = append(all.Services, attemptJSON(a))
+func (c *checkCommand) tellJSON(verdicts []verdict, about []string) error {
+	all := attempts{Services: make([]attempt, 0, len(verdicts)), Warnings: about}
+	for _, v := range verdicts {
+		all.Services = append(all.Services, attemptJSON(v))
 	}
 	enc := json.NewEncoder(c.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(all)
 }
 
-func attemptJSON(a *system.Attempt) attempt {
-	t := &a.Token
+func attemptJSON(v verdict) attempt {
+	a, t := v.Attempt, &v.Token
 	return attempt{
-		Service: a.Service, Result: result(a), Provider: a.Provider, ClientAuth: a.ClientAuth,
-		URL: a.URL, Status: a.Status, Took: took(a.Took),
+		Service: a.Service, Result: v.result(), Provider: a.Provider, ClientAuth: a.ClientAuth,
+		URL: a.URL, Status: a.Status, Took: v.took(),
 		TokenType: t.TokenType, Scopes: t.Scopes, Fingerprint: t.Fingerprint,
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, RefreshAt: t.RefreshAt, WarnAt: t.WarnAt,
-		RefreshThreshold: exact(t.RefreshThreshold), Error: problemJSON(a), Advice: advice(a),
+		RefreshThreshold: exact(t.RefreshThreshold), Error: problemJSON(a),
+		Skipped: v.skipped, Advice: v.advice(), Warnings: v.doubts(),
 	}
 }
 

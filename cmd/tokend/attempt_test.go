@@ -19,8 +19,8 @@ import (
 )
 
 // tries are one of each kind.
-func tries() []*system.Attempt {
-	return []*system.Attempt{
+func tries() []verdict {
+	attempts := []*system.Attempt{
 		{
 			Service: "billing", Provider: config.KindClientCredentials, ClientAuth: config.AuthPost,
 			URL: "https://idp.example/token", Status: 200, Took: 123456789,
@@ -41,13 +41,20 @@ func tries() []*system.Attempt {
 			Service: "late", Provider: config.KindPassword, ClientAuth: config.AuthBasic, URL: "https://late.example/token",
 			Failure: &provider.Error{Class: messages.ClassTransient, Reason: provider.ReasonTimeout, Text: "timeout", TimedOut: true},
 		},
+		{Service: "mail", Provider: config.KindRefreshToken},
 	}
+	all := make([]verdict, len(attempts))
+	for i, a := range attempts {
+		all[i].Attempt = a
+	}
+	all[len(all)-1].skipped = "a try may use it up"
+	return all
 }
 
 func TestTriesAsATable(t *testing.T) {
 	var out bytes.Buffer
 	c := &checkCommand{program: program{stdout: &out, getenv: func(string) string { return "" }}, output: "text"}
-	if err := c.tell(tries()); err != nil {
+	if err := c.tell(tries(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := `
@@ -56,10 +63,12 @@ billing  acquired   client_credentials  post   https://idp.example/token   200  
 erp      acquired   static              -      -                           -       0s     no end  -              -              -      -
 hr       throttled  login               -      https://hr.example/login    429     1s     -       -              -              -      -
 late     transient  password            basic  https://late.example/token  -       0s     -       -              -              -      -
+mail     skipped    refresh_token       -      -                           -       -      -       -              -              -      -
 
 SERVICE  WHAT TO DO
 hr       the server has trouble of its own: try again later
 late     the server is slow: try again, or raise timeout
+mail     a try may use it up: to try it all the same, use --service mail --use-up
 `
 	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), out.String()); diff != "" {
 		t.Error(diff)
@@ -69,7 +78,7 @@ late     the server is slow: try again, or raise timeout
 func TestTriesAsJSON(t *testing.T) {
 	var out bytes.Buffer
 	c := &checkCommand{program: program{stdout: &out}, output: "json"}
-	if err := c.tell(tries()); err != nil {
+	if err := c.tell(tries(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -81,7 +90,9 @@ func TestTriesAsJSON(t *testing.T) {
 			`"error":{"class":"throttled","text":"429 slow_down: not\u001b[2J so <fast>","oauth_error":"slow_down","description":"not\u001b[2J so <fast>","retry_after":"1m30s"},` +
 			`"advice":"the server has trouble of its own: try again later"}`,
 		`{"service":"late","result":"transient","provider":"password","client_auth":"basic","url":"https://late.example/token","took":"0s",` +
-			`"error":{"class":"transient","reason":"timeout","text":"timeout","timed_out":true},"advice":"the server is slow: try again, or raise timeout"}]}` + "\n",
+			`"error":{"class":"transient","reason":"timeout","text":"timeout","timed_out":true},"advice":"the server is slow: try again, or raise timeout"}`,
+		`{"service":"mail","result":"skipped","provider":"refresh_token","skipped":"a try may use it up",` +
+			`"advice":"a try may use it up: to try it all the same, use --service mail --use-up"}]}` + "\n",
 	}
 	if diff := cmp.Diff(strings.Join(want, ","), out.String()); diff != "" {
 		t.Error(diff)
@@ -92,7 +103,7 @@ func TestTriesThatNobodyMade(t *testing.T) {
 	for output, want := range map[string]string{"text": "", "json": "{\"services\":[]}\n"} {
 		var out bytes.Buffer
 		c := &checkCommand{program: program{stdout: &out}, output: output}
-		if err := c.tell(nil); err != nil || out.String() != want {
+		if err := c.tell(nil, nil); err != nil || out.String() != want {
 			t.Errorf("%s: %q, %v", output, out.String(), err)
 		}
 	}
@@ -136,7 +147,7 @@ func (closed) Write([]byte) (int, error) { return 0, context.Canceled }
 func TestAnOutputThatNobodyReadsIsAnError(t *testing.T) {
 	for _, output := range []string{"text", "json"} {
 		c := &checkCommand{program: program{stdout: closed{}, getenv: func(string) string { return "" }}, output: output}
-		if err := c.tell(tries()); err == nil {
+		if err := c.tell(tries(), nil); err == nil {
 			t.Errorf("%s: no error", output)
 		}
 	}

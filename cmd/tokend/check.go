@@ -28,16 +28,26 @@ and at most limits.in_flight_per_host of them at a time:
 It prints for each service what was asked and how long that took, how long the
 token lives and when it would be refreshed and warned of, and for each failure
 what to do about it; the failures also go to stderr, as "tokend: CODE: detail".
---output json prints the same for programs. Nothing is kept of what is acquired,
-so a refresh token that is good for one use is used up: do not check a service of
-that kind while a node runs that has a later one.
+--output json prints the same for programs. A lifetime that looks wrong is a
+warning.
 
-Exit codes: 0 all is well, 1 a token could not be acquired, 2 mistakes.`
+Nothing is kept of what is acquired. So a check skips what a try can break:
+services of provider refresh_token, whose refresh token may be used up, and those
+with newest_wins: true, where a new token ends the one of a running node.
+--service chooses services by name, with * and ?; --use-up also tries those of
+them that are named in full:
+
+  tokend check --config tokend.yaml --acquire --service 'erp-*'
+  tokend check --config tokend.yaml --acquire --service mail --use-up
+
+Exit codes: 0 all is well, 1 a token could not be acquired, or a service named in
+full was skipped, 2 mistakes.`
 
 type checkCommand struct {
 	program
 	file    string
 	acquire bool
+	chosen  selection
 	output  string
 }
 
@@ -53,7 +63,11 @@ func newCheck(p program) *cobra.Command {
 	}
 	addConfig(cmd, &c.file)
 	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "get a token of each service once, too")
+	cmd.Flags().StringArrayVar(&c.chosen.globs, "service", nil, "with --acquire, try the services named `GLOB` only; may be given again")
+	cmd.Flags().BoolVar(&c.chosen.useUp, "use-up", false, "with --acquire, also try a service named by --service that a try can break")
 	cmd.Flags().StringVar(&c.output, "output", "text", "with --acquire, print as `FORMAT`: text or json")
+	_ = cmd.RegisterFlagCompletionFunc("service", c.completeConfigured) // the flags are there
+	_ = cmd.RegisterFlagCompletionFunc("output", completeWords("text", "json"))
 	return cmd
 }
 
@@ -75,10 +89,16 @@ func (c *checkCommand) checkOutput() error {
 	if err := oneOf(c.output, "text", "json"); err != nil {
 		return err
 	}
-	if c.output != "text" && !c.acquire {
+	switch {
+	case c.acquire:
+		return nil
+	case c.output != "text":
 		return usageError("--output " + c.output + " is for --acquire: mistakes are printed as lines of PATH: message")
+	case len(c.chosen.globs) > 0 || c.chosen.useUp:
+		return usageError("--service and --use-up need --acquire: without it the whole configuration is checked")
+	default:
+		return nil
 	}
-	return nil
 }
 
 // load reads the configuration and makes a system of it, which finds what only a

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -73,4 +75,22 @@ func printed(t *testing.T, args ...string) string {
 		t.Errorf("exit code %d", code)
 	}
 	return out.String()
+}
+
+func TestServicesOfAConfigurationAreCompleted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	text := "services: {erp: {provider: static, token: a}, erp-mail: {provider: static, token: b}, hr: {provider: static, token: c}}"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for begun, want := range map[string]string{"": "erp\nerp-mail\nhr\n:4\n", "erp": "erp\nerp-mail\n:4\n", "x": ":4\n"} {
+		if got := printed(t, "__completeNoDesc", "check", "--config", file, "--service", begun); got != want {
+			t.Errorf("%q: got %q, want %q", begun, got, want)
+		}
+	}
+	for _, file := range []string{"", filepath.Join(t.TempDir(), "nowhere")} {
+		if got := printed(t, "__completeNoDesc", "check", "--config", file, "--service", ""); got != ":4\n" {
+			t.Errorf("got %q of a file that is not there", got)
+		}
+	}
 }

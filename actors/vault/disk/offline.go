@@ -58,6 +58,17 @@ func inspect(path string, keys []Key) (entries []Entry, err error) {
 	return entries, err
 }
 
+// InUse reports whether another process, such as a node, has the file open. It waits
+// a second for one that is just ending, and changes nothing. It is false for a file
+// that this process may not open.
+func InUse(path string) bool {
+	db, err := openFile(path, toRead)
+	if err == nil {
+		_ = db.shut() // it was only read
+	}
+	return errors.Is(err, errBusy)
+}
+
 // eachRecord calls f with every record, or why it does not open.
 func eachRecord(tx *bbolt.Tx, d *dataKey, f func(key vault.Key, h header, c *content, err error)) error {
 	return tx.Bucket(recordsBucket).ForEach(func(at, value []byte) error {

@@ -13,7 +13,16 @@ var (
 	problemType = []string{"application/problem+json"}
 	noStore     = []string{"no-store"}
 	bearer      = []string{"Bearer"}
+	noSniff     = []string{"nosniff"}
+	sameOrigin  = []string{"same-origin"}
 )
+
+// keepFromPages has browsers keep an answer from web pages: none of another site may
+// embed it, and no page may take it for a script, a style or an image.
+func keepFromPages(header http.Header) {
+	header["X-Content-Type-Options"] = noSniff
+	header["Cross-Origin-Resource-Policy"] = sameOrigin
+}
 
 // write sends an answer whole. The length is given so that HEAD has it and no
 // answer is chunked.

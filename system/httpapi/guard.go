@@ -10,8 +10,9 @@ import (
 
 // Guard keeps browsers away from a door on TCP: any page a user visits can make
 // requests to a loopback port, and by DNS rebinding read the answers. A request
-// with an Origin header, or with a Host that is neither loopback nor in
-// allowedHosts, gets 403. So does one that names a host in its target as well
+// with an Origin header, one that a browser says another site has made (by
+// Sec-Fetch-Site), or one with a Host that is neither loopback nor in allowedHosts,
+// gets 403. So does one that names a host in its target as well
 // (GET http://localhost/): that one replaces the Host header before any handler
 // sees it.
 //
@@ -29,6 +30,7 @@ func (t *Traffic) Guard(next http.Handler, allowedHosts []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if reason, why := denial(r, hostAllowed(parseHost(r.Host), allowed)); why != "" {
 			t.Refused(reason)
+			keepFromPages(w.Header())
 			writeProblem(w, problem(CodeDenied, why), time.Now())
 			return
 		}
@@ -54,6 +56,8 @@ func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	switch {
 	case fromPage:
 		return ReasonOrigin, "requests from web pages are not served: there is an Origin header"
+	case fromOtherSite(r.Header["Sec-Fetch-Site"]):
+		return ReasonOrigin, "requests from web pages are not served: Sec-Fetch-Site must be none or same-origin, or absent"
 	case r.URL.Scheme != "" || r.URL.Host != "":
 		return ReasonHost, "the target of the request must be a path alone, without a host"
 	case !allowed:
@@ -61,6 +65,18 @@ func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 	default:
 		return 0, ""
 	}
+}
+
+// fromOtherSite reports whether a browser says that a page of another site is behind a
+// request. Images, forms and links send no Origin, but this. What no browser sends
+// counts as another site, too.
+func fromOtherSite(sent []string) bool {
+	for _, site := range sent {
+		if site != "none" && site != "same-origin" {
+			return true
+		}
+	}
+	return false
 }
 
 type hostSet map[hostPort]bool

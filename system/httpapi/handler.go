@@ -93,6 +93,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t = &tracked{}
 	}
 	t.ResponseWriter = w
+	keepFromPages(w.Header())
 	defer func() {
 		h.opts.Traffic.note(rt, t.status, time.Since(began))
 		t.request.Leave()

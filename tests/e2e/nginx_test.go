@@ -38,10 +38,12 @@ func TestNginxAsksForTheTokenOfEachRequest(t *testing.T) {
 	t.Parallel()
 	program, idp := need(t, "nginx"), newIdP(t)
 	user, uid := worker(t)
-	n := serve(t, idp, service("billing", 4, "")+service("other", 60, ""), fmt.Sprintf(`
+	large := strings.Repeat("t", 20_000)
+	idp.know(large)
+	n := serve(t, idp, service("billing", 4, "")+service("other", 60, "")+"  large: {provider: static, token: "+large+"}\n", fmt.Sprintf(`
 listen: [{address: "unix://SOCKET", mode: "0666"}]
 clients:
-  - {name: nginx, uid: %s, grants: [{services: [billing], verbs: [get]}]}
+  - {name: nginx, uid: %s, grants: [{services: [billing, large], verbs: [get]}]}
 `, uid))
 	text, err := os.ReadFile("../../docs/http.md")
 	if err != nil {
@@ -54,6 +56,7 @@ clients:
 	at := freePort(t)
 	locations := strings.NewReplacer("https://api.billing.example/", idp.upstream(t, "invoices").URL+"/", "/run/tokend/tokend.sock", n.socket).Replace(block[1])
 	denied := strings.NewReplacer("/api/", "/denied/", "/_token", "/_other", "authorize/billing", "authorize/other").Replace(locations)
+	wide := strings.NewReplacer("/api/", "/large/", "/_token", "/_large", "authorize/billing", "authorize/large").Replace(locations)
 	conf := filepath.Join(n.dir, "nginx.conf")
 	write(t, conf, user+fmt.Sprintf(`daemon off;
 error_log stderr;
@@ -63,13 +66,16 @@ http {
     access_log off;
     client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s1;
     server { listen %[2]s;
-%[3]s%[4]s    }
+%[3]s%[4]s%[5]s    }
 }
-`, n.dir, at, locations, denied))
+`, n.dir, at, locations, denied, wide))
 	nginx := start(t, program, []string{"-c", conf, "-e", "stderr"}, nil)
 	nginx.until(t, "nginx does not answer", func() bool { status, _ := ask("http://" + at + "/"); return status != 0 })
 	if status, body := ask("http://" + at + "/denied/7"); status != http.StatusForbidden {
 		t.Errorf("without a grant: %d %q", status, body)
+	}
+	if status, body := ask("http://" + at + "/large/7"); status != http.StatusOK || body != "invoices" {
+		t.Errorf("with a token of 20 KB: %d %q", status, body)
 	}
 	until(t, "there are no three tokens", func() bool {
 		if status, body := ask("http://" + at + "/api/7?all=1"); status != http.StatusOK || body != "invoices" {
@@ -83,7 +89,7 @@ http {
 	}
 }
 
-// ask asks as a web page does, whose Origin nginx passes on. The status is 0 if
+// ask asks as a web page does, with headers that the node is not to get. The status is 0 if
 // nobody answers.
 func ask(target string) (status int, body string) {
 	req, err := http.NewRequest(http.MethodGet, target, nil)
@@ -91,6 +97,8 @@ func ask(target string) (status int, body string) {
 		return 0, ""
 	}
 	req.Header.Set("Origin", "https://page.example")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.Header.Set("X-Large", strings.Repeat("x", 7<<10)) // the node takes no more headers than this
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, ""

@@ -1,19 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"tokend/messages"
@@ -30,104 +27,66 @@ const (
 	maxAnswer = 128 << 20
 )
 
-// addressForms says what an address looks like. tcp:// is understood as well, for
-// that is how a configuration writes it.
-const addressForms = "an address is unix:///path/of/socket or http://127.0.0.1:7460"
-
 const addrHelp = `
 
 The node is found by --addr, else by the environment variable TOKEND_ADDR, else
 at unix:///run/tokend/tokend.sock. An address is unix:///path/of/socket,
 http://127.0.0.1:7460 or, on any machine, https://host:port. Over TCP the key in
---key-file, else in the file that TOKEND_KEY_FILE names, is sent.`
+--key-file, else in the file that TOKEND_KEY_FILE names, is sent. TOKEND_CA_FILE,
+TOKEND_CERT_FILE, TOKEND_CERT_KEY_FILE and TOKEND_SOCKET_OWNER stand for the flags of
+those names. --wait 30s waits for a node that is still starting.`
 
 // node is a tokend that serves somewhere.
 type node struct {
-	addr   string // as the node itself prints it
-	base   string // of every URL
-	key    messages.Secret
-	client *http.Client
+	addr    string // as the node itself prints it
+	base    string // of every URL
+	key     messages.Secret
+	client  *http.Client
+	until   time.Time     // how long to go on asking; zero: ask once
+	timeout time.Duration // of one answer; 0: clientTimeout
 
 	lookedUp atomic.Bool // what a name was meant to be
 }
 
 // findNode applies the rules of addrHelp.
 func (p program) findNode(at place) (*node, error) {
-	addr := at.addr
-	if addr == "" {
-		addr = p.getenv(addrEnv)
-	}
-	if addr == "" {
-		addr = defaultAddr
-	}
+	addr := cmp.Or(at.addr, p.getenv(addrEnv), defaultAddr)
+	at = p.withEnvironment(at)
 	// No proxy stands between two programs on one machine.
 	transport := &http.Transport{DisableKeepAlives: true}
-	n := &node{addr: addr, base: "http://localhost", client: &http.Client{
+	n := &node{addr: addr, base: "http://localhost", timeout: at.timeout, client: &http.Client{
 		Transport:     transport,
-		Timeout:       clientTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	if path, ok := strings.CutPrefix(addr, "unix://"); ok && strings.HasPrefix(path, "/") {
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}
-		return n, nil
+	if at.wait > 0 {
+		n.until = time.Now().Add(at.wait)
 	}
-	base, err := nodeURL(addr)
+	if path, ok := strings.CutPrefix(addr, "unix://"); ok && strings.HasPrefix(path, "/") {
+		owner, err := at.owner()
+		transport.DialContext = socketDialer{path: path, named: owner}.dial
+		return n, err
+	}
+	host, err := nodeURL(addr)
 	if err != nil {
 		return nil, err
 	}
-	n.addr, n.base = base, base
+	n.addr, n.base = host.String(), host.String()
 	if n.key, err = p.key(at); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(base, "https:") {
-		transport.TLSClientConfig, err = at.tlsConfig()
+	if host.Scheme == "https" {
+		transport.TLSClientConfig, err = at.tlsConfig(host.Hostname())
 		return n, err
 	}
-	transport.DialContext = (&net.Dialer{Control: onlyHere}).DialContext
-	if at.caFile != "" || at.certFile != "" || at.certKeyFile != "" {
+	transport.DialContext = dialHere
+	if at.tlsFlags {
 		err = usageError("--ca-file, --cert-file and --cert-key-file are for https addresses")
 	}
 	return n, err
 }
 
-// nodeURL refuses other machines without TLS: a token, and the key too, would cross
-// the network in the clear.
-func nodeURL(addr string) (string, error) {
-	u, err := url.Parse(addr)
-	if err != nil || u.Scheme != "http" && u.Scheme != "tcp" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return "", usageError(addressForms + ", or https://host:port" + meantAddress(addr))
-	}
-	if u.Scheme == "https" {
-		return "https://" + u.Host, nil
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return "", usageError("a node is asked over http on this machine only, at 127.0.0.1, [::1] or localhost; others by https")
-	}
-	return "http://" + u.Host, nil
-}
-
-// meantAddress asks whether an address without its scheme was meant.
-func meantAddress(addr string) string {
-	if strings.HasPrefix(addr, "/") {
-		return "; did you mean unix://" + addr + "?"
-	}
-	if _, port, err := net.SplitHostPort(addr); err == nil && port != "" && !strings.Contains(port, "/") {
-		return "; did you mean http://" + addr + "?"
-	}
-	return ""
-}
-
-// onlyHere refuses to connect to another machine, which localhost may be where the
-// resolver says so: the key would cross the network in the clear.
-func onlyHere(_, address string, _ syscall.RawConn) error {
-	if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
-}
+// patience returns how long one answer of the node may take.
+func (n *node) patience() time.Duration { return cmp.Or(n.timeout, clientTimeout) }
 
 // get returns the body of a 200 answer, see ask.
 func (n *node) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
@@ -142,9 +101,20 @@ func withQuery(path string, query url.Values) string {
 }
 
 // ask returns the body of a 200 answer. Any other answer is an error, a
-// *httpapi.Problem if the node says what is wrong.
-func (n *node) ask(ctx context.Context, method, target string, send io.Reader) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, n.base+target, send)
+// *httpapi.Problem if the node says what is wrong. It asks again as long as --wait
+// says, see worthWaiting.
+func (n *node) ask(ctx context.Context, method, target string, send []byte) (body []byte, err error) {
+	err = n.persist(ctx, method, func(ctx context.Context) (err error) {
+		body, err = n.askOnce(ctx, method, target, send)
+		return err
+	})
+	return body, err
+}
+
+func (n *node) askOnce(ctx context.Context, method, target string, send []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, n.patience())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, n.base+target, bytes.NewReader(send))
 	if err != nil {
 		return nil, err
 	}
@@ -194,23 +164,13 @@ func (n *node) token(ctx context.Context, service string, minTTL time.Duration) 
 	return token, body, err
 }
 
-func (n *node) unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return interrupted(ctx)
-	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	if errors.Is(err, fs.ErrPermission) && strings.HasPrefix(n.addr, "unix://") {
-		return unavailable(fmt.Errorf("this user may not open %s (%w); listen[].mode and group of the node's configuration let other users in, --addr or %s name another place", n.addr, err, addrEnv))
-	}
-	return unavailable(fmt.Errorf("no node answers at %s (%w); is tokend serve running there? --addr or %s name another place", n.addr, err, addrEnv))
-}
-
 // refusal returns what the node says is wrong. To an unknown service it adds which
 // ones there are.
 func (n *node) refusal(ctx context.Context, resp *http.Response, body []byte) error {
 	var p httpapi.Problem
+	if strings.HasPrefix(n.base, "http:") && bytes.Contains(body, []byte("sent an HTTP request to an HTTPS server")) {
+		return unavailable(fmt.Errorf("the node at %s uses TLS: its address begins with https://", n.addr))
+	}
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return unavailable(fmt.Errorf("what answers at %s is no tokend: status %d", n.addr, resp.StatusCode))
 	}

@@ -26,6 +26,12 @@ func TestFindNode(t *testing.T) {
 		"the flag before all":        {"http://[::1]:2/", "http://127.0.0.1:1", "http://[::1]:2", "http://[::1]:2"},
 		"as a configuration says it": {"tcp://localhost:3", "", "http://localhost:3", "http://localhost:3"},
 		"another machine":            {"https://node.example:7460/", "", "https://node.example:7460", "https://node.example:7460"},
+		"capitals":                   {"http://LOCALHOST:3", "", "http://LOCALHOST:3", "http://LOCALHOST:3"},
+		"capitals of another kind":   {"tcp://LocalHost:3", "", "http://LocalHost:3", "http://LocalHost:3"},
+		"a zone":                     {"http://[::1%25lo]:3", "", "http://[::1%25lo]:3", "http://[::1%25lo]:3"},
+		"a zone as listeners say it": {"tcp://[::1%lo]:3", "", "http://[::1%25lo]:3", "http://[::1%25lo]:3"},
+		"a zone of another machine":  {"https://[fe80::1%eth0]:3", "", "https://[fe80::1%25eth0]:3", "https://[fe80::1%25eth0]:3"},
+		"a mapped address":           {"http://[::ffff:127.0.0.1]:3", "", "http://[::ffff:127.0.0.1]:3", "http://[::ffff:127.0.0.1]:3"},
 		"another socket":             {"unix:///tmp/s", "", "unix:///tmp/s", "http://localhost"},
 	}
 	for name, tt := range tests {
@@ -46,6 +52,7 @@ func TestAddressesThatAreNone(t *testing.T) {
 	for _, addr := range []string{
 		"unix://relative", "unix:", "/run/s", "127.0.0.1:7460", "https://127.0.0.1/x", "https://", "https://user@node.example", "http://", "http://127.0.0.1/path",
 		"http://127.0.0.1?q", "http://user@127.0.0.1", "http://10.0.0.1:7460", "http://node.example", "http://localhost.example", ":",
+		"http://[fe80::1%25lo]:1", "http://[fe80::1%lo]:1", "http://0.0.0.0:1", "http://[::]:1", "http://LOCALHOST.example:1", "http://[::1%]:1",
 	} {
 		if _, err := (program{getenv: func(string) string { return "" }}).findNode(place{addr: addr}); err == nil {
 			t.Errorf("%q is taken for an address", addr)

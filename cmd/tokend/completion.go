@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ func (p program) completeVariables(at *place) completer {
 
 // servicesAt returns what a node lists, nothing if there is none.
 func (p program) servicesAt(ctx context.Context, at place) []httpapi.TokenInfo {
+	at.wait = 0
 	n, err := p.findNode(at)
 	if err != nil {
 		return nil
@@ -117,7 +119,7 @@ func (p program) servicesAt(ctx context.Context, at place) []httpapi.TokenInfo {
 
 // services returns what the node lists for this caller, nothing if it does not.
 func (n *node) services(ctx context.Context) []httpapi.TokenInfo {
-	body, err := n.get(ctx, "/v1/services", nil)
+	body, err := n.askOnce(ctx, http.MethodGet, "/v1/services", nil)
 	if err != nil {
 		return nil
 	}

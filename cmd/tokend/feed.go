@@ -33,21 +33,23 @@ type feed struct {
 }
 
 // follow returns nil when ctx ends, and an error when there is no node to begin
-// with, or the node refuses.
+// with, for as long as --wait says, or the node refuses.
 func (f *feed) follow(ctx context.Context) error {
 	for attempt, connected := 1, false; ; attempt++ {
 		opened, err := f.stream(ctx)
 		if opened {
 			attempt, connected = 1, true
 		}
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
-		case !connected || final(err):
-			return err
 		}
 		pause := f.pause(attempt)
-		f.lost(err, pause)
+		switch {
+		case !connected && !f.node.waits(err, pause), connected && final(err):
+			return err
+		case connected:
+			f.lost(err, pause)
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -81,7 +83,7 @@ var (
 func (f *feed) stream(ctx context.Context) (opened bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	quiet := time.AfterFunc(silence, func() { cancel(errSilent) })
+	quiet := time.AfterFunc(min(silence, f.node.patience()), func() { cancel(errSilent) })
 	defer quiet.Stop()
 	resp, err := f.open(ctx)
 	if err != nil {
@@ -122,9 +124,7 @@ func (f *feed) open(ctx context.Context) (*http.Response, error) {
 	if f.last != "" {
 		r.Header.Set("Last-Event-ID", f.last)
 	}
-	client := *f.node.client
-	client.Timeout = 0 // a stream lasts
-	resp, err := client.Do(r)
+	resp, err := f.node.client.Do(r)
 	if err != nil {
 		return nil, f.node.unreachable(ctx, err)
 	}

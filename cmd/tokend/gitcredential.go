@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -92,6 +91,6 @@ func (n *node) invalidate(ctx context.Context, service, token string) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.ask(ctx, http.MethodPost, path+"/invalidate", bytes.NewReader(body))
+	_, err = n.ask(ctx, http.MethodPost, path+"/invalidate", body)
 	return err
 }

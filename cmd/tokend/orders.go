@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -137,7 +136,7 @@ func (p program) order(ctx context.Context, at place, output, service, verb stri
 	if err != nil {
 		return err
 	}
-	answer, err := n.ask(ctx, http.MethodPost, path+"/"+verb, bytes.NewReader(body))
+	answer, err := n.ask(ctx, http.MethodPost, path+"/"+verb, body)
 	if err != nil {
 		return err
 	}

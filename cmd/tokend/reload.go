@@ -51,7 +51,7 @@ func (p program) reload(ctx context.Context, at place, output string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := n.ask(ctx, http.MethodPost, "/v1/reload", http.NoBody)
+	answer, err := n.ask(ctx, http.MethodPost, "/v1/reload", nil)
 	if err != nil {
 		return notReloaded(err)
 	}

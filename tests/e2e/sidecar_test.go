@@ -150,6 +150,9 @@ func TestTheSidecarServesItsPod(t *testing.T) {
 	in := func(c *corev1.Container, args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), tokend(t), args...)
 		cmd.Env = []string{"TOKEND_ADDR=unix://" + n.socket}
+		for _, v := range c.Env {
+			cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
+		}
 		s.as(c, cmd)
 		said, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(said)), err

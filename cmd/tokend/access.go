@@ -63,15 +63,7 @@ func (o opening) policy() (*access.Policy, error) {
 			open = append(open, e.CalledBy())
 		}
 	}
-	return access.Default(owners(), open, o.bounds)
-}
-
-// owners are the users who may do everything on a node without clients.
-func owners() []uint32 {
-	if uid := os.Geteuid(); uid > 0 {
-		return []uint32{uint32(uid), 0}
-	}
-	return []uint32{0}
+	return access.Default(seenUsers().owners(), open, o.bounds)
 }
 
 // openAudit returns the log that the configuration asks for, and what closes it.
@@ -95,7 +87,7 @@ func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (ac
 
 // warnings tells of what a configuration says in vain.
 func warnings(cfg *config.Config) []string {
-	var found []string
+	found := seenUsers().warnings(cfg)
 	shut, opened := sockets(cfg)
 	if len(cfg.Clients) == 0 && opened != "" {
 		found = append(found, fmt.Sprintf("others may open %s, but nobody is served there except root and the user that tokend runs as: name them under clients", opened))

@@ -121,13 +121,19 @@ func (n *node) configured(limits string) string {
 	return text
 }
 
-func (n *node) run(t *testing.T, config string) {
+// file writes a configuration, and returns where it is.
+func (n *node) file(t *testing.T, config string) string {
 	t.Helper()
 	file := filepath.Join(n.dir, "tokend.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program.File(t), "serve", "--config", file)
+	return file
+}
+
+func (n *node) run(t *testing.T, config string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program.File(t), "serve", "--config", n.file(t, config))
 	if n.stdout != nil {
 		cmd.Stdout = n.stdout
 	}

@@ -182,7 +182,7 @@ func TestP7TokensOfAnAnswerDoNotShow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			response := Response{Token: "data.at", RefreshToken: "data.rt", Error: "msg", Success: &Predicate{"code", "==", 0}}
 			got := failure(t, mustLogin(t, loginTo(t, serve(t, says(200, body)).URL, response)))
-			wantFailure(t, got, messages.ClassMalformed, "response.success does not hold: token [redacted] is not for you")
+			wantFailure(t, got, messages.ClassRejected, "response.success does not hold: token [redacted] is not for you")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -17,10 +18,13 @@ import (
 // Classify turns whatever an acquisition ended with into an *Error, and nil into
 // nil. It is the only place where failures get their class:
 //
-//	rejected    401, 403; 400 with an OAuth error that does not say "later";
-//	            response.rejected holds
-//	throttled   429; 503 with Retry-After, also with one that cannot be read
-//	malformed   success without a usable token
+//	rejected    response.rejected holds; where it is not configured, 401 and 403 of
+//	            the API, and an error that is not about trouble that passes in a
+//	            400 or in a success without a token; for a login 409, 412, 422 and
+//	            423 as well
+//	throttled   429; 4xx and 5xx with Retry-After, also with one that cannot be read;
+//	            an error that says so
+//	malformed   success without a usable token and without an error
 //	panic       the provider panicked
 //	transient   everything else
 //
@@ -33,7 +37,7 @@ func Classify(err error) *Error {
 	case *Error:
 		return e.normal()
 	case *refusal:
-		return e.failure(refusalClass(e))
+		return e.failure()
 	case *unusable:
 		return e.failure()
 	case *panicked:
@@ -43,34 +47,75 @@ func Classify(err error) *Error {
 	case *lost:
 		return &Error{Class: messages.ClassTransient, Reason: e.reason(), Text: printable(e.text(), maxText), TimedOut: e.timedOut()}
 	case *oauth2.RetrieveError:
-		r := retrieved(e)
-		return r.failure(refusalClass(r))
+		return retrieved(e).failure()
 	default:
 		return transient(fmt.Sprintf("provider returned a %T: return a *provider.Error to show its text", err))
 	}
 }
 
-// refusalClass is the part of Classify that looks at an answer.
-func refusalClass(r *refusal) string {
+// verdict is what an answer without a token comes to: see [Error].
+type verdict struct {
+	class          string
+	again, sparing bool
+}
+
+// verdict is the part of Classify that looks at an answer. Where response.rejected is
+// configured it alone says that credentials were refused; else what the body says
+// counts before the status.
+func (r *refusal) verdict() verdict {
+	unclear := verdict{class: messages.ClassTransient}
+	if success(r.status) || r.what != "" {
+		unclear.class = messages.ClassMalformed
+	}
+	decides := r.status == http.StatusBadRequest || r.status < 400
 	switch {
-	case r.judged, r.status == http.StatusUnauthorized, r.status == http.StatusForbidden:
-		return messages.ClassRejected
-	case r.status == http.StatusTooManyRequests, r.status == http.StatusServiceUnavailable && r.told:
-		return messages.ClassThrottled
-	case r.status == http.StatusBadRequest && r.named && !r.later:
-		return messages.ClassRejected
-	case success(r.status):
-		return messages.ClassMalformed
+	case r.judged:
+		return verdict{class: messages.ClassRejected}
+	case r.status == http.StatusTooManyRequests, r.told:
+		return verdict{class: messages.ClassThrottled}
+	case r.page:
+		return r.pageVerdict(unclear)
+	case r.says == slowing:
+		return verdict{class: messages.ClassThrottled}
+	case r.says == passing:
+		return verdict{class: messages.ClassTransient}
+	case r.bound:
+		return unclear
+	case refuses(r.status), r.login && refusesLogin(r.status), decides && r.says == refusing:
+		return verdict{class: messages.ClassRejected}
 	default:
-		return messages.ClassTransient
+		unclear.again = decides && r.says == wordless || r.doubtful
+		return unclear
 	}
 }
 
-// temporary reports whether an OAuth error code means "later", not "no"
-// (RFC 6749, section 4.1.2.1; RFC 8628, section 3.5).
-func temporary(code string) bool {
-	switch code {
-	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending":
+// pageVerdict judges a page, which says nothing but by its status. A person's
+// password must not be shown to it again and again.
+func (r *refusal) pageVerdict(unclear verdict) verdict {
+	unclear.sparing = r.login && r.status == http.StatusForbidden
+	switch {
+	case r.bound:
+		return unclear
+	case refuses(r.status) && r.challenged, r.login && (r.status == http.StatusUnauthorized || refusesLogin(r.status)):
+		return verdict{class: messages.ClassRejected}
+	default:
+		unclear.again = r.doubtful
+		return unclear
+	}
+}
+
+// refuses reports whether an answer of the API with that status says so, whatever it
+// holds.
+func refuses(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// refusesLogin reports whether a login that is answered with that status was refused:
+// its servers agree less than those of OAuth on what says so.
+func refusesLogin(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed,
+		http.StatusUnprocessableEntity, http.StatusLocked:
 		return true
 	default:
 		return false
@@ -104,23 +149,36 @@ func known(err error) error {
 // redacted already.
 type refusal struct {
 	status      int
-	named       bool   // it has an OAuth error
-	later       bool   // which means "later"
-	code        string // that error, as it may be shown
-	description string // error_description, or the text at response.error
-	hint        string // what to do, if the status tells
-	clocks      string // what to do, if the answer's date tells
-	judged      bool   // response.rejected holds
-	told        bool   // it had a Retry-After
+	says        meaning // of its error
+	failed      bool    // it calls itself a failure
+	code        string  // its error code, as it may be shown
+	description string  // what else it says about it
+	what        string  // what is missing, where the status does not tell
+	hint        string  // what to do, if the status tells
+	clocks      string  // what to do, if the answer's date tells
+	page        bool    // it is HTML
+	challenged  bool    // it says how to prove who one is
+	login       bool    // it is the answer to a login
+	bound       bool    // response.rejected is configured
+	judged      bool    // and holds
+	doubtful    bool    // nothing tells, but that is how some servers refuse a login
+	told        bool    // it had a Retry-After
 	retryAfter  time.Duration
 }
 
 func (*refusal) Error() string { return "refused by the endpoint" }
 
-func (r *refusal) failure(class string) *Error {
-	e := &Error{Class: class, Text: printable(r.text(), maxText), Code: r.code, Description: r.description, Status: r.status}
-	if class != messages.ClassRejected {
+func (r *refusal) failure() *Error {
+	v := r.verdict()
+	e := &Error{
+		Class: v.class, Again: v.again, Sparing: v.sparing, Page: r.page,
+		Text: printable(r.text(), maxText), Code: r.code, Description: r.description, Status: r.status,
+	}
+	if v.class != messages.ClassRejected {
 		e.RetryAfter = min(max(r.retryAfter, 0), maxRetryAfter)
+	}
+	if r.page && refuses(r.status) && v.class != messages.ClassRejected {
+		e.Reason = ReasonPage
 	}
 	return e
 }
@@ -129,6 +187,9 @@ func (r *refusal) failure(class string) *Error {
 // such client", "503 service unavailable", "404: is token_url right?". A status
 // of success is left out where response.rejected says what the answer means.
 func (r *refusal) text() string {
+	if r.what != "" {
+		return strings.TrimSuffix(r.what+": "+r.said(), ": ")
+	}
 	if r.judged && success(r.status) {
 		return cmp.Or(r.said(), "response.rejected holds")
 	}
@@ -164,10 +225,14 @@ func (r *refusal) said() string {
 // retrieved takes from an error of golang.org/x/oauth2, which a host's provider
 // may return, what cannot hold a secret: status, code and Retry-After.
 func retrieved(e *oauth2.RetrieveError) *refusal {
-	r := &refusal{code: oauthCode(e.ErrorCode), named: e.ErrorCode != "", later: temporary(e.ErrorCode)}
+	r := &refusal{code: oauthCode(e.ErrorCode), says: meaningOf(e.ErrorCode)}
 	if e.Response != nil {
 		r.status = e.Response.StatusCode
-		r.retryAfter, r.told = retryAfterOf(e.Response.Header, time.Now())
+		r.challenged = e.Response.Header.Get("WWW-Authenticate") != ""
+		r.page = (&answer{header: e.Response.Header, body: bytes.TrimSpace(e.Body)}).isPage()
+		if r.status >= 400 {
+			r.retryAfter, r.told = retryAfterOf(e.Response.Header, time.Now())
+		}
 	}
 	return r
 }
@@ -176,13 +241,15 @@ func retrieved(e *oauth2.RetrieveError) *refusal {
 type unusable struct {
 	text   string
 	reason string // one of the Reason constants, or empty
+	page   bool   // as in [Error]
+	again  bool   // as in [Error]
 }
 
 func (*unusable) Error() string { return "no usable token" }
 
 func (u *unusable) failure() *Error {
 	e := malformed(u.text)
-	e.Reason = u.reason
+	e.Reason, e.Page, e.Again = u.reason, u.page, u.again
 	return e
 }
 

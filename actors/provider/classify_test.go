@@ -155,7 +155,7 @@ var classified = map[string]struct {
 		&Error{Class: messages.ClassTransient, Reason: ReasonNotSent, Text: "client_secret: is empty"},
 	},
 	"an answer that is no JSON": {
-		&unusable{"answer is not JSON", ReasonNotJSON},
+		&unusable{text: "answer is not JSON", reason: ReasonNotJSON},
 		&Error{Class: messages.ClassMalformed, Reason: ReasonNotJSON, Text: "answer is not JSON"},
 	},
 	"something else that net/http says": {
@@ -208,19 +208,19 @@ func TestAnswersOfEveryStatusGetTheirClass(t *testing.T) {
 	}{
 		"401":                            {status: 401, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
 		"401 with an OAuth error":        {status: 401, body: `{"error":"invalid_client","error_description":"no such client"}`, want: Error{Class: messages.ClassRejected, Text: "401 invalid_client: no such client", Code: "invalid_client", Description: "no such client"}},
-		"401 that says later":            {status: 401, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassRejected, Text: "401 temporarily_unavailable", Code: "temporarily_unavailable"}},
-		"401 with Retry-After":           {status: 401, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassRejected, Text: "401 unauthorized"}},
-		"403 with a page":                {status: 403, body: `<html>open sesame</html>`, want: Error{Class: messages.ClassRejected, Text: "403 forbidden"}},
+		"401 that says later":            {status: 401, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "401 temporarily_unavailable", Code: "temporarily_unavailable"}},
+		"401 with Retry-After":           {status: 401, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassThrottled, Text: "401 unauthorized", RetryAfter: 5 * time.Second}},
+		"403 with a page":                {status: 403, body: `<html>open sesame</html>`, want: Error{Class: messages.ClassTransient, Reason: ReasonPage, Page: true, Text: "403: a page came, not an answer of the API"}},
 		"400 with an OAuth error":        {status: 400, body: `{"error":"invalid_scope"}`, want: Error{Class: messages.ClassRejected, Text: "400 invalid_scope", Code: "invalid_scope"}},
 		"400 as a form":                  {status: 400, body: `error=invalid_grant&error_description=too+old`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, want: Error{Class: messages.ClassRejected, Text: "400 invalid_grant: too old", Code: "invalid_grant", Description: "too old"}},
 		"400 temporarily_unavailable":    {status: 400, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "400 temporarily_unavailable", Code: "temporarily_unavailable"}},
 		"400 server_error":               {status: 400, body: `{"error":"server_error"}`, want: Error{Class: messages.ClassTransient, Text: "400 server_error", Code: "server_error"}},
-		"400 slow_down with Retry-After": {status: 400, body: `{"error":"slow_down"}`, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassTransient, Text: "400 slow_down", Code: "slow_down", RetryAfter: 5 * time.Second}},
+		"400 slow_down with Retry-After": {status: 400, body: `{"error":"slow_down"}`, headers: []string{"Retry-After", "5"}, want: Error{Class: messages.ClassThrottled, Text: "400 slow_down", Code: "slow_down", RetryAfter: 5 * time.Second}},
 		"400 authorization_pending":      {status: 400, body: `{"error":"authorization_pending"}`, want: Error{Class: messages.ClassTransient, Text: "400 authorization_pending", Code: "authorization_pending"}},
 		"400 of something else":          {status: 400, body: `{"status":400,"error":"Bad Request"}`, want: Error{Class: messages.ClassRejected, Text: "400 Bad Request", Code: "Bad Request"}},
 		"400 with a long error":          {status: 400, body: `{"error":"` + strings.Repeat("a", 65) + `"}`, want: Error{Class: messages.ClassRejected, Text: "400 " + strings.Repeat("a", 64), Code: strings.Repeat("a", 64)}},
 		"400 with a dirty error":         {status: 400, body: `{"error":"in\u0007valid\n client"}`, want: Error{Class: messages.ClassRejected, Text: "400 in valid client", Code: "in valid client"}},
-		"400 with an error of no text":   {status: 400, body: `{"error":{"code":"invalid_client"}}`, want: Error{Class: messages.ClassTransient, Text: "400 bad request"}},
+		"400 with an error of no text":   {status: 400, body: `{"error":{"code":"invalid_client"}}`, want: Error{Class: messages.ClassRejected, Text: "400 invalid_client", Code: "invalid_client"}},
 		"400 with an empty error":        {status: 400, body: `{"error":" "}`, want: Error{Class: messages.ClassTransient, Text: "400 bad request"}},
 		"400 without a body":             {status: 400, want: Error{Class: messages.ClassTransient, Text: "400 bad request"}},
 		"404":                            {status: 404, body: "nothing here", want: Error{Class: messages.ClassTransient, Text: "404: is token_url right?"}},
@@ -237,8 +237,8 @@ func TestAnswersOfEveryStatusGetTheirClass(t *testing.T) {
 		"599":                            {status: 599, want: Error{Class: messages.ClassTransient, Text: "599"}},
 		"302":                            {status: 302, headers: []string{"Location", "https://user:pw@other.example/token?key=canary#x"}, want: Error{Class: messages.ClassTransient, Text: "302: redirect to https://other.example/token refused: set token_url to the final address"}},
 		"307 without a Location":         {status: 307, want: Error{Class: messages.ClassTransient, Text: "307 temporary redirect"}},
-		"200 with an OAuth error":        {status: 200, body: `{"error":"incorrect_client_credentials","error_description":"no"}`, want: Error{Class: messages.ClassMalformed, Text: "200 incorrect_client_credentials: no", Code: "incorrect_client_credentials", Description: "no"}},
-		"200 with a passing error":       {status: 200, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassMalformed, Text: "200 temporarily_unavailable", Code: "temporarily_unavailable"}},
+		"200 with an OAuth error":        {status: 200, body: `{"error":"incorrect_client_credentials","error_description":"no"}`, want: Error{Class: messages.ClassRejected, Text: "200 incorrect_client_credentials: no", Code: "incorrect_client_credentials", Description: "no"}},
+		"200 with a passing error":       {status: 200, body: `{"error":"temporarily_unavailable"}`, want: Error{Class: messages.ClassTransient, Text: "200 temporarily_unavailable", Code: "temporarily_unavailable"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

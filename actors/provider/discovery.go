@@ -127,8 +127,7 @@ func (d *discovery) read(ctx context.Context) (a *answer, err error) {
 // noMetadata says that there is none. Whatever the status, no credentials were
 // refused, for none were shown.
 func noMetadata(a *answer) error {
-	r := a.refuse("issuer", "", "", new(secrets))
-	e := r.failure(refusalClass(r))
+	e := a.refuse("issuer", &saying{}, new(secrets)).failure()
 	if e.Class == messages.ClassRejected {
 		e.Class = messages.ClassTransient
 	}

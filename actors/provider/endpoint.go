@@ -97,18 +97,20 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// refuse returns what an answer without success says. setting names the key that
-// holds the URL; code and description are not redacted yet.
-func (a *answer) refuse(setting, code, description string, hidden *secrets) *refusal {
+// refuse returns what an answer without a token says. setting names the key that
+// holds the URL; what is said is not redacted yet.
+func (a *answer) refuse(setting string, s *saying, hidden *secrets) *refusal {
 	r := &refusal{
 		status:      a.status,
-		named:       printable(code, 1) != "",
-		later:       temporary(code),
-		code:        hidden.showCode(code),
-		description: hidden.show(description, maxDescription),
+		says:        s.means,
+		failed:      s.failed,
+		code:        hidden.showCode(s.code),
+		description: hidden.show(s.reason, maxDescription),
+		page:        a.isPage(),
+		challenged:  a.header.Get("WWW-Authenticate") != "",
 		hint:        a.hint(setting, hidden),
 	}
-	if !success(a.status) && !redirect(a.status) {
+	if a.status >= 400 {
 		r.retryAfter, r.told = retryAfterOf(a.header, a.received)
 	}
 	return r
@@ -124,6 +126,8 @@ func (a *answer) hint(setting string, hidden *secrets) string {
 		return fmt.Sprintf("redirect to %s refused: set %s to the final address", a.location(target, hidden), setting)
 	case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed:
 		return fmt.Sprintf("is %s right?", setting)
+	case refuses(a.status) && a.isPage():
+		return "a page came, not an answer of the API"
 	default:
 		return ""
 	}

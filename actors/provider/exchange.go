@@ -27,6 +27,7 @@ type answer struct {
 	body     []byte
 	received time.Time
 	tooLarge bool      // the body was over maxBody and is not there
+	unread   bool      // there is a body, but it is not there, whatever the reason
 	before   []*answer // those of the same login before this one
 }
 
@@ -164,12 +165,14 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	defer context.AfterFunc(x.ctx, func() { _ = resp.Body.Close() })()
 	x.advance(reading)
 	a := &answer{url: req.URL, status: resp.StatusCode, header: resp.Header}
-	if err := a.read(resp.Body); err != nil && success(a.status) {
+	err = a.read(resp.Body)
+	if err != nil && success(a.status) {
 		if err == errUndecodable {
 			return nil, unusablef("answer cannot be decompressed")
 		}
 		return nil, x.lost(err)
 	}
+	a.unread = err != nil || a.tooLarge
 	a.received = time.Now()
 	return a, nil
 }

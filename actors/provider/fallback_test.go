@@ -107,7 +107,7 @@ func TestWhatIsLostAndWhatIsNot(t *testing.T) {
 		"the request is refused":      {spent("invalid_request"), false},
 		"the scope is refused":        {spent("invalid_scope"), false},
 		"trouble":                     {says(500, `{"error":"invalid_grant"}`), false},
-		"a success that says so":      {says(200, `{"error":"invalid_grant"}`), false},
+		"a success that says so":      {says(200, `{"error":"invalid_grant"}`), true},
 		"an answer of nothing at all": {says(200, ""), false},
 		"later":                       {spent("temporarily_unavailable"), false},
 	} {

@@ -114,7 +114,7 @@ func TestP7PartsOfARequestDoNotShow(t *testing.T) {
 			c.request.URL = quoting(t, c.quote) + c.path
 			l := loginTo(t, c.request.URL, Response{Token: "token", Error: "msg"})
 			l.Request = func() (HTTPRequest, error) { return c.request, nil }
-			wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, c.want)
+			wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassRejected, c.want)
 		})
 	}
 }

@@ -81,7 +81,7 @@ func Lifetime(res Result, asked, answered time.Time, by Bounds) (Life, *Error) {
 	case !l.Expires && (res.NoExpiry || res.Lasting):
 		return Life{Notes: l.Notes}, nil
 	case !l.Expires:
-		return Life{}, (&unusable{"token comes without a lifetime: set default_ttl", ReasonNoLifetime}).failure()
+		return Life{}, (&unusable{text: "token comes without a lifetime: set default_ttl", reason: ReasonNoLifetime}).failure()
 	case l.Length <= took:
 		return Life{}, dead(l.Length, took)
 	default:

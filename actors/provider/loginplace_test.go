@@ -62,7 +62,6 @@ func TestTokensOutsideOfTheJSONThatAreNone(t *testing.T) {
 		want     string
 	}{
 		"no header":                  {Response{TokenHeader: "X"}, "", nil, "response.token_header is missing"},
-		"no header, but a reason":    {Response{TokenHeader: "X", Error: "msg"}, `{"msg":"locked"}`, nil, "response.token_header is missing: locked"},
 		"a header of two words":      {Response{TokenHeader: "X"}, "", []string{"X", "a b"}, "access token holds a space or another character that is not visible ASCII"},
 		"no success":                 {Response{TokenHeader: "X", Success: &Predicate{Path: "ok"}}, `{}`, []string{"X", "at"}, "response.success does not hold"},
 		"no JSON to judge by":        {Response{TokenHeader: "X", Success: &Predicate{Path: "ok"}}, "", []string{"X", "at"}, "answer is empty"},
@@ -85,6 +84,12 @@ func TestTokensOutsideOfTheJSONThatAreNone(t *testing.T) {
 			wantFailure(t, failure(t, mustLogin(t, loginTo(t, server.URL, c.response))), messages.ClassMalformed, c.want)
 		})
 	}
+}
+
+func TestATokenOutsideOfTheJSONMayBeRefusedInIt(t *testing.T) {
+	server := serve(t, says(200, `{"msg":"locked"}`))
+	got := failure(t, mustLogin(t, loginTo(t, server.URL, Response{TokenHeader: "X", Error: "msg"})))
+	wantFailure(t, got, messages.ClassRejected, "response.token_header is missing: locked")
 }
 
 func TestStepsThatCannotWork(t *testing.T) {

@@ -103,7 +103,7 @@ func (a *answer) loginResult(r *Response, hidden func() *secrets) (Result, error
 	}
 	res, err := r.result(a, doc)
 	if missing(err) {
-		return Result{}, &unusable{text: r.because(r.place()+" is missing", doc, hidden())}
+		return Result{}, r.without(r.place()+" is missing", a, doc, hidden())
 	}
 	return res, err
 }
@@ -117,9 +117,9 @@ func (a *answer) judge(r *Response, must bool, hidden func() *secrets) (gjson.Re
 	case judged || !r.accepts(a.status):
 		return doc, r.refusal(a, doc, judged, hidden())
 	case err != nil && must:
-		return doc, err
+		return doc, r.doubt(a, err)
 	case r.Success != nil && !r.Success.Holds(doc):
-		return doc, &unusable{text: r.because("response.success does not hold", doc, hidden())}
+		return doc, r.without("response.success does not hold", a, doc, hidden())
 	default:
 		return doc, nil
 	}
@@ -127,50 +127,59 @@ func (a *answer) judge(r *Response, must bool, hidden func() *secrets) (gjson.Re
 
 func missing(err error) bool { return errors.Is(err, errMissing) }
 
-// refusal says what the answer says: the text at Error, else an OAuth error, as
-// many logins answer in its form.
+// refusal says what the answer says.
 func (r *Response) refusal(a *answer, doc gjson.Result, judged bool, hidden *secrets) *refusal {
 	r.hide(doc, hidden)
-	code, description := doc.Get("error").Str, r.errorText(doc)
-	said := description
-	if said == code {
-		said = ""
-	}
-	refused := a.refuse("request.url", code, said, hidden)
-	refused.judged = judged
+	s := r.saying(doc, a.status)
+	refused := a.refuse("request.url", &s, hidden)
+	refused.login, refused.bound, refused.judged = true, r.Rejected != nil, judged
+	refused.doubtful = a.status < 400 && (!success(a.status) || !r.accepts(a.status) || s.doubtful() || a.isLoginPage())
 	if success(a.status) && !r.accepts(a.status) {
 		refused.hint = "not a status of response.status"
-	}
-	if code != "" && code == description && oauthCode(code) == "" {
-		refused.code, refused.description = "", hidden.show(description, maxDescription) // a sentence, no code
 	}
 	return refused
 }
 
-// because adds to text what the answer says.
-func (r *Response) because(text string, doc gjson.Result, hidden *secrets) string {
-	r.hide(doc, hidden)
-	reason := r.errorText(doc)
-	if reason == "" {
-		reason = doc.Get("error").Str
-	}
-	if said := hidden.show(reason, maxDescription); said != "" {
-		text += ": " + said
-	}
-	return text
+// without returns the refusal of an answer that has what a success has, but for
+// something, which what names.
+func (r *Response) without(what string, a *answer, doc gjson.Result, hidden *secrets) *refusal {
+	refused := r.refusal(a, doc, false, hidden)
+	refused.what = what
+	return refused
 }
 
-// errorText returns the text at Error, or that of an OAuth error; of an object or
-// array nothing, for anything may be in it.
-func (r *Response) errorText(doc gjson.Result) string {
-	path := r.Error
-	if path == "" {
-		path = "error_description"
+// doubt returns err, of an answer that is not JSON: where nothing tells a refusal,
+// the page that asks for the login again may be one.
+func (r *Response) doubt(a *answer, err error) error {
+	if u, ok := errors.AsType[*unusable](err); ok && r.Rejected == nil {
+		u.again = a.isLoginPage()
 	}
-	if v := doc.Get(path); v.Type != gjson.JSON && v.Type != gjson.Null {
-		return v.String()
+	return err
+}
+
+// saying returns what the answer says about a failure: the value at Error, and what
+// many logins say in other places. A value of nothing but "ok" is no error.
+func (r *Response) saying(doc gjson.Result, status int) saying {
+	s := sayingOf(doc, status)
+	text := scalar(doc.Get(r.Error))
+	if r.Error == "" || strings.TrimSpace(text) == "" {
+		return s
 	}
-	return ""
+	s.reason = text
+	if !s.fine && !isFine(text) {
+		s.failed = true
+		if s.code == "" {
+			s.means = max(s.means, meaningOf(text))
+		}
+	}
+	switch {
+	case s.code != text:
+	case oauthCode(text) == "":
+		s.code = "" // a sentence
+	default:
+		s.reason = ""
+	}
+	return s
 }
 
 // hide makes the tokens of the answer known to hidden.

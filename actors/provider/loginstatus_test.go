@@ -77,7 +77,7 @@ func TestAnswersOfTheWrongStatusFail(t *testing.T) {
 		class, text string
 	}{
 		"the form anew":               {[]int{302}, says(200, "<form>", "Set-Cookie", "sid=at"), malformed, "200: not a status of response.status"},
-		"the form anew, and a reason": {[]int{302}, says(200, `{"msg":"no"}`, "Set-Cookie", "sid=at"), malformed, "200 ok: no"},
+		"the form anew, and a reason": {[]int{302}, says(200, `{"msg":"no"}`, "Set-Cookie", "sid=at"), rejected, "200 ok: no"},
 		"another redirect":            {[]int{303}, loggedIn(302, "/x"), transient, "302: redirect to ADDRESS/x refused: set request.url to the final address"},
 		"a redirect without the key":  {nil, loggedIn(302, "/x"), transient, "302: redirect to ADDRESS/x refused: set request.url to the final address"},
 		"a redirect without a cookie": {[]int{302}, says(302, "", "Location", "/login?failed"), malformed, "response.token_cookie is missing"},

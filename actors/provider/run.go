@@ -48,7 +48,7 @@ func (r *run) step(ctx context.Context, s *Step) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Capture)) {
 		value, err := s.Capture[name].of(a, doc)
 		if err != nil {
-			return &unusable{text: verdict.because(fmt.Sprintf("capture.%s %s", name, err), doc, r.hidden())}
+			return verdict.without(fmt.Sprintf("capture.%s %s", name, err), a, doc, r.hidden())
 		}
 		r.captured[name] = value
 	}

@@ -51,7 +51,7 @@ func TestP7SignaturesDoNotShow(t *testing.T) {
 	l.Request = requesting(HTTPRequest{URL: url, Template: refs, Headers: map[string]string{
 		"X-Sign": `v1=abc,{{ concat method (hmac_sha256 "${key}" "a" | hex) path }}`, "X-Nonce": "{{ nonce }}",
 	}})
-	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "400 bad request: not [redacted] of [redacted], [redacted], POST")
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassRejected, "400 bad request: not [redacted] of [redacted], [redacted], POST")
 }
 
 func TestP7WhatAFailedStepBringsDoesNotShow(t *testing.T) {
@@ -103,7 +103,7 @@ func TestATextThatIsGivenToACallDoesNotShow(t *testing.T) {
 	url := serve(t, says(400, `{"msg":"open sesame is no key for POST"}`)).URL
 	l := loginTo(t, url, Response{Token: "t", Error: "msg"})
 	l.Request = requesting(HTTPRequest{URL: url, Template: refs, Headers: map[string]string{"X-Sign": `{{ hmac_sha256 "open sesame" method | hex }}`}})
-	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassTransient, "400 bad request: [redacted] is no key for POST")
+	wantFailure(t, failure(t, mustLogin(t, l)), messages.ClassRejected, "400 bad request: [redacted] is no key for POST")
 }
 
 func TestALaterRequestThatCannotBeReadSpoilsNoError(t *testing.T) {

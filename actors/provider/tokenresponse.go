@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // members looks up the top-level members of an answer.
 type members struct {
+	doc  gjson.Result // all of them, as JSON
 	get  func(name string) gjson.Result
 	each func(visit func(name, value string))
 }
@@ -32,17 +34,22 @@ func (a *answer) oauthResult(setting string, hidden func() *secrets) (Result, me
 	if err != nil {
 		return Result{}, members{}, err
 	}
-	// Some servers answer 200 to everything.
-	if m.get("access_token").String() == "" && m.get("error").Str != "" {
+	if m.get("access_token").String() == "" { // some servers answer 200 to everything
 		return Result{}, members{}, a.oauthRefusal(setting, m, hidden())
 	}
 	res, err := m.result(a.date())
 	return res, m, err
 }
 
+// oauthRefusal says what an answer without a token says.
 func (a *answer) oauthRefusal(setting string, m members, hidden *secrets) *refusal {
 	m.hide(hidden)
-	return a.refuse(setting, m.get("error").Str, m.get("error_description").Str, hidden)
+	s := sayingOf(m.doc, a.status)
+	r := a.refuse(setting, &s, hidden)
+	if success(a.status) && s.code == "" {
+		r.what = "access_token is missing"
+	}
+	return r
 }
 
 // members reads a JSON object, or a form, which some servers answer with. If it
@@ -71,16 +78,16 @@ func (a *answer) json(setting string) (gjson.Result, error) {
 	case len(a.body) == 0:
 		return none, unusablef("answer is empty")
 	case a.body[0] == '<':
-		return none, &unusable{fmt.Sprintf("answer is HTML or XML, not JSON: is %s right?", setting), ReasonPage}
+		return none, &unusable{text: fmt.Sprintf("answer is HTML or XML, not JSON: is %s right?", setting), reason: ReasonPage, page: a.isPage()}
 	case !json.Valid(a.body):
-		return none, &unusable{fmt.Sprintf("answer is not JSON: is %s right?", setting), ReasonNotJSON}
+		return none, &unusable{text: fmt.Sprintf("answer is not JSON: is %s right?", setting), reason: ReasonNotJSON, page: a.isPage()}
 	default:
 		return gjson.ParseBytes(a.body), nil
 	}
 }
 
-// isForm reports whether the body is a form: by its type, or by its beginning,
-// as servers that answer with forms tend to call them text.
+// isForm reports whether the body is a form: by its type, or by what it holds, as
+// servers that answer with forms tend to call them text.
 func (a *answer) isForm() bool {
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
@@ -89,12 +96,16 @@ func (a *answer) isForm() bool {
 	case kind == "application/x-www-form-urlencoded":
 		return len(a.body) > 0
 	default:
-		return bytes.HasPrefix(a.body, []byte("access_token=")) || bytes.HasPrefix(a.body, []byte("error="))
+		return formLike.Match(a.body)
 	}
 }
 
+// formLike is a form with what makes it the answer of a token endpoint anywhere in it.
+var formLike = regexp.MustCompile(`^([\w.-]+=[^&\r\n]*&)*(access_token|error)=`)
+
 func jsonMembers(object gjson.Result) members {
 	return members{
+		doc: object,
 		get: func(name string) gjson.Result { return object.Get(name) },
 		each: func(visit func(name, value string)) {
 			object.ForEach(func(name, value gjson.Result) bool {
@@ -106,7 +117,13 @@ func jsonMembers(object gjson.Result) members {
 }
 
 func formMembers(form url.Values) members {
+	first := make(map[string]string, len(form))
+	for name := range form {
+		first[name] = form.Get(name)
+	}
+	text, _ := json.Marshal(first) // texts cannot fail
 	return members{
+		doc: gjson.ParseBytes(text),
 		get: func(name string) gjson.Result {
 			if !form.Has(name) {
 				return gjson.Result{}

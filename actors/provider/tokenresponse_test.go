@@ -51,32 +51,28 @@ func TestTokenResponsesThatWork(t *testing.T) {
 
 func TestTokenResponsesThatAreMalformed(t *testing.T) {
 	cases := map[string]struct{ body, want string }{
-		"HTML":                            {"<!DOCTYPE html><title>Log in</title>", "answer is HTML or XML, not JSON: is token_url right?"},
-		"not JSON":                        {"hello", "answer is not JSON: is token_url right?"},
-		"JSON that is cut":                {`{"access_token":"at"`, "answer is not JSON: is token_url right?"},
-		"JSON with something after it":    {`{"access_token":"at"} x`, "answer is not JSON: is token_url right?"},
-		"JSON of a million levels":        {strings.Repeat("[", 1_000_000), "answer is not JSON: is token_url right?"},
-		"an array":                        {`[{"access_token":"at"}]`, "answer is not a JSON object"},
-		"a text":                          {`"at"`, "answer is not a JSON object"},
-		"spaces only":                     {"  \r\n", "answer is empty"},
-		"no token":                        {`{"token_type":"Bearer","expires_in":3600}`, "access_token is missing"},
-		"a token in capitals":             {`{"ACCESS_TOKEN":"at"}`, "access_token is missing"},
-		"a token null":                    {`{"access_token":null}`, "access_token is missing"},
-		"an empty token":                  {`{"access_token":""}`, "access_token is missing"},
-		"a token that is a number":        {`{"access_token":12}`, "access_token is not a text"},
-		"a token that is an object":       {`{"access_token":{"a":1}}`, "access_token is not a text"},
-		"a token with a line end":         {`{"access_token":"a\nb"}`, "access token holds a space or another character that is not visible ASCII"},
-		"a type that is a number":         {`{"access_token":"at","token_type":1}`, "token_type is not a text"},
-		"a type with a line end":          {`{"access_token":"at","token_type":"Bearer\r\nX: y"}`, "token type is not one word"},
-		"expires_in 0":                    {`{"access_token":"at","expires_in":0}`, "expires_in is not positive"},
-		"expires_in negative":             {`{"access_token":"at","expires_in":-1}`, "expires_in is not positive"},
-		"expires_in that is no number":    {`{"access_token":"at","expires_in":"soon"}`, "expires_in is not a number"},
-		"scope that is a number":          {`{"access_token":"at","scope":1}`, "scope is neither a text nor a list of texts"},
-		"an error":                        {`{"error":"invalid_client"}`, "200 invalid_client"},
-		"an error and an empty token":     {`{"error":"invalid_client","access_token":""}`, "200 invalid_client"},
-		"an error that says later":        {`{"error":"slow_down","error_description":"wait"}`, "200 slow_down: wait"},
-		"an error that is no OAuth error": {`{"error":"Something is wrong"}`, "200 Something is wrong"},
-		"an error that is no text":        {`{"error":{"code":7}}`, "access_token is missing"},
+		"HTML":                         {"<!DOCTYPE html><title>Log in</title>", "answer is HTML or XML, not JSON: is token_url right?"},
+		"not JSON":                     {"hello", "answer is not JSON: is token_url right?"},
+		"JSON that is cut":             {`{"access_token":"at"`, "answer is not JSON: is token_url right?"},
+		"JSON with something after it": {`{"access_token":"at"} x`, "answer is not JSON: is token_url right?"},
+		"JSON of a million levels":     {strings.Repeat("[", 1_000_000), "answer is not JSON: is token_url right?"},
+		"an array":                     {`[{"access_token":"at"}]`, "answer is not a JSON object"},
+		"a text":                       {`"at"`, "answer is not a JSON object"},
+		"spaces only":                  {"  \r\n", "answer is empty"},
+		"no token":                     {`{"token_type":"Bearer","expires_in":3600}`, "access_token is missing"},
+		"a token in capitals":          {`{"ACCESS_TOKEN":"at"}`, "access_token is missing"},
+		"a token null":                 {`{"access_token":null}`, "access_token is missing"},
+		"an empty token":               {`{"access_token":""}`, "access_token is missing"},
+		"a token that is a number":     {`{"access_token":12}`, "access_token is not a text"},
+		"a token that is an object":    {`{"access_token":{"a":1}}`, "access_token is not a text"},
+		"a token with a line end":      {`{"access_token":"a\nb"}`, "access token holds a space or another character that is not visible ASCII"},
+		"a type that is a number":      {`{"access_token":"at","token_type":1}`, "token_type is not a text"},
+		"a type with a line end":       {`{"access_token":"at","token_type":"Bearer\r\nX: y"}`, "token type is not one word"},
+		"expires_in 0":                 {`{"access_token":"at","expires_in":0}`, "expires_in is not positive"},
+		"expires_in negative":          {`{"access_token":"at","expires_in":-1}`, "expires_in is not positive"},
+		"expires_in that is no number": {`{"access_token":"at","expires_in":"soon"}`, "expires_in is not a number"},
+		"scope that is a number":       {`{"access_token":"at","scope":1}`, "scope is neither a text nor a list of texts"},
+		"an error that is no text":     {`{"error":{"code":7}}`, "access_token is missing"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +80,15 @@ func TestTokenResponsesThatAreMalformed(t *testing.T) {
 			wantFailure(t, failure(t, mustClient(t, client(t, server.URL))), messages.ClassMalformed, c.want)
 		})
 	}
+}
+
+func TestSuccessesThatAreErrors(t *testing.T) {
+	wantAnswered(t, map[string]row{
+		"an error":                        {body(`{"error":"invalid_client"}`), "rejected: 200 invalid_client"},
+		"an error and an empty token":     {body(`{"error":"invalid_client","access_token":""}`), "rejected: 200 invalid_client"},
+		"an error that says later":        {body(`{"error":"slow_down","error_description":"wait"}`), "throttled: 200 slow_down: wait"},
+		"an error that is no OAuth error": {body(`{"error":"Something is wrong"}`), "rejected: 200 Something is wrong"},
+	})
 }
 
 // judge has an answer judged as the token endpoint's.

@@ -41,6 +41,8 @@ func sample(t reflect.Type) any {
 		return fs.FileMode(0o600)
 	case reflect.TypeFor[time.Duration]():
 		return time.Second
+	case reflect.TypeFor[int]():
+		return 1
 	default:
 		return nil
 	}

@@ -14,6 +14,7 @@ type Settings struct {
 	MinTTL           *time.Duration `key:"min_ttl" default:"10s"`          // life a token must have left to be answered without a try to replace it
 	DefaultTTL       *time.Duration `key:"default_ttl" default:"0s"`       // lifetime of tokens that come without one; 0: such a token is an error
 	MaxTTL           *time.Duration `key:"max_ttl" default:"0s"`           // lifetime of every token, at most; 0: no such bound
+	RejectedTries    *int           `key:"rejected_tries"`                 // how many attempts in a row may be refused before none comes by itself; nil: no such bound
 	Eager            *bool          `key:"eager" default:"false"`          // acquire at start, not at first need
 	Required         *bool          `key:"required" default:"true"`        // without a valid token of this service the node is not ready
 }
@@ -27,6 +28,7 @@ type Policy struct {
 	MinTTL           time.Duration
 	DefaultTTL       time.Duration
 	MaxTTL           time.Duration
+	RejectedTries    int
 	WarnAlways       bool // beside the other two: every service has a Policy, and space between them costs
 	Eager            bool
 	Required         bool
@@ -60,6 +62,7 @@ func (s *Settings) apply(p *Policy) {
 	set(&p.MinTTL, s.MinTTL)
 	set(&p.DefaultTTL, s.DefaultTTL)
 	set(&p.MaxTTL, s.MaxTTL)
+	set(&p.RejectedTries, s.RejectedTries)
 	set(&p.Eager, s.Eager)
 	set(&p.Required, s.Required)
 }

@@ -87,6 +87,7 @@ func (v *checker) vault(c *Vault) {
 
 const (
 	longestTimeout = 5 * time.Minute
+	mostTries      = 1_000_000
 	longestSpan    = 10 * 365 * 24 * time.Hour // keeps sums of times far from overflow
 )
 
@@ -98,6 +99,9 @@ func (v *checker) settings(path string, s *Settings) {
 	v.span(join(path, "min_ttl"), s.MinTTL)
 	v.span(join(path, "default_ttl"), s.DefaultTTL)
 	v.span(join(path, "max_ttl"), s.MaxTTL)
+	if n := s.RejectedTries; n != nil && (*n < 1 || *n > mostTries) {
+		v.add(join(path, "rejected_tries"), "must be at least 1 and at most %d", mostTries)
+	}
 }
 
 func (v *checker) timeout(path string, d *time.Duration) {

@@ -229,7 +229,8 @@ func (v *service) options(g *gates) *token.Options {
 		Policy: v.schedule(),
 		Bounds: v.bounds(), WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
-		Waiters: v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.unkept(),
+		RejectedTries: v.policy.RejectedTries,
+		Waiters:       v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.unkept(),
 	}
 }
 

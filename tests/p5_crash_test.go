@@ -93,7 +93,7 @@ func TestP5TokenScheduleAndBackOffSurviveCrashes(t *testing.T) {
 	}{
 		"fresh":         {[]idptest.Step{idptest.Token(day)}, 10 * time.Minute},
 		"degraded":      {[]idptest.Step{idptest.Token(day), throttled}, 22*time.Hour + 50*time.Minute},
-		"rejected":      {[]idptest.Step{idptest.Token(day), idptest.Fail(messages.ClassRejected)}, 23*time.Hour + 25*time.Minute},
+		"rejected":      {[]idptest.Step{idptest.Token(day), idptest.Refuse()}, 22*time.Hour + 55*time.Minute},
 		"expired":       {[]idptest.Step{idptest.Token(day), throttled}, day + time.Minute},
 		"never had one": {[]idptest.Step{throttled}, time.Minute},
 	}

@@ -287,7 +287,7 @@ func TestP6CountersCount(t *testing.T) {
 		for range 3 {
 			w.refused(billing, messages.ErrUnavailable)
 		}
-		pass(10 * time.Second)
+		pass(11 * time.Second)
 		for range 5 {
 			w.token(billing)
 		}

@@ -51,8 +51,8 @@ var classified = map[string]struct {
 		&Error{Class: messages.ClassTransient, Text: "down"},
 	},
 	"a provider's error is bounded and printable": {
-		&Error{Class: messages.ClassThrottled, Text: "a\n\x1b[31mb" + strings.Repeat("c", 1000), RetryAfter: 48 * time.Hour},
-		&Error{Class: messages.ClassThrottled, Text: "a [31mb" + strings.Repeat("c", maxText-7), RetryAfter: time.Hour},
+		&Error{Class: messages.ClassThrottled, Text: "a\n\x1b[31mb" + strings.Repeat("c", 1000), RetryAfter: 9000 * time.Hour},
+		&Error{Class: messages.ClassThrottled, Text: "a [31mb" + strings.Repeat("c", maxText-7), RetryAfter: maxRetryAfter},
 	},
 	"a provider's error without text says so": {
 		&Error{RetryAfter: -time.Second},

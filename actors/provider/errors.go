@@ -8,11 +8,13 @@ import (
 
 // Bounds of what an Error carries.
 const (
-	maxCode        = 64        // characters of an OAuth error code
-	maxDescription = 200       // characters taken from an answer
-	maxText        = 400       // characters of a whole text
-	maxStack       = 16 << 10  // bytes of a panic's stack
-	maxRetryAfter  = time.Hour // longest wait an endpoint may ask for
+	maxCode        = 64       // characters of an OAuth error code
+	maxDescription = 200      // characters taken from an answer
+	maxText        = 400      // characters of a whole text
+	maxStack       = 16 << 10 // bytes of a panic's stack
+	// maxRetryAfter is the longest wait that an endpoint is said to have asked for; how
+	// much of it counts is for the schedule to say.
+	maxRetryAfter = 365 * 24 * time.Hour
 )
 
 // Error says why an acquisition failed. Its text is short, holds no secret, and
@@ -41,6 +43,9 @@ type Error struct {
 	Sparing bool
 	// Dead says that there was a token, which had expired before it arrived.
 	Dead bool
+	// Person says that a person's credentials were sent, such as a password: an account
+	// may be locked after some attempts.
+	Person bool
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
 	// comes with it tells the provider so, and is kept once people have been told.

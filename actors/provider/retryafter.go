@@ -8,7 +8,7 @@ import (
 )
 
 // retryAfterOf returns how long an answer asks to be left alone (RFC 9110, section
-// 10.2.3), at most an hour, and whether it asks at all: zero and true if it does
+// 10.2.3), at most a year, and whether it asks at all: zero and true if it does
 // so in a way that cannot be read. now is the local clock, for answers without a
 // Date.
 func retryAfterOf(header http.Header, now time.Time) (wait time.Duration, told bool) {

@@ -31,12 +31,13 @@ type Plan struct {
 func NewPlan(life time.Duration, p Policy, roll float64) Plan {
 	lead := leadOf(life, p.RefreshThreshold)
 	warn := max(min(p.WarnBefore, life/5, lead*4/5), 1)
+	chance := min(p.Timeout+time.Second, lead/3)
 	return Plan{
 		Life:       life,
 		Lead:       lead,
 		Refresh:    life - lead - portion(lead/maxJitter, roll),
 		Warn:       life - warn,
-		LastChance: life - min(p.Timeout+time.Second, lead/3),
+		LastChance: life - chance - portion(chance/chanceJitter, roll),
 	}
 }
 
@@ -49,8 +50,13 @@ func Roll(p Plan, refresh time.Duration) float64 {
 	return min(max(float64(p.Refresh-refresh)/float64(p.Lead/maxJitter), 0), 1)
 }
 
-// maxJitter is the part of the lead that jitter adds to it at most.
-const maxJitter = 5
+const (
+	// maxJitter is the part of the lead that jitter adds to it at most.
+	maxJitter = 5
+	// chanceJitter is the part of the time between last chance and expiry that jitter
+	// adds to it at most. Tokens that expire together are not tried together.
+	chanceJitter = 2
+)
 
 func leadOf(life, threshold time.Duration) time.Duration {
 	lead := threshold

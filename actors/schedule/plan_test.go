@@ -94,6 +94,26 @@ func TestJitterIsAtMostAFifthOfTheLead(t *testing.T) {
 	}
 }
 
+func TestLastChancesCarryJitter(t *testing.T) {
+	tests := map[string]struct {
+		life time.Duration
+		roll float64
+		want time.Duration // before expiry
+	}{
+		"the lowest roll draws none":                  {time.Hour, 0, 11 * time.Second},
+		"half a roll draws half of it":                {time.Hour, 0.5, 11*time.Second + 2750*time.Millisecond},
+		"a minute's token: at most half of a third":   {time.Minute, 0.5, 12500 * time.Millisecond},
+		"a second's token has one before its warning": {time.Second, 0.5, 208333332},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.life - schedule.NewPlan(tc.life, standard(), tc.roll).LastChance; got != tc.want {
+				t.Errorf("last chance %v before expiry, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
 func anyLife() *rapid.Generator[time.Duration] {
 	return rapid.Map(rapid.Int64Range(int64(time.Second), int64(longest)), func(n int64) time.Duration { return time.Duration(n) })
 }

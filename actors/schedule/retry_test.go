@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,16 +32,22 @@ func TestPauseAfterEachClass(t *testing.T) {
 		"so is an ambiguous answer":               {outcome{Class: messages.ClassAmbiguous, Streak: 3, Living: true}, 2 * time.Second},
 		"so is the same token again":              {outcome{Streak: 3, Living: true}, 2 * time.Second},
 		"throttled without a wish is a transient": {outcome{Class: messages.ClassThrottled, Streak: 3, Living: true}, 2 * time.Second},
-		"throttled waits as told":                 {outcome{Class: messages.ClassThrottled, Streak: 9, RetryAfter: 90 * time.Second}, 90 * time.Second},
-		"for an hour at most":                     {outcome{Class: messages.ClassThrottled, Streak: 1, RetryAfter: 3 * time.Hour}, time.Hour},
-		"rejected, no token: the floor":           {outcome{Class: messages.ClassRejected, Streak: 1}, 30 * time.Second},
-		"rejected, a minute's token: the floor":   {outcome{Class: messages.ClassRejected, Streak: 1, Life: time.Minute}, 30 * time.Second},
-		"rejected, ten minutes: a fifth":          {outcome{Class: messages.ClassRejected, Streak: 1, Life: 10 * time.Minute}, 2 * time.Minute},
-		"rejected, an hour: the ceiling":          {outcome{Class: messages.ClassRejected, Streak: 1, Life: time.Hour}, 5 * time.Minute},
-		"rejected again: doubled":                 {outcome{Class: messages.ClassRejected, Streak: 2, Life: time.Hour}, 10 * time.Minute},
-		"rejected four times: doubled thrice":     {outcome{Class: messages.ClassRejected, Streak: 4, Life: time.Hour}, 40 * time.Minute},
-		"rejected five times: an hour":            {outcome{Class: messages.ClassRejected, Streak: 5, Life: time.Hour}, time.Hour},
-		"rejected for ever: an hour":              {outcome{Class: messages.ClassRejected, Streak: math.MaxInt, Life: time.Hour}, time.Hour},
+		"rejected, a client: half a minute":       {outcome{Class: messages.ClassRejected, Streak: 1}, 30 * time.Second},
+		"a living token changes nothing in it":    {outcome{Class: messages.ClassRejected, Streak: 1, Living: true, Left: time.Hour}, 30 * time.Second},
+		"rejected again: doubled":                 {outcome{Class: messages.ClassRejected, Streak: 2}, time.Minute},
+		"rejected five times: doubled four times": {outcome{Class: messages.ClassRejected, Streak: 5}, 8 * time.Minute},
+		"rejected six times: a quarter":           {outcome{Class: messages.ClassRejected, Streak: 6}, 15 * time.Minute},
+		"rejected for ever: a quarter":            {outcome{Class: messages.ClassRejected, Streak: math.MaxInt}, 15 * time.Minute},
+		"a person: five minutes":                  {outcome{Class: messages.ClassRejected, Streak: 1, Person: true}, 5 * time.Minute},
+		"a person again: an hour":                 {outcome{Class: messages.ClassRejected, Streak: 2, Person: true}, time.Hour},
+		"a person thrice: two hours":              {outcome{Class: messages.ClassRejected, Streak: 3, Person: true}, 2 * time.Hour},
+		"a person four times: four hours":         {outcome{Class: messages.ClassRejected, Streak: 4, Person: true}, 4 * time.Hour},
+		"a person five times: six hours":          {outcome{Class: messages.ClassRejected, Streak: 5, Person: true}, 6 * time.Hour},
+		"a person for ever: six hours":            {outcome{Class: messages.ClassRejected, Streak: math.MaxInt, Person: true}, 6 * time.Hour},
+		"a person, but no refusal: the usual":     {outcome{Class: messages.ClassTransient, Streak: 2, Person: true}, time.Second},
+		"sparing: five minutes at least":          {outcome{Class: messages.ClassTransient, Streak: 9, Sparing: true}, 5 * time.Minute},
+		"sparing, and told to wait for longer":    {outcome{Class: messages.ClassThrottled, Streak: 1, Sparing: true, RetryAfter: 10 * time.Minute}, 10*time.Minute + 30*time.Second},
+		"sparing, and told to wait for less":      {outcome{Class: messages.ClassThrottled, Streak: 1, Sparing: true, RetryAfter: time.Minute}, 5 * time.Minute},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,6 +55,83 @@ func TestPauseAfterEachClass(t *testing.T) {
 				t.Errorf("%v, want %v", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestWhatAnIdPAsksForIsHonouredWithinBounds(t *testing.T) {
+	tests := map[string]struct {
+		told        time.Duration
+		page        bool
+		left        time.Duration // of a living token; 0: there is none
+		least, most time.Duration // over all rolls
+	}{
+		"as told, and a tenth more":            {90 * time.Second, false, 0, 90 * time.Second, 99 * time.Second},
+		"an hour":                              {time.Hour, false, 0, time.Hour, 66 * time.Minute},
+		"more than an hour: that, or less":     {3 * time.Hour, false, 0, 54 * time.Minute, time.Hour},
+		"a year":                               {365 * day, false, 0, 54 * time.Minute, time.Hour},
+		"a page: as told":                      {time.Minute, true, 0, time.Minute, 66 * time.Second},
+		"a page: five minutes":                 {5 * time.Minute, true, 0, 5 * time.Minute, 330 * time.Second},
+		"a page that wants more":               {time.Hour, true, 0, 270 * time.Second, 5 * time.Minute},
+		"a living token has time":              {time.Minute, false, time.Hour, time.Minute, 66 * time.Second},
+		"a living token: half of what is left": {time.Hour, false, 20 * time.Minute, 9 * time.Minute, 10 * time.Minute},
+		"exactly half of what is left":         {10 * time.Minute, false, 20 * time.Minute, 10 * time.Minute, 10 * time.Minute},
+		"a page, and half of what is left":     {time.Hour, true, 4 * time.Minute, 108 * time.Second, 2 * time.Minute},
+		"hardly anything is left: the usual":   {time.Hour, false, 100 * time.Millisecond, 100 * time.Millisecond, time.Second},
+		"a nanosecond":                         {time.Nanosecond, false, 0, 100 * time.Millisecond, 100 * time.Millisecond},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := schedule.Outcome{
+				Class: messages.ClassThrottled, Streak: 1, RetryAfter: tc.told, Page: tc.page, Living: tc.left > 0, Left: tc.left,
+			}
+			var pauses []time.Duration
+			for _, roll := range []float64{0, 0.25, 0.5, 0.75, almostOne} {
+				pause := schedule.Pause(o, roll)
+				if pause < tc.least || pause > tc.most {
+					t.Errorf("with a roll of %v: %v, want %v to %v", roll, pause, tc.least, tc.most)
+				}
+				pauses = append(pauses, pause)
+			}
+			if spread := slices.Max(pauses) - slices.Min(pauses); spread < (tc.most-tc.least)/2 {
+				t.Errorf("spread over %v only", spread)
+			}
+		})
+	}
+}
+
+func TestAnAbsurdWishIsKnown(t *testing.T) {
+	for name, tc := range map[string]struct {
+		told   time.Duration
+		page   bool
+		want   time.Duration
+		capped bool
+	}{
+		"of an API":                {time.Hour, false, time.Hour, false},
+		"of an API, absurd":        {time.Hour + 1, false, time.Hour, true},
+		"of a page":                {5 * time.Minute, true, 5 * time.Minute, false},
+		"of a page, absurd":        {5*time.Minute + 1, true, 5 * time.Minute, true},
+		"of a page, not of an API": {10 * time.Minute, false, 10 * time.Minute, false},
+	} {
+		if got, capped := schedule.Honoured(tc.told, tc.page); got != tc.want || capped != tc.capped {
+			t.Errorf("%s: %v, %v", name, got, capped)
+		}
+	}
+}
+
+func TestFirmPausesAreThoseThatSpareALogin(t *testing.T) {
+	for name, tc := range map[string]struct {
+		outcome schedule.Outcome
+		want    bool
+	}{
+		"a person refused":      {schedule.Outcome{Class: messages.ClassRejected, Person: true}, true},
+		"a client refused":      {schedule.Outcome{Class: messages.ClassRejected}, false},
+		"trouble with a person": {schedule.Outcome{Class: messages.ClassTransient, Person: true}, false},
+		"a page for a login":    {schedule.Outcome{Class: messages.ClassTransient, Sparing: true}, true},
+		"throttled":             {schedule.Outcome{Class: messages.ClassThrottled, RetryAfter: time.Hour}, false},
+	} {
+		if got := tc.outcome.Firm(); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
@@ -61,8 +145,11 @@ func anyOutcome() *rapid.Generator[schedule.Outcome] {
 			Class:      rapid.SampledFrom(classes).Draw(t, "class"),
 			Streak:     rapid.IntMin(1).Draw(t, "streak"),
 			RetryAfter: anyDuration(2*day).Draw(t, "retry_after"),
-			Life:       anyDuration(longest).Draw(t, "life"),
+			Page:       rapid.Bool().Draw(t, "page"),
+			Person:     rapid.Bool().Draw(t, "person"),
+			Sparing:    rapid.Bool().Draw(t, "sparing"),
 			Living:     rapid.Bool().Draw(t, "living"),
+			Left:       anyDuration(longest).Draw(t, "left"),
 		}
 	})
 }
@@ -72,17 +159,27 @@ func TestEveryPauseIsBounded(t *testing.T) {
 		o := anyOutcome().Draw(t, "outcome")
 		limit := 30 * time.Second
 		switch {
-		case o.Class == messages.ClassRejected, o.Class == messages.ClassThrottled && o.RetryAfter > 0:
-			limit = time.Hour
+		case o.Class == messages.ClassRejected && o.Person:
+			limit = 6 * time.Hour
+		case o.Class == messages.ClassRejected:
+			limit = 15 * time.Minute
+		case o.Class == messages.ClassThrottled && o.RetryAfter > 0:
+			limit = 66 * time.Minute
 		case o.Living:
 			limit = time.Minute
+		}
+		if o.Sparing {
+			limit = max(limit, 5*time.Minute)
 		}
 		got := schedule.Pause(o, anyRoll().Draw(t, "roll"))
 		if got <= 0 || got > limit {
 			t.Fatalf("a pause of %v, bounded by %v", got, limit)
 		}
-		if o.Class != messages.ClassThrottled && got < floor {
+		if got < floor {
 			t.Fatalf("a pause of %v is a storm", got)
+		}
+		if o.Firm() && got < 5*time.Minute {
+			t.Fatalf("a pause of %v may lock an account", got)
 		}
 	})
 }
@@ -91,6 +188,7 @@ func TestNextTry(t *testing.T) {
 	plan := schedule.NewPlan(time.Hour, standard(), 0) // refresh 45m, last chance 59m49s
 	living := plan.Deadlines(moment(0, 0))
 	none := schedule.Plan{}.Deadlines(moment(0, 0))
+	firm := living.WithoutChances()
 	chance := time.Hour - 11*time.Second
 	tests := map[string]struct {
 		now, pause time.Duration
@@ -109,6 +207,8 @@ func TestNextTry(t *testing.T) {
 		"at expiry it is the pause":                       {time.Hour, time.Hour, &living, false, 2 * time.Hour},
 		"without a token it is the pause":                 {time.Minute, time.Hour, nil, false, 61 * time.Minute},
 		"a token without expiry leaves the pause":         {time.Minute, time.Hour, &none, false, 61 * time.Minute},
+		"a firm pause goes past the last chance":          {50 * time.Minute, time.Hour, &firm, false, 110 * time.Minute},
+		"a firm pause ends at the refresh point at least": {time.Minute, time.Second, &firm, false, 45 * time.Minute},
 		"forced, a long pause still ends at last chances": {time.Minute, 2 * time.Hour, &living, true, chance},
 	}
 	for name, tc := range tests {

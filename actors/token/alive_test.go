@@ -211,10 +211,10 @@ func TestABackOffGoesOnAfterARestart(t *testing.T) {
 			return provider.Result{}, down(messages.ClassRejected)
 		})
 		h.wantNextAfter(beat)
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		h.again()
-		h.wantNextAfter(4 * time.Minute)
+		h.wantNextAfter(20 * time.Second)
 	}, keptAlive, living(month))
 }
 

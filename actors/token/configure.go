@@ -32,6 +32,10 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 			})
 		}
 	}
+	if r := k.state().more().refused; r.Tries > 0 && r.limit != o.RejectedTries {
+		r.limit = o.RejectedTries
+		k.change(func(s *State) { s.setRefused(r) })
+	}
 	k.takeUpKeepAlive(now, o)
 	if o.Eager && !k.state().needed {
 		k.change(func(s *State) { s.needed, s.since = true, now })
@@ -47,6 +51,7 @@ func (s *State) startOver(now schedule.Instant, credential Credential) {
 	}
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
+	s.trust()
 	if s.extra != nil {
 		s.editMore(func(e *extra) { e.pressure = pressure{} })
 	}
@@ -71,6 +76,7 @@ func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
 		CredentialVersion: uint64(s.credential), State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
+		Refused: s.more().refused.Refused,
 		Unasked: !s.needed,
 	}
 	h := s.held

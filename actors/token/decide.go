@@ -42,7 +42,7 @@ func (s *State) decide(now schedule.Instant, asked time.Duration) decision {
 // backoff reports whether no caller may cause an attempt at now because the last
 // one brought no new token.
 func (s *State) backoff(now schedule.Instant) bool {
-	return !s.nextTry.IsZero() && !s.nextTry.Reached(now)
+	return s.halted() || !s.nextTry.IsZero() && !s.nextTry.Reached(now)
 }
 
 // mayStart returns when a caller may cause an attempt: now, or when the last one
@@ -76,6 +76,10 @@ const minSpacing = schedule.MinGap / 4
 func (s *State) scheduled(now schedule.Instant) schedule.Instant {
 	alive := s.keepAlive(now)
 	switch {
+	case s.halted():
+		return schedule.Instant{}
+	case s.firm() && !s.nextTry.IsZero():
+		return s.nextTry
 	case !s.needed && s.failure == nil: // nobody wants the token that keeping alive brought
 		return alive
 	case !s.nextTry.IsZero():

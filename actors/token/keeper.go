@@ -220,7 +220,11 @@ func (k *keeper) change(edit func(*State)) *State {
 	}
 	k.slot.become(&next)
 	if store := k.slot.store(); news && store != nil {
-		store.Save(next.record(k.slot.name))
+		if next.more().refused != before.more().refused {
+			store.SaveNow(next.record(k.slot.name)) // a process that starts next must know
+		} else {
+			store.Save(next.record(k.slot.name))
+		}
 	}
 	return &next
 }

@@ -70,6 +70,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.acquiredWith(0)
 		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
 		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
+		s.trust()
 		if s.extra != nil {
 			s.editMore(func(e *extra) { e.pressure.suspicious = false })
 		}
@@ -141,6 +142,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 		s.touchDown(l)
 		s.used(l.asked, k.options())
 		s.acquiredWith(0)
+		s.trust()
 		s.streak = before.inRow("")
 		s.failure, s.slow, s.forced = nil, false, false
 		if s.invalidated || s.expired {
@@ -151,7 +153,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 			s.nextTry = schedule.Instant{}
 			return
 		}
-		s.postpone(now, "", 0, k.env.Roll())
+		s.postpone(now, schedule.Outcome{Streak: s.streak}, k.env.Roll())
 	})
 	k.slot.succeeded(l.took)
 	k.settleWaiters(now, nil)
@@ -162,17 +164,19 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	before, err := k.state(), l.err
 	st := k.change(func(s *State) {
 		s.touchDown(l)
-		s.streak = before.inRow(err.Class)
+		class := s.weigh(err, k.options())
+		s.streak = before.inRow(class)
 		s.slow = err.TimedOut
-		s.postpone(now, err.Class, err.RetryAfter, k.env.Roll())
+		s.postpone(now, s.outcome(class, err), k.env.Roll())
 		s.failure = &messages.Failure{
-			Class: err.Class, Text: err.Text, At: now.Time(), Attempts: 1, NextTry: s.nextTry.Time(),
+			Class: class, Text: err.Text, At: now.Time(), Attempts: 1, NextTry: s.nextTry.Time(),
 		}
 		if before.failure != nil {
 			s.failure.Attempts = before.failure.Attempts + 1
 		}
 	})
-	k.slot.failed(err.Class, l.took)
+	k.slot.failed(st.failure.Class, l.took)
+	k.tellPatience(err)
 	if err.Stack != "" {
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}
@@ -213,7 +217,7 @@ func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
 		k.change(func(s *State) { s.beStuck(f, now) })
 	default:
 		k.change(func(s *State) {
-			s.postpone(now, messages.ClassTransient, 0, k.env.Roll())
+			s.postpone(now, s.outcome(messages.ClassTransient, &provider.Error{}), k.env.Roll())
 			s.beStuck(f, now)
 		})
 		k.settleWaiters(now, k.state().err(k.slot.name, now))
@@ -228,12 +232,17 @@ func (s *State) beStuck(f flight, now schedule.Instant) {
 	s.flight.phase, s.flight.deadline = stuck, now.AddElapsed(s.nextTry.Until(now))
 }
 
-// postpone chooses the next try after one that brought no new token.
-func (s *State) postpone(now schedule.Instant, class string, retryAfter time.Duration, roll float64) {
-	pause := schedule.Pause(schedule.Outcome{
-		Class: class, Streak: s.streak, RetryAfter: retryAfter, Life: s.life(), Living: s.living(now),
-	}, roll)
-	s.nextTry = schedule.NextTry(now, pause, s.deadlines(now), s.forced || s.mustUse(now))
+// postpone chooses the next try after one that brought no new token, but that
+// outcome.
+func (s *State) postpone(now schedule.Instant, o schedule.Outcome, roll float64) {
+	deadlines := s.deadlines(now)
+	if o.Living = deadlines != nil; o.Living {
+		o.Left, _ = s.held.left(now)
+		if o.Firm() {
+			deadlines = new(deadlines.WithoutChances())
+		}
+	}
+	s.nextTry = schedule.NextTry(now, schedule.Pause(o, roll), deadlines, s.forced || s.mustUse(now))
 }
 
 // pace tells classes of outcome apart by how the next attempt is chosen.

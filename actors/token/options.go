@@ -24,10 +24,13 @@ type Options struct {
 	WarnAlways bool
 	Eager      bool
 	Required   bool
-	Unkept     bool          // the store has no part in it: the token is configured, and may change while nobody looks
-	Waiters    int           // bound on waiting callers
-	Credential Credential    // what the provider works with
-	KeepAlive  time.Duration // an acquisition comes at least that often, asked for or not; 0: not for that reason
+	Unkept     bool // the store has no part in it: the token is configured, and may change while nobody looks
+	// RejectedTries is after how many refusals in a row no attempt comes by itself any
+	// more; 0: it always does.
+	RejectedTries int
+	Waiters       int           // bound on waiting callers
+	Credential    Credential    // what the provider works with
+	KeepAlive     time.Duration // an acquisition comes at least that often, asked for or not; 0: not for that reason
 }
 
 // Credential is the version of what a provider works with: any other number is

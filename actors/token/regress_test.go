@@ -72,11 +72,11 @@ func TestALandingIsGivenUpAfterThreeCrashes(t *testing.T) {
 func TestWhatDiedWhileTheActorWasDownIsToldFirst(t *testing.T) {
 	bubble(t, func(h *harness) {
 		h.mustGet()
-		const lastChance = 11 * time.Second
+		const lastChance = 13750 * time.Millisecond
 		expiry := time.Now().Add(time.Hour)
 		h.play(func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
 			if time.Until(expiry) > lastChance {
-				return provider.Result{}, down(messages.ClassRejected)
+				return provider.Result{}, &provider.Error{Class: messages.ClassThrottled, RetryAfter: 2 * time.Hour}
 			}
 			time.Sleep(lastChance + 500*time.Millisecond)
 			return issue(n, time.Hour), nil

@@ -31,7 +31,8 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	st.needed, st.since = !rec.Unasked, now
 	if f := rec.Failure; f != nil {
 		st.failure, st.streak = f, f.Attempts
-		st.nextTry = onBothClocks(now, f.NextTry)
+		st.nextTry = atMost(now, f)
+		st.setRefused(refused{Refused: rec.Refused, limit: o.RejectedTries})
 	}
 	st.resumeHeld(rec, now, o)
 	if st.more().acquired != 0 && st.needed {
@@ -40,29 +41,7 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 			st.want = now // nobody knows what became of the attempt
 		}
 	}
-	if st.failure != nil && !st.living(now) {
-		st.hastenTry(now)
-	}
 	return st
-}
-
-// longestPause is the longest back-off without a living token. A wall clock that
-// was set back must not make it longer.
-const longestPause = time.Hour
-
-// refusedPause is how long credentials that were refused are left alone whatever
-// happens: processes that start again and again must not lock an account.
-const refusedPause = 30 * time.Second
-
-// hastenTry bounds the pause before the next try of a service that has no living
-// token. Refused credentials are tried soon: they may have been corrected while
-// nobody was there to notice.
-func (s *State) hastenTry(now schedule.Instant) {
-	s.nextTry = schedule.Earliest(now, s.nextTry, now.Add(longestPause))
-	if s.failure.Class == messages.ClassRejected {
-		again := onBothClocks(now, s.failure.At.Add(refusedPause))
-		s.nextTry = schedule.Earliest(now, s.nextTry, schedule.Latest(now, now, again), now.Add(refusedPause))
-	}
 }
 
 // resumeHeld takes up the token of rec, if it is to be trusted.
@@ -132,6 +111,7 @@ func (s *State) renew(rec *vault.Record, now schedule.Instant, o *Options) {
 	}
 	next.slow, next.forced = false, false
 	next.failure, next.streak, next.nextTry = nil, 0, schedule.Instant{}
+	next.trust()
 	if !lived {
 		next.since = now
 	}

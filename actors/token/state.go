@@ -40,13 +40,14 @@ type extra struct {
 	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
-	alive    *alive     // nil: the provider lives on nothing that dies of disuse; immutable
+	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
+	refused  refused
 	acquired Credential // what held was acquired with, if the provider works with another now; 0: it does not
 }
 
 // empty reports whether there is nothing of it.
 func (e *extra) empty() bool {
-	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0
+	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0 && e.refused == refused{}
 }
 
 // more returns what few services have, to be read.
@@ -249,7 +250,9 @@ func (s *State) lastError(now schedule.Instant) *messages.Failure {
 		return nil
 	}
 	f := *s.failure // whoever gets it may write to it
-	f.NextTry = s.nextTry.Shown(now)
+	if f.NextTry = s.nextTry.Shown(now); s.halted() {
+		f.NextTry = time.Time{}
+	}
 	return &f
 }
 

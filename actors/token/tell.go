@@ -61,17 +61,25 @@ func (k *keeper) tellLoss(now schedule.Instant, l *landing) {
 // maxNotes bounds the notes that are remembered of one service.
 const maxNotes = 32
 
+// first reports whether a note of that key is to be logged: it was not before.
+func (s *Slot) first(key string) bool {
+	if s.noted[key] || len(s.noted) >= maxNotes {
+		return false
+	}
+	if s.noted == nil {
+		s.noted = map[string]bool{}
+	}
+	s.noted[key] = true
+	return true
+}
+
 // tellNotes logs what an answer is to be known for, each thing once: it will say the
 // same next time.
 func (k *keeper) tellNotes(l *landing) {
 	for _, note := range l.notes {
-		if k.slot.noted[note.Key] || len(k.slot.noted) >= maxNotes {
+		if !k.slot.first(note.Key) {
 			continue
 		}
-		if k.slot.noted == nil {
-			k.slot.noted = map[string]bool{}
-		}
-		k.slot.noted[note.Key] = true
 		k.env.Log.WithFields(logrus.Fields{"service": k.slot.name, "note": note.Text}).
 			Warn("the answer works, but something about it is wrong")
 	}

@@ -33,8 +33,18 @@ type Record struct {
 	WarnAt            time.Time
 	Fingerprint       string
 	Failure           *messages.Failure
+	Refused           Refused
 	Flight            uint64 // number of the last acquisition
 	Unasked           bool   // nobody has needed the service yet: it was used to keep a login alive
+}
+
+// Refused is what is known about credentials that no attempt has worked with since
+// they were refused.
+type Refused struct {
+	Tries   int  // attempts that were refused since the last one that worked
+	Person  bool // the credentials are those of a person
+	Doubted bool // an answer came that is a refusal if it comes again
+	Over    bool // the provider says that another attempt is worth nothing unless somebody asks for it
 }
 
 // Store keeps records. Its methods may be called concurrently.
@@ -43,9 +53,12 @@ type Store interface {
 	Load(key Key) (*Record, error)
 	// Save keeps rec, unless one with a higher revision is kept. It does not wait
 	// for slow storage: what it was given may get lost if the process ends in the
-	// next second. A state that SaveState was given stays in place of rec's until a
+	// next tenth of a second. A state that SaveState was given stays in place of rec's until a
 	// rec comes that has it: the acquisition that brought it may not have landed.
 	Save(rec *Record)
+	// SaveNow is Save that has the record written at once, before anything else and
+	// without waiting for it: another process may come next.
+	SaveNow(rec *Record)
 	// SaveState replaces the provider state in the record kept under key, and
 	// returns when that will survive the end of the process as far as this store
 	// lets anything survive.

@@ -21,6 +21,7 @@ type content struct {
 	WarnAt      time.Time `json:"warn_at,omitzero"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Failure     *failure  `json:"failure,omitempty"`
+	Refused     refused   `json:"refused,omitzero"`
 	Flight      uint64    `json:"flight,omitempty"`
 	Unasked     bool      `json:"unasked,omitempty"`
 
@@ -33,6 +34,13 @@ type failure struct {
 	At       time.Time `json:"at,omitzero"`
 	Attempts int       `json:"attempts"`
 	NextTry  time.Time `json:"next_try,omitzero"`
+}
+
+type refused struct {
+	Tries   int  `json:"tries,omitempty"`
+	Person  bool `json:"person,omitempty"`
+	Doubted bool `json:"doubted,omitempty"`
+	Over    bool `json:"over,omitempty"`
 }
 
 // wipe clears the secrets.
@@ -78,7 +86,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 	c := content{
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
-		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential,
+		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused),
 	}
 	if f := rec.Failure; f != nil {
 		c.Failure = (*failure)(f)
@@ -107,6 +115,6 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
-		TokenCredential: c.TokenCredential,
+		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused),
 	}
 }

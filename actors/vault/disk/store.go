@@ -99,8 +99,20 @@ func open(o Options) (*Store, error) {
 // but must not be guessed from the file. Its key lies in the file, wrapped.
 func (s *Store) Identity() hash.Hash { return s.key.newIdentity() }
 
-// Save keeps rec in memory and has it written to the file within a second.
+// Save keeps rec in memory and has it written to the file within a tenth of a second.
 func (s *Store) Save(rec *vault.Record) {
+	s.take(rec)
+	poke(s.wake)
+}
+
+// SaveNow keeps rec in memory and has it written to the file at once.
+func (s *Store) SaveNow(rec *vault.Record) {
+	s.take(rec)
+	poke(s.hurry)
+}
+
+// take keeps rec in memory for the writer.
+func (s *Store) take(rec *vault.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -121,7 +133,6 @@ func (s *Store) Save(rec *vault.Record) {
 		next.gone = before.gone
 	}
 	s.dirty[rec.Key] = next
-	poke(s.wake)
 }
 
 // SaveState replaces the provider state of the record kept under key, and returns
@@ -167,7 +178,7 @@ func (s *Store) noteState(key vault.Key, state vault.Sealed) {
 	s.states[key], s.dirty[key] = state, next
 }
 
-// Delete forgets what is kept under key, within a second.
+// Delete forgets what is kept under key, within a tenth of a second.
 func (s *Store) Delete(key vault.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

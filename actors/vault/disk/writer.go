@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// linger is how long the writer waits for more to write at once.
-	linger = 500 * time.Millisecond
+	// linger is how long after a write the writer waits for more to write at once. What
+	// comes later than that is written without a wait: it is then in the file before a
+	// process that starts again and again could miss it.
+	linger = 80 * time.Millisecond
 	// A write that failed is tried again after retryFirst, then after twice that,
 	// and so on.
 	retryFirst = time.Second
@@ -29,12 +31,13 @@ func (s *Store) run() {
 	var (
 		due   <-chan time.Time // nil: nothing is to be written that the writer knows of
 		pause = linger
+		last  time.Time // when the last write ended
 	)
 	for {
 		select {
 		case <-s.wake:
 			if due == nil { // else a stream of records would put it off for ever
-				due = time.After(pause)
+				due = time.After(pause - time.Since(last))
 			}
 			continue
 		case <-s.hurry:
@@ -44,7 +47,8 @@ func (s *Store) run() {
 			return
 		}
 		due = nil
-		if err := s.write(); err != nil {
+		err := s.write()
+		if last = time.Now(); err != nil {
 			pause = min(max(2*pause, retryFirst), retryMost)
 			due = time.After(pause)
 		} else {

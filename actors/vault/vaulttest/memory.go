@@ -51,6 +51,9 @@ func (m *Memory) Save(rec *vault.Record) {
 	})
 }
 
+// SaveNow keeps rec.
+func (m *Memory) SaveNow(rec *vault.Record) { m.Save(rec) }
+
 // SaveState replaces the provider state of the record kept under key.
 func (m *Memory) SaveState(_ context.Context, key vault.Key, state vault.Sealed) error {
 	m.update(key, func(before *kept) *kept {

@@ -83,6 +83,13 @@ func Bare() Step {
 // Fail brings a failure of that class.
 func Fail(class string) Step { return Throttle(class, 0) }
 
+// Refuse fails because a person's credentials are refused.
+func Refuse() Step {
+	return func(context.Context, Call) (provider.Result, error) {
+		return provider.Result{}, &provider.Error{Class: messages.ClassRejected, Text: "scripted refusal", Person: true}
+	}
+}
+
 // Throttle brings a failure of that class that asks to be left alone for wait.
 func Throttle(class string, wait time.Duration) Step {
 	return func(context.Context, Call) (provider.Result, error) {

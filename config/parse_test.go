@@ -55,7 +55,7 @@ clients:
   - {name: near, listener: local, grants: [{services: ["*"], verbs: [info, watch]}]}
   - {name: host, san: "dns:Host.example", grants: [{services: ["*"], verbs: [admin]}]}
 defaults:
-  {timeout: 20s, connect_timeout: 2s, refresh_threshold: 1m, warn_before: 1m30s, warn_always: true, min_ttl: 5s, default_ttl: 1h, max_ttl: 12h, rejected_tries: 3, eager: true, required: false}
+  {timeout: 20s, connect_timeout: 2s, refresh_threshold: 1m, warn_before: 1m30s, warn_always: true, min_ttl: 5s, default_ttl: 1h, max_ttl: 12h, rejected_tries: 3, reissue: at_expiry, eager: true, required: false}
 services:
   billing:
     provider: client_credentials
@@ -111,7 +111,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Defaults: config.Settings{
 			Timeout: dur(20 * time.Second), ConnectTimeout: dur(2 * time.Second), RefreshThreshold: dur(time.Minute),
 			WarnBefore: dur(90 * time.Second), WarnAlways: new(true), MinTTL: dur(5 * time.Second),
-			DefaultTTL: dur(time.Hour), MaxTTL: dur(12 * time.Hour), RejectedTries: new(3), Eager: new(true), Required: new(false),
+			DefaultTTL: dur(time.Hour), MaxTTL: dur(12 * time.Hour), RejectedTries: new(3), Reissue: new("at_expiry"), Eager: new(true), Required: new(false),
 		},
 	}
 	got := *c

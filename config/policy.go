@@ -15,9 +15,16 @@ type Settings struct {
 	DefaultTTL       *time.Duration `key:"default_ttl" default:"0s"`       // lifetime of tokens that come without one; 0: such a token is an error
 	MaxTTL           *time.Duration `key:"max_ttl" default:"0s"`           // lifetime of every token, at most; 0: no such bound
 	RejectedTries    *int           `key:"rejected_tries"`                 // how many attempts in a row may be refused before none comes by itself; nil: no such bound
+	Reissue          *string        `key:"reissue" default:"early"`        // when the IdP hands out another token: one of the Reissue constants
 	Eager            *bool          `key:"eager" default:"false"`          // acquire at start, not at first need
 	Required         *bool          `key:"required" default:"true"`        // without a valid token of this service the node is not ready
 }
+
+// When an IdP hands out another token than the last one.
+const (
+	ReissueEarly    = "early"     // whenever it is asked, unless it shows otherwise
+	ReissueAtExpiry = "at_expiry" // only once the last one has died
+)
 
 // Policy is what [Settings] come to for one service.
 type Policy struct {
@@ -29,6 +36,7 @@ type Policy struct {
 	DefaultTTL       time.Duration
 	MaxTTL           time.Duration
 	RejectedTries    int
+	AtExpiry         bool // reissue is at_expiry
 	WarnAlways       bool // beside the other two: every service has a Policy, and space between them costs
 	Eager            bool
 	Required         bool
@@ -63,6 +71,9 @@ func (s *Settings) apply(p *Policy) {
 	set(&p.DefaultTTL, s.DefaultTTL)
 	set(&p.MaxTTL, s.MaxTTL)
 	set(&p.RejectedTries, s.RejectedTries)
+	if s.Reissue != nil {
+		p.AtExpiry = *s.Reissue == ReissueAtExpiry
+	}
 	set(&p.Eager, s.Eager)
 	set(&p.Required, s.Required)
 }

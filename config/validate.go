@@ -102,6 +102,9 @@ func (v *checker) settings(path string, s *Settings) {
 	if n := s.RejectedTries; n != nil && (*n < 1 || *n > mostTries) {
 		v.add(join(path, "rejected_tries"), "must be at least 1 and at most %d", mostTries)
 	}
+	if s.Reissue != nil {
+		v.oneOf(join(path, "reissue"), *s.Reissue, ReissueEarly, ReissueAtExpiry)
+	}
 }
 
 func (v *checker) timeout(path string, d *time.Duration) {

@@ -227,7 +227,7 @@ func (v *service) options(g *gates) *token.Options {
 	return &token.Options{
 		Kind: v.configured.Provider, Provider: v.provider, Gate: g.of(gateOf(v)),
 		Policy: v.schedule(),
-		Bounds: v.bounds(), WarnAlways: v.policy.WarnAlways,
+		Bounds: v.bounds(), AtExpiry: v.policy.AtExpiry, WarnAlways: v.policy.WarnAlways,
 		Eager: v.policy.Eager, Required: v.policy.Required,
 		RejectedTries: v.policy.RejectedTries,
 		Waiters:       v.waiters, Credential: v.credential, KeepAlive: keepAliveOf(&v.configured), Unkept: v.unkept(),

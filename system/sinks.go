@@ -38,6 +38,8 @@ func (s sinkSource) Look(service string) (tok messages.Token, standing sink.Stan
 	switch {
 	case slot.Ending():
 		return messages.Token{}, sink.Unknown
+	case slot.Turning():
+		return messages.Token{}, sink.Turning
 	case state == messages.StateExpired:
 		return messages.Token{}, sink.Dead
 	default:

@@ -312,24 +312,3 @@ func TestP4ALateRefreshTokenIsKept(t *testing.T) {
 		}
 	})
 }
-
-func TestP4ATokenThatIsProlongedIsANewGeneration(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		idp := idptest.New()
-		idp.Play(billing, idptest.Prolonged(time.Hour))
-		w := begin(t, idp, setup{})
-		tape := w.tape()
-		first := w.token(billing)
-		pass(10 * time.Hour)
-		tok := w.token(billing)
-		if tok.Fingerprint != first.Fingerprint || tok.Generation != uint64(idp.Count(billing)) || !tok.ExpiresAt.After(first.ExpiresAt) {
-			t.Errorf("%v until %v after %d calls", tok, tok.ExpiresAt, idp.Count(billing))
-		}
-		if n := idp.Count(billing); n < 13 || n > 16 {
-			t.Errorf("%d acquisitions in ten hours", n)
-		}
-		if n := len(taped[*messages.TokenRefreshed](tape)); n != idp.Count(billing)-1 {
-			t.Errorf("%d refreshes published", n)
-		}
-	})
-}

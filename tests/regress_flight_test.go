@@ -161,6 +161,39 @@ func TestP5AProviderThatExitsItsGoroutineHasFailed(t *testing.T) {
 	})
 }
 
+// An IdP that says each time that its one token lives for an hour is not believed: the
+// earliest end that it has stated stays. It says itself that another one is to come.
+func TestP1TheSameTokenThatIsSaidToLiveLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp := idptest.New()
+		idp.Play(billing, idptest.Prolonged(time.Hour))
+		w := begin(t, idp, setup{})
+		tape := w.tape()
+		first := w.token(billing)
+		for time.Until(first.ExpiresAt) > 0 {
+			if tok := w.token(billing); tok.Generation != 1 || !tok.ExpiresAt.Equal(first.ExpiresAt) {
+				t.Fatalf("%v until %v", tok, tok.ExpiresAt)
+			}
+			pass(10 * time.Second)
+		}
+		if n := idp.Count(billing); n > 6 {
+			t.Errorf("%d acquisitions", n)
+		}
+		pass(time.Hour)
+		if e := w.refused(billing, messages.ErrInvalidResponse); e.Class != messages.ClassMalformed {
+			t.Errorf("%+v", e)
+		}
+		if n := len(taped[*messages.TokenExpired](tape)); n != 1 {
+			t.Errorf("%d tokens expired", n)
+		}
+		idp.Play(billing, idptest.Token(time.Hour))
+		pass(time.Minute)
+		if tok := w.token(billing); tok.Generation != 2 || tok.Fingerprint == first.Fingerprint {
+			t.Errorf("%v", tok)
+		}
+	})
+}
+
 // The token serves on, but not for longer than the IdP says now.
 func TestP1TheSameTokenThatDiesEarlierThanItWasSaidTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

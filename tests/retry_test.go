@@ -41,17 +41,12 @@ func TestLastChancesComeInEveryClass(t *testing.T) {
 		"panic":                  idptest.Panic("no"),
 		"throttled for an hour":  idptest.Throttle(messages.ClassThrottled, time.Hour),
 		"throttled for a minute": idptest.Throttle(messages.ClassThrottled, time.Minute),
-		"the same token again":   idptest.Cached(2 * time.Hour),
 	}
 	for name, step := range steps {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				idp := idptest.New()
-				first := idptest.Token(time.Hour)
-				if name == "the same token again" {
-					first = idptest.Cached(time.Hour)
-				}
-				idp.Play(billing, first, step)
+				idp.Play(billing, idptest.Token(time.Hour), step)
 				w := begin(t, idp, setup{})
 				w.token(billing)
 				for _, chance := range []time.Duration{chanceOf(w.info(billing)), time.Hour} {

@@ -139,11 +139,11 @@ func (k *keeper) tokenReply(now schedule.Instant, counter interface{ Add(uint64)
 }
 
 // settleWaiters answers everybody who waited for the attempt that has ended with
-// err, nil if it succeeded.
+// err, nil if it succeeded. Who wants a token that may come any moment waits on.
 func (k *keeper) settleWaiters(now schedule.Instant, err error) {
 	st := k.state()
 	living := st.living(now)
-	k.waiting.answerAll(k.env.Root, func(w *waiter) messages.Reply {
+	k.waiting.answerAll(now, k.env.Root, func(w *waiter) messages.Reply {
 		switch w.command.(type) {
 		case *messages.RefreshToken:
 			return &messages.TokenInfoReply{Info: k.slot.Info(), Err: err}
@@ -152,6 +152,9 @@ func (k *keeper) settleWaiters(now schedule.Instant, err error) {
 		}
 		if living {
 			return k.tokenReply(now, &k.slot.misses)
+		}
+		if st.waitForTurn(now) {
+			return nil
 		}
 		k.slot.misses.Add(1)
 		return &messages.TokenReply{Err: st.err(k.slot.name, now)}

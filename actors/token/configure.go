@@ -23,12 +23,16 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 	if h := k.state().held; h != nil && h.life > 0 {
 		again := *h
 		again.schedule(h.life, o)
-		if again.at != h.at || again.minLeft != h.minLeft {
+		again.dieAt(h.at.Expiry) // whatever the clocks did meanwhile
+		if again.at != h.at || again.minLeft != h.minLeft || again.warnAlways != h.warnAlways {
 			k.change(func(s *State) {
 				if s.nextTry == h.at.Refresh { // put off until then, not for a failure's sake
 					s.nextTry = again.at.Refresh
 				}
 				s.held = &again
+				if h.atExpiry != again.atExpiry {
+					s.awaitTurn(now)
+				}
 			})
 		}
 	}
@@ -91,5 +95,9 @@ func (s *State) record(service string) *vault.Record {
 	rec.Type, rec.Scopes, rec.Fingerprint = h.token.Type, h.token.Scopes, h.token.Fingerprint
 	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
 	rec.RefreshAt, rec.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
+	rec.Repeated, rec.Asked, rec.FirmEnd = h.repeated, int(s.asked), h.firm.Time()
+	if h.tail > 0 {
+		rec.StatedEnd = s.reissue().End.Time()
+	}
 	return rec
 }

@@ -3,6 +3,7 @@ package token
 import (
 	"time"
 
+	"tokend/actors/provider"
 	"tokend/actors/schedule"
 )
 
@@ -24,6 +25,8 @@ func (s *State) decide(now schedule.Instant, asked time.Duration) decision {
 	case s.flight.phase == queued, s.flight.phase == flying:
 		return join
 	case !s.want.IsZero() && !s.living(now) && s.flight.phase == grounded:
+		return join
+	case s.waitForTurn(now):
 		return join
 	case s.backoff(now), s.flight.phase == stuck:
 		if s.living(now) {
@@ -104,8 +107,11 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 		if !s.expired {
 			at = schedule.Earliest(now, at, s.held.at.Expiry)
 		}
-		if !s.warned && s.living(now) {
+		if s.warns(now) {
 			at = schedule.Earliest(now, at, s.held.at.Warn)
+		}
+		if s.untold {
+			at = schedule.Earliest(now, at, s.reissue().Over())
 		}
 	}
 	for _, o := range s.more().overdue {
@@ -114,18 +120,29 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 	return at
 }
 
+// warns reports whether the warning about the token at hand is still to be given.
+func (s *State) warns(now schedule.Instant) bool {
+	return !s.warned && s.living(now) && (s.failure != nil || !s.held.quiet())
+}
+
 // sameAgain reports whether what landed is the token at hand, living no longer
 // than was known. IdPs that count in seconds let the same expiry appear to move
-// by that much.
+// by that much. Longer than that it lives only where a setting says how long.
 func (s *State) sameAgain(l *landing) bool {
 	if s.held == nil || s.held.token.Fingerprint != l.fingerprint {
 		return false
 	}
 	left, expires := s.held.left(l.asked)
-	if !expires || l.life == 0 {
-		return !expires && l.life == 0
+	switch {
+	case l.unfit != nil:
+		return l.unfit.Dead || expires && l.unfit.Reason == provider.ReasonNoLifetime
+	case !expires:
+		return true
+	case l.life == 0:
+		return false
+	default:
+		return l.life <= left+s.held.slack()
 	}
-	return l.life <= left+s.held.slack()
 }
 
 // slack is by how much a token's expiry may appear to move without moving.

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -97,6 +98,7 @@ func (k *keeper) fly(c actor.Context) {
 	done := make(chan struct{})
 	st := k.change(func(s *State) {
 		s.flight.phase = flying
+		s.asked = min(s.asked, math.MaxInt8-1) + 1
 		s.flight.began = now
 		s.flight.deadline = now.AddElapsed(timeout + graceAfterTimeout)
 		s.flight.cancel, s.flight.done = cancel, done
@@ -165,9 +167,11 @@ type landing struct {
 	fingerprint string
 	kind        string
 	scopes      []string
-	life        time.Duration // 0: no expiry
-	stated      time.Duration // the end as the server stated it: life and the second taken off it; 0: no expiry
-	notBefore   time.Duration // from asked until the token is valid; 0: it is
+	life        time.Duration   // 0: no expiry
+	stated      time.Duration   // the end as the server stated it: life and the second taken off it; 0: no expiry
+	firm        time.Duration   // the end by what the server says alone, no setting of ours; 0: it states none
+	unfit       *provider.Error // why the token is of no use, unless it is the one at hand; nil: it is of use
+	notBefore   time.Duration   // from asked until the token is valid; 0: it is
 	notes       []provider.Note
 	previous    vault.Sealed // zero: as before
 	lost        string       // what to do about a login that was found to be lost; empty: none was
@@ -252,21 +256,35 @@ func (t *trip) judge(res provider.Result) *landing {
 	took := answered.Elapsed(t.asked)
 	asked := answered.Add(-took) // by the wall clock of now, whatever was done to it meanwhile
 	life, perr := provider.Lifetime(res, asked.Time(), answered.Time(), t.options.Bounds)
-	switch {
-	case perr != nil:
-		return t.failed(perr)
-	case life.Expires && life.Length <= took:
-		return t.failed(&provider.Error{
-			Class: messages.ClassMalformed,
-			Text:  fmt.Sprintf("the token lives %s but took %s to arrive", life.Length, took.Round(time.Millisecond)),
-		})
+	if perr == nil && life.Expires && life.Length <= took {
+		perr = &provider.Error{
+			Class: messages.ClassMalformed, Dead: true,
+			Text: fmt.Sprintf("the token lives %s but took %s to arrive", life.Length, took.Round(time.Millisecond)),
+		}
 	}
 	text := res.AccessToken.Reveal()
-	return &landing{
+	l := &landing{
 		asked: asked, took: took, life: life.Length, stated: life.Stated, notBefore: life.NotBefore, notes: life.Notes,
-		kind: res.Type, scopes: res.Scopes, fingerprint: messages.Fingerprint(text),
-		box: t.seal(vault.AccessToken, t.generation, res.AccessToken),
+		kind: res.Type, scopes: res.Scopes, fingerprint: messages.Fingerprint(text), unfit: perr,
 	}
+	if perr == nil {
+		l.firm = t.firm(res, life, asked, answered)
+		l.box = t.seal(vault.AccessToken, t.generation, res.AccessToken)
+	}
+	return l
+}
+
+// firm returns when the token ends by what came with it alone, counted from asked; 0
+// if that says nothing. What settings say counts from each answer anew.
+func (t *trip) firm(res provider.Result, life provider.Life, asked, answered schedule.Instant) time.Duration {
+	if life.Source == provider.SourceMaxTTL {
+		by := provider.Bounds{Default: t.options.Bounds.Default}
+		life, _ = provider.Lifetime(res, asked.Time(), answered.Time(), by) // none at all, should it be absurd
+	}
+	if life.Source == provider.SourceDefaultTTL {
+		return 0
+	}
+	return life.Length
 }
 
 func (t *trip) seal(part vault.Part, generation uint64, secret messages.Secret) vault.Sealed {

@@ -165,12 +165,15 @@ func (k *keeper) stopTimer() {
 func (k *keeper) announce(now schedule.Instant) {
 	st := k.state()
 	if h := st.held; h != nil && !st.invalidated {
-		if !st.warned && h.at.Warn.Reached(now) && st.living(now) {
+		if st.warns(now) && h.at.Warn.Reached(now) {
 			st = k.change(func(s *State) { s.warned = true })
 			k.publishNeeded(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 		if !st.expired && h.at.Expiry.Reached(now) {
-			st = k.change(func(s *State) { s.expired, s.since = true, now })
+			st = k.change(func(s *State) { s.expired, s.untold, s.since = true, true, now })
+		}
+		if st.untold && !st.turning(now) {
+			st = k.change(func(s *State) { s.untold = false })
 			k.publishNeeded(&messages.TokenExpired{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})
 		}
 	}

@@ -43,13 +43,26 @@ func (k *keeper) land(l *landing) {
 		k.change(func(s *State) { s.touchDown(l) })
 	case l.err != nil:
 		k.fail(now, l)
-	case st.sameAgain(l):
-		k.repeat(now, l)
 	default:
-		k.adopt(now, l)
+		k.take(now, st.bound(l))
 	}
 	k.tellNotes(l)
 	k.tellLoss(now, l)
+}
+
+// take makes the best of a token.
+func (k *keeper) take(now schedule.Instant, l *landing) {
+	st := k.state()
+	switch {
+	case st.sameAgain(l) && !st.outlived(now, l):
+		k.repeat(now, l)
+	case l.unfit != nil:
+		failed := *l
+		failed.err = l.unfit
+		k.fail(now, &failed)
+	default:
+		k.adopt(now, l)
+	}
 }
 
 // maxLandings is how often an actor may crash over one outcome.
@@ -68,9 +81,11 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.used(l.asked, o)
 		s.held = h
 		s.acquiredWith(0)
-		s.invalidated, s.expired, s.warned, s.slow, s.forced = false, false, false, false, false
-		s.failure, s.streak, s.nextTry = nil, 0, schedule.Instant{}
+		s.invalidated, s.expired, s.untold, s.warned, s.slow, s.forced = false, false, false, false, false, false
+		s.failure, s.streak, s.nextTry, s.asked = nil, 0, schedule.Instant{}, 1
 		s.trust()
+		s.rememberEnd(before.held)
+		s.awaitTurn(now)
 		if s.extra != nil {
 			s.editMore(func(e *extra) { e.pressure.suspicious = false })
 		}
@@ -94,7 +109,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 func (k *keeper) announceNew(now schedule.Instant, before *State, took time.Duration) {
 	st := k.state()
 	about := st.occurrence(k.slot.name, now, st.held)
-	if before.living(now) {
+	if before.living(now) || before.untold {
 		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: took})
 	} else {
 		k.publish(&messages.TokenAcquired{Occurrence: about, Took: took})
@@ -116,6 +131,10 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 	}
 	if l.life > 0 {
 		h.schedule(l.life, o)
+		h.tail = max(l.stated-l.life, 0)
+	}
+	if l.firm > 0 && !o.Unkept { // a file may be corrected
+		h.firm = l.asked.Add(l.firm)
 	}
 	return h
 }
@@ -125,38 +144,11 @@ func (h *held) schedule(life time.Duration, o *Options) {
 	plan := schedule.NewPlan(life, o.Policy, h.roll)
 	h.life, h.lead, h.at = plan.Life, plan.Lead, plan.Deadlines(h.birth)
 	h.minLeft = schedule.MinLeft(0, life, o.Policy)
-	h.token.ExpiresAt = h.at.Expiry.Time()
-}
-
-// repeat goes on with the token at hand after the IdP handed it out again. Its
-// schedule stays that of its birth; planned by what is left of its life, the
-// attempts would come faster and faster.
-func (k *keeper) repeat(now schedule.Instant, l *landing) {
-	before := k.state()
-	h := *before.held
-	h.repeated = true
-	if total := l.asked.Elapsed(h.birth) + l.life; l.life > 0 && total < h.life-h.slack() {
-		h.schedule(total, k.options()) // it dies earlier than it was said to
+	h.atExpiry, h.warnAlways, h.local = o.AtExpiry, o.WarnAlways, o.Unkept
+	if h.atExpiry { // until then nothing is due, and nothing to be wished for
+		h.at.Refresh, h.at.Warn, h.minLeft = h.at.Expiry, h.at.Expiry, 0
 	}
-	k.change(func(s *State) {
-		s.touchDown(l)
-		s.used(l.asked, k.options())
-		s.acquiredWith(0)
-		s.trust()
-		s.streak = before.inRow("")
-		s.failure, s.slow, s.forced = nil, false, false
-		if s.invalidated || s.expired {
-			s.invalidated, s.expired, s.since = false, false, now
-		}
-		s.held = &h
-		if h.at.Expiry.IsZero() {
-			s.nextTry = schedule.Instant{}
-			return
-		}
-		s.postpone(now, schedule.Outcome{Streak: s.streak}, k.env.Roll())
-	})
-	k.slot.succeeded(l.took)
-	k.settleWaiters(now, nil)
+	h.token.ExpiresAt = h.at.Expiry.Time()
 }
 
 // fail notes that the attempt failed and when to make the next one.
@@ -179,6 +171,10 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	k.tellPatience(err)
 	if err.Stack != "" {
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
+	}
+	if st.stayQuiet(now, st.failure.Class) {
+		k.settleWaiters(now, st.err(k.slot.name, now))
+		return
 	}
 	k.publish(&messages.RefreshFailed{
 		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.lastError(now), Took: l.took,
@@ -242,7 +238,9 @@ func (s *State) postpone(now schedule.Instant, o schedule.Outcome, roll float64)
 			deadlines = new(deadlines.WithoutChances())
 		}
 	}
-	s.nextTry = schedule.NextTry(now, schedule.Pause(o, roll), deadlines, s.forced || s.mustUse(now))
+	pause := schedule.Pause(o, roll)
+	s.nextTry = schedule.NextTry(now, pause, deadlines, s.forced || s.mustUse(now))
+	s.keepTurn(now, o, pause)
 }
 
 // pace tells classes of outcome apart by how the next attempt is chosen.

@@ -21,6 +21,7 @@ type Options struct {
 	Gate       *actor.PID // that an acquisition passes; nil: none
 	Policy     schedule.Policy
 	Bounds     provider.Bounds // of lifetimes
+	AtExpiry   bool            // the IdP hands out the same token until it dies
 	WarnAlways bool
 	Eager      bool
 	Required   bool

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -56,8 +57,13 @@ func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) 
 	}
 	s.held = heldFrom(rec, now, o)
 	s.acquiredWith(acquired)
+	s.asked = int8(min(max(rec.Asked, 1), math.MaxInt8)) //nolint:gosec // bounded
 	s.expired = !s.living(now)
+	s.untold = s.expired && s.turning(now)
 	s.warned = s.held.at.Warn.Reached(now)
+	if s.held.lasts() {
+		s.awaitTurn(now)
+	}
 }
 
 func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
@@ -76,6 +82,13 @@ func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
 	life := rec.ExpiresAt.Sub(rec.CreatedAt)
 	h.roll = schedule.Roll(schedule.NewPlan(life, o.Policy, 0), rec.RefreshAt.Sub(rec.CreatedAt))
 	h.schedule(life, o)
+	h.repeated = rec.Repeated
+	if !rec.FirmEnd.IsZero() {
+		h.firm = onBothClocks(now, rec.FirmEnd)
+	}
+	if rec.StatedEnd.After(rec.ExpiresAt) {
+		h.tail = rec.StatedEnd.Sub(rec.ExpiresAt)
+	}
 	return h
 }
 

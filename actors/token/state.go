@@ -23,8 +23,10 @@ type State struct {
 	invalidated bool // held was refused by a resource server
 	expired     bool // held has died, and that was announced; what a clock says later does not raise it
 	warned      bool // the warning about held has been given
+	untold      bool // held has died, which is announced unless a new one comes at once, see [State.turning]
 	slow        bool // the last attempt timed out
 	forced      bool // a new configuration has not brought a token yet
+	asked       int8 // attempts that began in held's life, the one that brought it included; what is more does not count
 
 	failure *messages.Failure // of the last attempt, nil if it succeeded
 	streak  int               // attempts in a row that ended as the last one did
@@ -40,14 +42,16 @@ type extra struct {
 	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
-	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
+	ends     []ended // what was stated of tokens that were replaced, the last one first
+	alive    *alive  // nil: the provider lives on nothing that dies of disuse; immutable
 	refused  refused
 	acquired Credential // what held was acquired with, if the provider works with another now; 0: it does not
 }
 
 // empty reports whether there is nothing of it.
 func (e *extra) empty() bool {
-	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0 && e.refused == refused{}
+	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && len(e.ends) == 0 && e.alive == nil && e.acquired == 0 &&
+		e.refused == refused{}
 }
 
 // more returns what few services have, to be read.
@@ -87,6 +91,12 @@ type held struct {
 	token    messages.Token // its value only where memory is plain
 	degraded bool           // the last attempt to replace it failed
 	repeated bool           // the IdP handed it out again
+	atExpiry bool           // the service's tokens are configured to be handed out until they die
+	// warnAlways: the warning is given though a new token may well come in time.
+	warnAlways bool
+	local      bool             // it is configured, or lies in a file
+	tail       time.Duration    // from expiry to the end as the server stated it
+	firm       schedule.Instant // the earliest end that the server ever stated of it; zero: none
 }
 
 // flight is the last acquisition.

@@ -50,12 +50,16 @@ func (ws *waiters) add(now schedule.Instant, w *waiter) {
 	ws.first = schedule.Earliest(now, ws.first, w.deadline)
 }
 
-// answerAll answers and removes all.
-func (ws *waiters) answerAll(root *actor.RootContext, reply func(*waiter) messages.Reply) {
+// answerAll answers and removes all but those that get no reply yet.
+func (ws *waiters) answerAll(now schedule.Instant, root *actor.RootContext, reply func(*waiter) messages.Reply) {
 	leaving := ws.queue
 	*ws = waiters{}
 	for _, w := range leaving {
-		w.answer(root, reply(w))
+		if r := reply(w); r != nil {
+			w.answer(root, r)
+		} else {
+			ws.add(now, w)
+		}
 	}
 }
 

@@ -31,6 +31,10 @@ type Record struct {
 	ExpiresAt         time.Time // zero: no expiry, if there is an access token
 	RefreshAt         time.Time
 	WarnAt            time.Time
+	StatedEnd         time.Time // ExpiresAt as the server stated it, if that is later
+	FirmEnd           time.Time // the earliest end that the server ever stated of the token; zero: it stated none
+	Asked             int       // attempts in the token's life, the one that brought it included; 0: unknown
+	Repeated          bool      // the IdP hands the same token out again
 	Fingerprint       string
 	Failure           *messages.Failure
 	Refused           Refused

@@ -26,6 +26,7 @@ type wanted struct {
 	held           // there: all its tokens live
 	content []byte // while that is so
 	dead    bool   // a service has no living token, and had one
+	turning bool   // all that are dead have just died as they were to: that is not told yet
 	unfit   error  // why living tokens make no content
 }
 

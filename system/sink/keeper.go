@@ -22,6 +22,7 @@ const (
 	Absent                  // it has no token yet
 	Living                  // it has a token that lives
 	Dead                    // it had one, which has expired or was given up
+	Turning                 // it had one, which has just expired as it was to, and the next may come any moment
 )
 
 // Source is where tokens come from. Its methods may be called concurrently, and do

@@ -93,6 +93,33 @@ func TestADeadTokenLeavesNoFile(t *testing.T) {
 	})
 }
 
+// A token that dies as it was to and is followed at once is no trouble, but its file
+// does not outlive it.
+func TestATokenThatIsAboutToBeFollowedIsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := begin(t)
+		r.put(lasting("one", time.Minute))
+		r.keeper.Apply([]*Sink{r.sink("token")})
+		r.wait(time.Minute - time.Nanosecond)
+		r.set("billing", messages.Token{}, Turning)
+		r.wait(time.Second)
+		if r.holds("token", ""); len(r.said()) != 0 || !r.stat().Stale {
+			t.Errorf("%+v, said %q", r.stat(), r.said())
+		}
+		r.put(lasting("two", time.Minute))
+		r.wait(0)
+		r.holds("token", "two")
+		r.wait(time.Minute - time.Nanosecond)
+		r.set("billing", messages.Token{}, Turning)
+		r.wait(time.Second)
+		r.set("billing", messages.Token{}, Dead)
+		r.wait(lookMost)
+		if r.holds("token", ""); !slices.Equal(r.said(), []string{"billing token false"}) {
+			t.Errorf("said %q", r.said())
+		}
+	})
+}
+
 func TestAFileThatIsToBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(t)

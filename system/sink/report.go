@@ -30,7 +30,7 @@ func (w *worker) judge(want *wanted, died bool) {
 	switch {
 	case !stale:
 		w.said = false
-	case died && !w.said:
+	case died && !w.said && !want.turning:
 		w.said = true
 		remains, _ := w.file.standing()
 		w.source.Stale(w.sink.spec.Service, w.sink.spec.Path, remains)

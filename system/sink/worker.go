@@ -160,16 +160,19 @@ func (w *worker) pause() time.Duration {
 // wanted returns what the file should hold.
 func (w *worker) wanted() *wanted {
 	want := &wanted{held: held{there: true}}
-	tokens := make(map[string]messages.Token, len(w.sink.services))
+	tokens, lasting := make(map[string]messages.Token, len(w.sink.services)), false
 	for _, service := range w.sink.services {
 		tok, standing := w.source.Look(service)
 		want.there = want.there && standing == Living
-		want.dead = want.dead || standing == Dead
+		want.dead = want.dead || standing == Dead || standing == Turning
+		want.turning = want.turning || standing == Turning
+		lasting = lasting || standing == Dead
 		if e := tok.ExpiresAt; !e.IsZero() && (want.expires.IsZero() || e.Before(want.expires)) {
 			want.expires = e
 		}
 		tokens[service] = tok
 	}
+	want.turning = want.turning && !lasting
 	if !want.there {
 		return want
 	}

@@ -19,6 +19,10 @@ type content struct {
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	RefreshAt   time.Time `json:"refresh_at,omitzero"`
 	WarnAt      time.Time `json:"warn_at,omitzero"`
+	StatedEnd   time.Time `json:"stated_end,omitzero"`
+	FirmEnd     time.Time `json:"firm_end,omitzero"`
+	Asked       int       `json:"asked,omitempty"`
+	Repeated    bool      `json:"repeated,omitempty"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Failure     *failure  `json:"failure,omitempty"`
 	Refused     refused   `json:"refused,omitzero"`
@@ -86,6 +90,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 	c := content{
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
+		StatedEnd: rec.StatedEnd, FirmEnd: rec.FirmEnd, Asked: rec.Asked, Repeated: rec.Repeated,
 		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused),
 	}
 	if f := rec.Failure; f != nil {
@@ -114,6 +119,7 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		State:       seal(vault.ProviderState, c.Flight, c.State),
 		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
+		StatedEnd: c.StatedEnd, FirmEnd: c.FirmEnd, Asked: c.Asked, Repeated: c.Repeated,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
 		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused),
 	}

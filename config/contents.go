@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tokend/actors/local"
 )
 
 // Files returns the paths of the files whose contents decide how the service gets
@@ -24,8 +26,35 @@ func (s *Service) Files() []string {
 }
 
 // ReadFile returns what ${file:PATH} stands for: the text of a regular file of at
-// most 1 MiB, without one trailing newline. Its error does not name the file.
+// most 1 MiB, without one trailing newline and without a byte order mark. Its error
+// does not name the file.
 func ReadFile(path string) (string, error) { return process.file(path) }
+
+// Marked returns the paths of the files that references of services and of the vault
+// lead to and that begin with a byte order mark, which is left out of what they stand
+// for. Each stands once, and they are sorted.
+func (c *Config) Marked() []string {
+	var marked []string
+	for _, path := range c.references() {
+		text, err := local.ReadFile(path, maxText)
+		if _, is := local.Unmarked(text); err == nil && is {
+			marked = append(marked, path)
+		}
+	}
+	return marked
+}
+
+// references returns the files of all services and of the vault, sorted.
+func (c *Config) references() []string {
+	f := finder{}
+	f.value(reflect.ValueOf(c.Vault.Keys))
+	for _, s := range c.Services {
+		for _, path := range s.Files() {
+			f.add(path)
+		}
+	}
+	return slices.Sorted(maps.Keys(f))
+}
 
 // finder is the paths that were found.
 type finder map[string]struct{}

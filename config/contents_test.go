@@ -68,3 +68,27 @@ func TestReadFileReadsWhatAReferenceStandsFor(t *testing.T) {
 		t.Error("a directory was read")
 	}
 }
+
+func TestAByteOrderMarkIsNoPartOfASecret(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"plain": "secret\n", "utf8": "\ufeffsecret\r\n", "utf16": "\xff\xfes\x00e\x00c\x00r\x00e\x00t\x00\n\x00", "utf16be": "\xfe\xff\x00s\x00e\x00c\x00r\x00e\x00t",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ref := func(name string) Secret { return NewSecret("${file:" + filepath.Join(dir, name) + "}") }
+	cfg := &Config{Services: map[string]Service{}}
+	for _, name := range []string{"plain", "utf8", "utf16", "utf16be"} {
+		if got, err := ref(name).Resolve(); err != nil || got.Reveal() != "secret" {
+			t.Errorf("%s: %q, %v", name, got.Reveal(), err)
+		}
+		cfg.Services[name] = Service{Static: &Static{Token: ref(name)}}
+	}
+	cfg.Vault.Keys = []Secret{ref("utf8"), ref("nowhere")}
+	want := []string{filepath.Join(dir, "utf16"), filepath.Join(dir, "utf16be"), filepath.Join(dir, "utf8")}
+	if got := cfg.Marked(); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

@@ -14,8 +14,8 @@ import (
 // included. The zero Secret is not set.
 //
 // References are ${env:NAME} and ${file:PATH}. A $${ is a literal ${; any other
-// $ is literal. A file loses one trailing newline and may have 1 MiB. See
-// [Vault.Key] for a third form.
+// $ is literal. A file loses one trailing newline and a byte order mark, and may
+// have 1 MiB. See [Vault.Key] for a third form.
 //
 // A Secret is immutable and may be used by any number of goroutines.
 type Secret struct {

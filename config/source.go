@@ -43,13 +43,15 @@ func (s *source) variable(name string) (string, error) {
 	return value, nil
 }
 
-// file returns a file's text without the newline that most editors end it with.
+// file returns a file's text without the newline that most editors end it with, and
+// without the byte order mark that some begin it with.
 func (s *source) file(path string) (string, error) {
 	text, err := local.ReadFile(s.path(path), maxText)
 	if err != nil {
 		return "", err
 	}
-	return newline(string(text)), nil
+	plain, _ := local.Unmarked(text)
+	return newline(string(plain)), nil
 }
 
 // path returns path as seen from the source's directory.

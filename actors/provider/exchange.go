@@ -194,7 +194,7 @@ func (a *answer) read(body io.Reader) error {
 		a.tooLarge = true
 		return nil
 	}
-	a.body = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")))
+	a.body = bytes.TrimSpace(inUTF8(a.header.Get("Content-Type"), content))
 	return nil
 }
 

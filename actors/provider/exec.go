@@ -197,6 +197,7 @@ func (x *Execution) hide(hidden *secrets) {
 // hold one. More than a few lines of it leave nothing to be shown.
 func hidePrinted(hidden *secrets, stdout []byte) {
 	var document any
+	stdout = bare(stdout)
 	if json.Unmarshal(stdout, &document) == nil {
 		hideLeaves(hidden, document)
 		return

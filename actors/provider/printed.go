@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"tokend/actors/local"
 	"tokend/messages"
 )
 
@@ -22,7 +23,7 @@ const (
 // line returns the token that text consists of, spaces and line breaks around it
 // aside. what names the text in errors.
 func line(what string, text []byte) (messages.Secret, error) {
-	text = bytes.TrimSpace(text)
+	text = bare(text)
 	switch {
 	case len(text) == 0:
 		return messages.Secret{}, unusablef("%s is empty", what)
@@ -33,10 +34,17 @@ func line(what string, text []byte) (messages.Secret, error) {
 	}
 }
 
+// bare returns text without a byte order mark, and without spaces and line breaks
+// around it.
+func bare(text []byte) []byte {
+	plain, _ := local.Unmarked(text)
+	return bytes.TrimSpace(plain)
+}
+
 // object reads text as a JSON object. encoding/json checks it because it bounds the
 // depth of nesting, which gjson does not.
 func object(what string, text []byte) (gjson.Result, error) {
-	text = bytes.TrimSpace(text)
+	text = bare(text)
 	switch {
 	case len(text) == 0:
 		return gjson.Result{}, unusablef("%s is empty", what)
@@ -60,7 +68,7 @@ const execCredentials = "client.authentication.k8s.io/"
 // parsePrinted returns the token that a command printed.
 func parsePrinted(format string, text []byte) (Result, error) {
 	const what = "what the command printed"
-	if format == FormatToken || format == FormatAuto && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+	if format == FormatToken || format == FormatAuto && !bytes.HasPrefix(bare(text), []byte("{")) {
 		token, err := line(what, text)
 		return Result{AccessToken: token}, err
 	}

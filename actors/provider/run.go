@@ -214,32 +214,6 @@ func (c Capture) of(a *answer, doc gjson.Result) (string, error) {
 	}
 }
 
-// cookie returns the cookie of that name which the answer sets, nil if none.
-func (a *answer) cookie(name string) *http.Cookie {
-	var last *http.Cookie
-	for _, c := range a.cookies() {
-		if c.Name == name {
-			last = c
-		}
-	}
-	return last
-}
-
-// session returns the cookie of that name which the answer sets, or else the one of
-// the last answer before it from the same origin that does: a session may begin
-// before anybody logs into it. It is nil if there is none.
-func (a *answer) session(name string) *http.Cookie {
-	if c := a.cookie(name); c != nil {
-		return c
-	}
-	for _, earlier := range slices.Backward(a.before) {
-		if c := earlier.cookie(name); c != nil && originOf(earlier.url) == originOf(a.url) {
-			return c
-		}
-	}
-	return nil
-}
-
 // cookies returns the cookies that the answer sets.
 func (a *answer) cookies() []*http.Cookie {
 	return (&http.Response{Header: a.header}).Cookies()

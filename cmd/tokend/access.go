@@ -87,7 +87,7 @@ func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (ac
 
 // warnings tells of what a configuration says in vain.
 func warnings(cfg *config.Config) []string {
-	found := seenUsers().warnings(cfg)
+	found := append(seenUsers().warnings(cfg), remarks(cfg)...)
 	shut, opened := sockets(cfg)
 	if len(cfg.Clients) == 0 && opened != "" {
 		found = append(found, fmt.Sprintf("others may open %s, but nobody is served there except root and the user that tokend runs as: name them under clients", opened))

@@ -132,6 +132,9 @@ func newSystem(cfg *config.Config, log *logrus.Logger) (*system.System, error) {
 
 // judge says what a configuration without mistakes is worth.
 func (c *checkCommand) judge(ctx context.Context, sys *system.System, cfg *config.Config) (err error) {
+	for _, text := range remarks(cfg) {
+		complain(c.stderr, "warning", text)
+	}
 	switch {
 	case c.acquire && (len(cfg.Services) > 0 || c.output == "json"):
 		return c.acquireAll(ctx, sys, cfg)

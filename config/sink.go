@@ -30,7 +30,7 @@ type Sink struct {
 // The formats of a [Sink].
 const (
 	SinkToken    = "token"    // the access token and nothing else
-	SinkHeader   = "header"   // a line with the Authorization header
+	SinkHeader   = "header"   // a line with the header that carries the token, see [Inject]
 	SinkJSON     = "json"     // a JSON object
 	SinkEnv      = "env"      // an assignment for a shell
 	SinkTemplate = "template" // Template
@@ -70,6 +70,9 @@ func (v *checker) sinks(path string, s *Service) {
 	}
 	for i := range *s.Sinks {
 		v.sink(item(path, i), &(*s.Sinks)[i])
+		if (*s.Sinks)[i].Format == SinkHeader && s.Inject != nil && s.Inject.Query != "" {
+			v.add(join(item(path, i), "format"), "header cannot express inject.query: no header carries a query parameter; use format token or template, or inject.header")
+		}
 	}
 }
 

@@ -50,7 +50,8 @@ func (t Token) WithValue(accessToken Secret) Token {
 func (t Token) Value() string { return t.value.Reveal() }
 
 // Header returns the value of an Authorization header for this token
-// (RFC 6750, section 2.1, for Bearer).
+// (RFC 6750, section 2.1, for Bearer). It knows nothing of a service whose tokens go
+// elsewhere: [Placement.HeaderOf] does.
 func (t Token) Header() string { return t.Type + " " + t.value.Reveal() }
 
 // String describes the token without its value.

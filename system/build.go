@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"tokend/actors/schedule"
 	"tokend/actors/token"
 	"tokend/config"
+	"tokend/messages"
 	"tokend/system/sink"
 )
 
@@ -21,6 +23,7 @@ type build struct {
 	storage  storage
 	limits   config.Limits
 	services map[string]*service
+	placed   bool                // a service has a placement
 	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
 	files    map[string]*watched // all of them, by path
 	sinks    []*sink.Sink
@@ -34,8 +37,8 @@ type service struct {
 	policy     config.Policy
 	provider   provider.Provider
 	waiters    int
-	credential token.Credential // see System.credential
-	hosts      hosts
+	credential token.Credential    // see System.credential
+	placement  *messages.Placement // nil: nothing is said
 	made       *token.Options
 }
 
@@ -72,6 +75,7 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		svc, err := s.service(b, name, &full, previous.service(name), needed[name])
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
+		b.placed = b.placed || svc != nil && svc.placement != nil
 	}
 	return b, sorted(errors.Join(errs...))
 }
@@ -139,7 +143,7 @@ func (s *System) service(b *build, name string, cfg *config.Config, before *serv
 	configured := cfg.Services[name]
 	next := &service{
 		configured: configured, policy: cfg.Policy(&configured), waiters: cfg.Limits.WaitersPerService,
-		hosts: newHosts(configured.Hosts),
+		placement: newPlacement(&configured),
 	}
 	next.policy.Eager = next.policy.Eager || needed
 	next.credential = s.credential(b, name, next)
@@ -201,8 +205,7 @@ func keepAliveOf(s *config.Service) time.Duration {
 
 // sameTransport reports whether Transport treats the tokens of two services alike.
 func sameTransport(a, b *service) bool {
-	x, y := config.Service{Inject: a.configured.Inject}, config.Service{Inject: b.configured.Inject}
-	return slices.Equal(a.hosts, b.hosts) && x.Equal(&y)
+	return reflect.DeepEqual(a.placement, b.placement)
 }
 
 func (v *service) withProvider(s *System, name string) (*service, error) {

@@ -3,7 +3,6 @@ package system
 import (
 	"errors"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -11,51 +10,71 @@ import (
 	"tokend/messages"
 )
 
-// authorization is where tokens go that nothing else is said about.
-const authorization = "Authorization"
+// placement says how a service's token is put into requests, and to which hosts they
+// may go.
+type placement struct{ messages.Placement }
 
-// injection says how a service's token is put into requests.
-type injection struct{ config.Inject }
-
-// injectionOf returns how the service's token is put into requests.
-func (s *System) injectionOf(service string) injection {
-	if v := s.services.Load().services[service]; v != nil && v.configured.Inject != nil {
-		return injection{*v.configured.Inject}
+// Placement returns where in a request the service's token goes, and to which hosts it
+// may be sent. It is nil where the configuration says neither; it must not be written
+// to.
+func (s *System) Placement(service string) *messages.Placement {
+	b := s.services.Load()
+	if !b.placed {
+		return nil
 	}
-	return injection{config.Inject{Header: authorization}}
-}
-
-var errCookie = errors.New("the token holds a character that no cookie may carry")
-
-// into puts the token into req, whose header and URL are its own, in place of what
-// stands there under the same name.
-func (i injection) into(req *http.Request, tok messages.Token) error {
-	switch {
-	case i.Query != "":
-		setQuery(req.URL, i.Query, tok.Value())
-	case i.Cookie != "":
-		if strings.ContainsAny(tok.Value(), "\";\\") { // RFC 6265, section 4.1.1
-			return &messages.Error{Kind: messages.ErrInvalidResponse, Service: tok.Service, Cause: errCookie}
-		}
-		setCookie(req.Header, i.Cookie, tok.Value())
-	default:
-		name := textproto.CanonicalMIMEHeaderKey(i.Header)
-		take(req.Header, name)
-		req.Header[name] = []string{i.value(tok)}
+	if v := b.services[service]; v != nil {
+		return v.placement
 	}
 	return nil
 }
 
-// value returns what the header holds.
-func (i injection) value(tok messages.Token) string {
-	switch {
-	case i.Prefix != nil:
-		return *i.Prefix + tok.Value()
-	case strings.EqualFold(i.Header, authorization):
-		return tok.Header()
-	default:
-		return tok.Value()
+// placementOf returns how the service's token is put into requests.
+func (s *System) placementOf(service string) placement {
+	if p := s.Placement(service); p != nil {
+		return placement{*p}
 	}
+	return placement{}
+}
+
+// newPlacement returns what the configuration says of a service's token, nil if
+// nothing.
+func newPlacement(s *config.Service) *messages.Placement {
+	if s.Inject == nil && len(s.Hosts) == 0 {
+		return nil
+	}
+	p := injection(s.Inject)
+	for _, host := range s.Hosts {
+		p.Hosts = append(p.Hosts, strings.ToLower(host))
+	}
+	return &p
+}
+
+// injection returns the placement of an inject, that of none if it is nil.
+func injection(i *config.Inject) messages.Placement {
+	if i == nil {
+		return messages.Placement{}
+	}
+	return messages.Placement{Header: i.Header, Prefix: i.Prefix, Query: i.Query, Cookie: i.Cookie}
+}
+
+// into puts the token into req, whose header and URL are its own, in place of what
+// stands there under the same name.
+func (p placement) into(req *http.Request, tok messages.Token) error {
+	if p.Query != "" {
+		setQuery(req.URL, p.Query, tok.Value())
+		return nil
+	}
+	name, value, err := p.HeaderOf(tok)
+	switch {
+	case err != nil:
+		return err
+	case p.Cookie != "":
+		setCookie(req.Header, p.Cookie, value)
+	default:
+		take(req.Header, name)
+		req.Header[name] = []string{value}
+	}
+	return nil
 }
 
 // take removes a header, however its name is spelt, and returns what it held.
@@ -98,8 +117,8 @@ func unescaped(text string) string {
 	return text
 }
 
-// setCookie sets one cookie and leaves the others as they are written.
-func setCookie(header http.Header, name, value string) {
+// setCookie sets one cookie, name=value, and leaves the others as they are written.
+func setCookie(header http.Header, name, cookie string) {
 	var kept []string
 	for _, line := range take(header, "Cookie") {
 		for pair := range strings.SplitSeq(line, ";") {
@@ -109,17 +128,17 @@ func setCookie(header http.Header, name, value string) {
 			}
 		}
 	}
-	header.Set("Cookie", strings.Join(append(kept, name+"="+value), "; "))
+	header.Set("Cookie", strings.Join(append(kept, cookie), "; "))
 }
 
 // conceal takes the token out of what came of a request that had it in its URL:
 // servers lead to URLs that repeat the query, and errors like to name URLs.
-func (i injection) conceal(tok messages.Token, resp *http.Response, err error) error {
-	if i.Query == "" {
+func (p placement) conceal(tok messages.Token, resp *http.Response, err error) error {
+	if p.Query == "" {
 		return err
 	}
 	if resp != nil && resp.Header.Get("Location") != "" {
-		resp.Header.Set("Location", i.scrub(resp.Header.Get("Location"), tok))
+		resp.Header.Set("Location", p.scrub(resp.Header.Get("Location"), tok))
 	}
 	if err == nil || blotted(err.Error(), tok) == err.Error() {
 		return err
@@ -128,12 +147,12 @@ func (i injection) conceal(tok messages.Token, resp *http.Response, err error) e
 }
 
 // scrub returns a URL without the token.
-func (i injection) scrub(location string, tok messages.Token) string {
+func (p placement) scrub(location string, tok messages.Token) string {
 	u, err := url.Parse(location)
 	if err != nil {
 		return blotted(location, tok)
 	}
-	u.RawQuery = withoutParam(u.RawQuery, func(name, value string) bool { return name == i.Query && value == tok.Value() })
+	u.RawQuery = withoutParam(u.RawQuery, func(name, value string) bool { return name == p.Query && value == tok.Value() })
 	return blotted(u.String(), tok)
 }
 

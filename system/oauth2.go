@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -48,9 +49,10 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 // with Unavailable, Unauthenticated, DeadlineExceeded, PermissionDenied or, if
 // the service is not known, Internal.
 //
-// The token goes into the authorization metadata, or those that the service's
-// [config.Inject] names as a header. gRPC has no query and no cookies: a call fails
-// with Internal if the token is to go there.
+// The token goes into the authorization metadata, or where the service's
+// [config.Inject] says, a cookie into the metadata of that name. A call fails with
+// Internal if the token is to go into a query, which gRPC does not have, and with
+// PermissionDenied if its authority is none of the service's hosts.
 func (s *System) PerRPCCredentials(service string) credentials.PerRPCCredentials {
 	return &perRPC{system: s, service: service}
 }
@@ -67,11 +69,11 @@ func (*perRPC) RequireTransportSecurity() bool { return true }
 var grpcKey = regexp.MustCompile(`^[0-9a-z_.-]+$`)
 
 // key returns the metadata that hold the token.
-func (p *perRPC) key(in injection) (string, error) {
-	key := strings.ToLower(in.Header)
+func (p *perRPC) key(to placement) (string, error) {
+	key := strings.ToLower(to.HeaderName())
 	switch {
 	case key == "":
-		return "", status.Errorf(codes.Internal, "token of %s: gRPC has no query and no cookies: set inject.header", p.service)
+		return "", status.Errorf(codes.Internal, "token of %s: gRPC has no query: set inject.header", p.service)
 	case !grpcKey.MatchString(key) || strings.HasPrefix(key, "grpc-") || strings.HasSuffix(key, "-bin"):
 		return "", status.Errorf(codes.Internal, "token of %s: %s cannot be the name of gRPC metadata: set another inject.header", p.service, key)
 	default:
@@ -79,15 +81,39 @@ func (p *perRPC) key(in injection) (string, error) {
 	}
 }
 
-// GetRequestMetadata returns the header that holds the token.
-func (p *perRPC) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+// addressed refuses a call to a host that the token is not for. gRPC names the host it
+// calls; who does not is not known to call one of them.
+func (p *perRPC) addressed(to placement, uris []string) error {
+	if len(to.Hosts) == 0 {
+		return nil
+	}
+	for _, uri := range uris {
+		u, err := url.Parse(uri)
+		switch {
+		case err != nil:
+			return &rpcError{messages.NotAllowed(p.service, "what gRPC calls")}
+		case !to.Allows(u):
+			return &rpcError{messages.NotAllowed(p.service, u.Host)}
+		}
+	}
+	if len(uris) == 0 {
+		return &rpcError{messages.NotAllowed(p.service, "a call without a host")}
+	}
+	return nil
+}
+
+// GetRequestMetadata returns the header that holds the token, for a call to uri.
+func (p *perRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
 	if info, ok := credentials.RequestInfoFromContext(ctx); ok {
 		if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
 			return nil, status.Errorf(codes.Unauthenticated, "token of %s: %v", p.service, err)
 		}
 	}
-	in := p.system.injectionOf(p.service)
-	key, err := p.key(in)
+	to := p.system.placementOf(p.service)
+	key, err := p.key(to)
+	if err == nil {
+		err = p.addressed(to, uri)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +121,11 @@ func (p *perRPC) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 	if err != nil {
 		return nil, &rpcError{err}
 	}
-	return map[string]string{key: in.value(tok)}, nil
+	_, value, err := to.HeaderOf(tok)
+	if err != nil {
+		return nil, &rpcError{err}
+	}
+	return map[string]string{key: value}, nil
 }
 
 // rpcError is an error that gRPC finds a status in, and others what it was.

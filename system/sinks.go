@@ -75,7 +75,7 @@ func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) er
 			continue
 		}
 		for i := range *svc.Sinks {
-			made, err := makeSink(name, &(*svc.Sinks)[i], known, before)
+			made, err := makeSink(name, &svc, &(*svc.Sinks)[i], known, before)
 			errs = append(errs, under(fmt.Sprintf("services.%s.sinks[%d]", name, i), err))
 			if made != nil {
 				b.sinks = append(b.sinks, made)
@@ -85,10 +85,13 @@ func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) er
 	return errors.Join(errs...)
 }
 
-func makeSink(service string, s *config.Sink, known func(string) bool, before map[string]*sink.Sink) (*sink.Sink, error) {
+func makeSink(service string, of *config.Service, s *config.Sink, known func(string) bool, before map[string]*sink.Sink) (*sink.Sink, error) {
 	spec, err := sinkSpec(service, s)
 	if err != nil {
 		return nil, err
+	}
+	if spec.Format == sink.FormatHeader {
+		spec.Placement = injection(of.Inject)
 	}
 	made, err := sink.New(spec, known)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"tokend/messages"
 )
@@ -49,7 +50,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	in := t.system.injectionOf(t.service)
+	in := t.system.placementOf(t.service)
 	resp, err := t.sendWith(in, tok, req, req.Body)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
@@ -60,25 +61,30 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // allowed reports whether the request may carry the token. It is an error if it
 // may not, unless a redirect led to it.
 func (t *transport) allowed(req *http.Request) (bool, error) {
-	configured := t.system.hostsOf(t.service)
+	configured := t.system.placementOf(t.service)
 	redirected := req.Response != nil
 	switch {
 	case !private(req.URL):
-		return false, t.denied(redirected, "a token is sent over https or to loopback only, not to "+origin(req.URL))
-	case len(configured) > 0 && !configured.allow(req.URL):
-		return false, t.denied(redirected, fmt.Sprintf("%s is not one of the service's hosts", req.URL.Host))
-	case len(configured) == 0 && redirected:
+		return false, unless(redirected, t.inTheClear(req.URL))
+	case !configured.Allows(req.URL):
+		return false, unless(redirected, messages.NotAllowed(t.service, req.URL.Host))
+	case len(configured.Hosts) == 0 && redirected:
 		return stayed(req), nil
 	default:
 		return true, nil
 	}
 }
 
-func (t *transport) denied(redirected bool, why string) error {
+func (t *transport) inTheClear(u *url.URL) error {
+	return &messages.Error{Kind: messages.ErrDenied, Service: t.service, Cause: fmt.Errorf("a token is sent over https or to loopback only, not to %s", origin(u))}
+}
+
+// unless returns err, nothing where a redirect has led.
+func unless(redirected bool, err error) error {
 	if redirected {
 		return nil
 	}
-	return &messages.Error{Kind: messages.ErrDenied, Service: t.service, Cause: fmt.Errorf("%s", why)}
+	return err
 }
 
 // stayed reports whether all redirects that led to req came from its own origin:
@@ -104,7 +110,7 @@ func (t *transport) send(req, shown *http.Request) (*http.Response, error) {
 }
 
 // sendWith sends a copy of req with the token and body.
-func (t *transport) sendWith(in injection, tok messages.Token, req *http.Request, body io.ReadCloser) (*http.Response, error) {
+func (t *transport) sendWith(in placement, tok messages.Token, req *http.Request, body io.ReadCloser) (*http.Response, error) {
 	clone := req.Clone(req.Context())
 	clone.Body = body
 	if clone.Header == nil {
@@ -121,7 +127,7 @@ func (t *transport) sendWith(in injection, tok messages.Token, req *http.Request
 // again sends the request once more with the token that replaces the one that
 // was refused, if there is one and the body can be had again. Else the refusal
 // stands.
-func (t *transport) again(in injection, req *http.Request, refused *http.Response, old messages.Token) (*http.Response, error) {
+func (t *transport) again(in placement, req *http.Request, refused *http.Response, old messages.Token) (*http.Response, error) {
 	ctx := req.Context()
 	// Whether this call or another gave the token up does not matter here.
 	_, _ = t.system.Invalidate(ctx, t.service, old.Fingerprint)

@@ -283,6 +283,46 @@ func TestAnotherPlaceCountsAtOnceAndCostsNoToken(t *testing.T) {
 	})
 }
 
+func TestPerRPCCredentialsGoToTheServicesHostsAlone(t *testing.T) {
+	const api = "https://api.test/x.X"
+	for name, tc := range map[string]struct {
+		hosts   []string
+		uris    []string
+		allowed bool
+	}{
+		"nothing said":            {nil, []string{api}, true},
+		"nothing said nor called": {nil, nil, true},
+		"one of them":             {[]string{"b.test", "api.test"}, []string{api}, true},
+		"its port":                {[]string{"api.test:443"}, []string{api}, true},
+		"another port":            {[]string{"api.test:8443"}, []string{api}, false},
+		"any port":                {[]string{"api.test"}, []string{"https://api.test:8443/x.X"}, true},
+		"another host":            {[]string{"api.test"}, []string{"https://evil.test/x.X"}, false},
+		"a host below":            {[]string{"api.test"}, []string{"https://x.api.test/x.X"}, false},
+		"one of two":              {[]string{"api.test"}, []string{api, "https://evil.test/x.X"}, false},
+		"no host":                 {[]string{"api.test"}, []string{""}, false},
+		"no URL":                  {[]string{"api.test"}, []string{":%"}, false},
+		"no call":                 {[]string{"api.test"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := injecting(nil)
+				service := s.services[billing]
+				service.Hosts = tc.hosts
+				s.services[billing] = service
+				w := begin(t, idptest.New(), s)
+				ctx := overChannel(t.Context(), credentials.PrivacyAndIntegrity)
+				metadata, err := w.sys.PerRPCCredentials(billing).GetRequestMetadata(ctx, tc.uris...)
+				if tc.allowed != (err == nil) || !tc.allowed && (status.Code(err) != codes.PermissionDenied || !errors.Is(err, messages.ErrDenied) || metadata != nil) {
+					t.Errorf("%v", err)
+				}
+				if !tc.allowed {
+					w.calls(billing, 0)
+				}
+			})
+		})
+	}
+}
+
 func TestPerRPCCredentialsKnowHeadersAlone(t *testing.T) {
 	for name, tc := range map[string]struct {
 		inject *config.Inject
@@ -292,8 +332,9 @@ func TestPerRPCCredentialsKnowHeadersAlone(t *testing.T) {
 	}{
 		"another header":         {&config.Inject{Header: "X-Auth-Token"}, "x-auth-token", "", ""},
 		"a header with a prefix": {&config.Inject{Header: "X-Auth", Prefix: new("Token ")}, "x-auth", "Token ", ""},
-		"a query":                {&config.Inject{Query: "t"}, "", "", "token of billing: gRPC has no query and no cookies: set inject.header"},
-		"a cookie":               {&config.Inject{Cookie: "t"}, "", "", "token of billing: gRPC has no query and no cookies: set inject.header"},
+		"a query":                {&config.Inject{Query: "t"}, "", "", "token of billing: gRPC has no query: set inject.header"},
+		"a cookie":               {&config.Inject{Cookie: "t"}, "cookie", "t=", ""},
+		"no prefix":              {&config.Inject{Header: "Authorization", Prefix: new("")}, "authorization", "", ""},
 		"a name of gRPC's":       {&config.Inject{Header: "Grpc-Timeout"}, "", "", "token of billing: grpc-timeout cannot be the name of gRPC metadata: set another inject.header"},
 		"a name of bytes":        {&config.Inject{Header: "X-Bin"}, "", "", "token of billing: x-bin cannot be the name of gRPC metadata: set another inject.header"},
 		"a name that is none":    {&config.Inject{Header: "X!"}, "", "", "token of billing: x! cannot be the name of gRPC metadata: set another inject.header"},

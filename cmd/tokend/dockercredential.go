@@ -40,9 +40,13 @@ func (g *getCommand) docker(ctx context.Context, n *node, service, action string
 
 func (g *getCommand) dockerGet(ctx context.Context, n *node, service, registry string) error {
 	token, _, err := n.token(ctx, service, g.minTTL)
-	if hasCode(err, httpapi.CodeUnknownService) {
+	absent := hasCode(err, httpapi.CodeUnknownService)
+	if err == nil {
+		err = sendable(token, registryURL(registry))
+		absent = err != nil
+	}
+	if absent {
 		_, _ = fmt.Fprintln(g.stdout, dockerNotFound)
-		return err
 	}
 	if err != nil {
 		return err

@@ -16,13 +16,14 @@ import (
 
 const execHelp = `exec runs a command that finds the tokens of some services in its environment.
 
-  tokend exec billing -- sh -c 'curl -H "Authorization: Bearer $TOKEND_TOKEN_BILLING" https://api.billing.example/'
+  tokend exec --file --output header H=billing -- sh -c 'curl -H @"$H" https://api.billing.example/'
   tokend exec GH_TOKEN=forge -- gh release list
   tokend exec --on-change restart DB_TOKEN=db -- worker
 
 A service's variable is TOKEND_TOKEN_ and its name in capitals, with _ for all that
 is no letter or digit; VAR=SERVICE names another. With --file the token is in a file
-that its owner alone can read, and the variable holds the file's path.
+that its owner alone can read, and the variable holds the file's path. --output header
+gives the whole header that carries the token, as get has it, instead of the token.
 
 The command starts when all tokens are there, and never without one. What it prints
 and reads, its terminal, its signals and its exit code are its own; a command killed
@@ -43,6 +44,7 @@ type execCommand struct {
 	at                 place
 	onChange, sendName string
 	inFile             bool
+	output             string
 	send               os.Signal // what a change sends; nil: nothing
 }
 
@@ -63,6 +65,8 @@ func newExec(p program) *cobra.Command {
 	cmd.Flags().StringVar(&e.onChange, "on-change", "", "when a token was replaced, do `WHAT`: file, signal or restart")
 	cmd.Flags().StringVar(&e.sendName, "signal", "HUP", "the `SIGNAL` of --on-change signal")
 	_ = cmd.RegisterFlagCompletionFunc("on-change", completeWords(onChangeFile, onChangeSignal, onChangeRestart)) // the flag is there
+	cmd.Flags().StringVar(&e.output, "output", formatToken, "give each token as `FORMAT`: token or header")
+	_ = cmd.RegisterFlagCompletionFunc("output", completeWords(formatToken, formatHeader)) // the flag is there
 	cmd.Flags().BoolVar(&e.inFile, "file", false, "put each token into a file, and its path into the variable")
 	return cmd
 }
@@ -98,7 +102,7 @@ func (e *execCommand) run(ctx context.Context, args []string, dash int) error {
 	if err != nil {
 		return err
 	}
-	h := &holder{node: n, variables: variables}
+	h := &holder{node: n, variables: variables, asHeader: e.output == formatHeader}
 	defer h.drop()
 	if err := h.take(ctx, e.inFile); err != nil {
 		return err
@@ -111,6 +115,9 @@ func (e *execCommand) run(ctx context.Context, args []string, dash int) error {
 }
 
 func (e *execCommand) check() error {
+	if err := oneOf(e.output, formatToken, formatHeader); err != nil {
+		return err
+	}
 	switch e.onChange {
 	case "", onChangeRestart:
 		return nil

@@ -14,19 +14,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokend/messages"
 	"tokend/system/httpapi"
 )
 
 const getHelp = `get prints the access token of one service.
 
   tokend get billing
-  curl -H "$(tokend get billing --output header)" https://api.billing.example/
+  tokend get billing --output header | curl -H @- https://api.billing.example/
 
 --min-ttl asks for a token that is good for at least that long. It is a wish: a
 token with less life is printed when no better one can be had now.
 
 --output token   the access token alone
---output header  the Authorization header, as curl -H takes it
+--output header  the header that carries it, as curl -H @- reads it: Authorization, or
+                 what the service's inject names; a token for a query has none
 --output json    what the node answers: token, type, expiry, state, fingerprint
 
 Programs that ask a helper for a credential can ask tokend. Where they want a name
@@ -40,7 +42,8 @@ beside the token, --username says which:
 --output exec-credential    for kubectl and client-go, from users[].user.exec
 
 git and docker add the word get, store, erase or list. Nothing is ever stored; git's
-erase, which comes when the token was refused, has the node renew it.
+erase, which comes when the token was refused, has the node renew it. Where a service
+has hosts, its token is given for these alone.
 
 Exit codes: 0 a token was printed, 1 there is none now, 2 wrong usage. Why there is
 none says the word after "tokend: " on stderr: unknown_service, denied, rejected,
@@ -144,20 +147,33 @@ func (g *getCommand) print(n *node, token httpapi.Token, body []byte) error {
 	if !isFieldValue(token.AccessToken.Reveal()) || !isWord(token.TokenType) {
 		return n.stranger()
 	}
-	text := token.AccessToken.Reveal()
+	text, err := token.AccessToken.Reveal(), error(nil)
 	switch g.output {
 	case formatHeader:
-		text = "Authorization: " + token.TokenType + " " + text
+		text, err = n.headerLine(token)
 	case formatNetrc:
-		if !isWord(text) {
-			return unavailable(errors.New("the token has a space in it, which no netrc can hold"))
-		}
-		text = fmt.Sprintf("machine %s login %s password %s", g.machine, cmp.Or(g.username, gitUsername), text)
+		text, err = g.netrc(token)
 	case formatExec:
 		return g.execCredential(token)
 	}
-	_, err := fmt.Fprintln(g.stdout, text)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(g.stdout, text)
 	return err
+}
+
+// netrc returns a line for a host. It has no port, so any of the host will do.
+func (g *getCommand) netrc(token httpapi.Token) (string, error) {
+	text := token.AccessToken.Reveal()
+	switch {
+	case !token.Placement().AllowsName(g.machine):
+		return "", misplaced(messages.NotAllowed(token.Service, g.machine))
+	case !isWord(text):
+		return "", unavailable(errors.New("the token has a space in it, which no netrc can hold"))
+	default:
+		return fmt.Sprintf("machine %s login %s password %s", g.machine, cmp.Or(g.username, gitUsername), text), nil
+	}
 }
 
 // isWord reports whether text is visible ASCII without spaces.

@@ -36,7 +36,8 @@ func (g *getCommand) git(ctx context.Context, n *node, service, action string) e
 		if strings.EqualFold(said["protocol"], "http") && !isLoopback(said["host"]) {
 			return usageError("git would send the token over http, where everybody on the way can read it; use https")
 		}
-		return g.gitGet(ctx, n, service, said["username"])
+		to := &url.URL{Scheme: strings.ToLower(said["protocol"]), Host: said["host"]}
+		return g.gitGet(ctx, n, service, to, said["username"])
 	case "erase":
 		return n.invalidate(ctx, service, said["password"])
 	default: // store, and whatever else there will be: a helper ignores what it does not know
@@ -44,8 +45,11 @@ func (g *getCommand) git(ctx context.Context, n *node, service, action string) e
 	}
 }
 
-func (g *getCommand) gitGet(ctx context.Context, n *node, service, username string) error {
+func (g *getCommand) gitGet(ctx context.Context, n *node, service string, to *url.URL, username string) error {
 	token, _, err := n.token(ctx, service, g.minTTL)
+	if err == nil {
+		err = sendable(token, to)
+	}
 	if err != nil {
 		return err
 	}

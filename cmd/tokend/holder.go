@@ -16,7 +16,16 @@ type holder struct {
 	node      *node
 	variables []variable
 	tokens    []httpapi.Token
+	asHeader  bool   // they are given as the headers that carry them
 	dir       string // of the files; empty: there are none
+}
+
+// text returns what the command is given of a token.
+func (h *holder) text(token httpapi.Token) (string, error) {
+	if h.asHeader {
+		return h.node.headerLine(token)
+	}
+	return token.AccessToken.Reveal(), nil
 }
 
 // take gets every token, and puts each into a file if so wanted.
@@ -42,6 +51,9 @@ func (h *holder) fetch(ctx context.Context) ([]httpapi.Token, error) {
 		if !isFieldValue(token.AccessToken.Reveal()) {
 			return nil, h.node.stranger()
 		}
+		if _, err := h.text(token); err != nil {
+			return nil, err
+		}
 		tokens[i] = token
 	}
 	return tokens, nil
@@ -66,7 +78,11 @@ func (h *holder) adopt(tokens []httpapi.Token) (changed bool, err error) {
 func (h *holder) write(tokens []httpapi.Token) error {
 	for i, v := range h.variables {
 		next := h.path(v) + ".next"
-		if err := os.WriteFile(next, []byte(tokens[i].AccessToken.Reveal()), 0o600); err != nil {
+		text, err := h.text(tokens[i])
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
 			return internal(err)
 		}
 		if err := os.Rename(next, h.path(v)); err != nil {
@@ -86,7 +102,7 @@ func (h *holder) environ() []string {
 		return slices.ContainsFunc(h.variables, func(v variable) bool { return v.name == name })
 	})
 	for i, v := range h.variables {
-		value := h.tokens[i].AccessToken.Reveal()
+		value, _ := h.text(h.tokens[i]) // it could be had when the token came
 		if h.dir != "" {
 			value = h.path(v)
 		}

@@ -27,6 +27,18 @@ func (o *object) text(name, value string) {
 	}
 }
 
+// texts appends an array, nothing if it is empty.
+func (o *object) texts(name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	o.name(name)
+	for i, value := range values {
+		o.b = appendString(append(o.b, "[,"[min(i, 1)]), value)
+	}
+	o.b = append(o.b, ']')
+}
+
 func (o *object) integer(name string, value int64) {
 	o.name(name)
 	o.b = strconv.AppendInt(o.b, value, 10)

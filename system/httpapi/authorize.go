@@ -1,12 +1,24 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+
+	"tokend/messages"
+)
 
 // authorize answers ANY /v1/authorize/{service} for a proxy that asks before it
-// passes a request on: with 200 the proxy takes the Authorization header over. It
-// understands two refusals only. 403: the request must not go through, now or
+// passes a request on: with 200 the proxy takes the header over that carries the token.
+// It understands two refusals only. 403: the request must not go through, now or
 // later; 503: there is no token now.
 func (h *handler) authorize(w http.ResponseWriter, r *http.Request, service string) error {
+	to := messages.Placement{}
+	if p := h.placementOf(service); p != nil {
+		to = *p
+	}
+	if err := expressible(to, service); err != nil {
+		return refusal(ProblemOf(err))
+	}
 	t, err := h.tokenFor(r.Context(), service)
 	if err == nil {
 		err = h.stillMay(r, service, true)
@@ -14,19 +26,35 @@ func (h *handler) authorize(w http.ResponseWriter, r *http.Request, service stri
 	if err != nil {
 		return refusal(ProblemOf(err))
 	}
-	value := t.Header()
-	if !isFieldValue(value) {
-		p := problem(CodeUnavailable, "the token cannot stand in a header")
-		p.Service = service
-		return p
+	name, value, err := to.HeaderOf(t)
+	if err != nil {
+		return refusal(ProblemOf(err))
 	}
 	h.handedOut(r, t)
 	header := w.Header()
-	header["Authorization"] = []string{value}
+	header[name] = []string{value}
 	header["Cache-Control"] = noStore
 	header["Content-Length"] = zeroLength
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// own are the headers that mean something in an answer: a token in their place would
+// be taken for that, or be lost.
+var own = []string{"Cache-Control", "Content-Type", "Content-Encoding", "Date", "Location", "Retry-After", "Set-Cookie", "Www-Authenticate"}
+
+// expressible refuses a token that goes where no header of an answer can have it.
+func expressible(to messages.Placement, service string) error {
+	switch name := to.HeaderName(); {
+	case name == "":
+		return to.NoHeader(service)
+	case slices.Contains(own, name):
+		p := problem(CodeDenied, service+": inject puts the token into the header "+name+", which is one of the answer itself: a proxy cannot take it over")
+		p.Service = service
+		return p
+	default:
+		return nil
+	}
 }
 
 var zeroLength = []string{"0"}
@@ -41,18 +69,4 @@ func refusal(p *Problem) *Problem {
 	said := problem(code, p.Detail)
 	said.Service, said.Class, said.Attempts, said.NextTry = p.Service, p.Class, p.Attempts, p.NextTry
 	return said
-}
-
-// isFieldValue reports whether text can stand in a header as it is (RFC 9110,
-// section 5.5, of visible ASCII): net/http would change what cannot.
-func isFieldValue(text string) bool {
-	if text == "" || text[0] == ' ' || text[len(text)-1] == ' ' {
-		return false
-	}
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,11 +86,93 @@ func TestATokenThatNoHeaderCarriesIsNotHandedToAProxy(t *testing.T) {
 		rec := call(t, New(&quickKeeper{fakeKeeper: *newFake(), t: tok}, Options{}), "GET", "/v1/authorize/billing", "")
 		wantProblem(t, rec, CodeUnavailable)
 	}
-	for _, text := range []string{"", " x", "x ", "x\ny", "\x7f", "é"} {
-		if isFieldValue(text) {
-			t.Errorf("%q is taken for a header's value", text)
+}
+
+// placedKeeper has a token whose service says where it goes.
+type placedKeeper struct {
+	quickKeeper
+	to messages.Placement
+}
+
+func (k *placedKeeper) Placement(string) *messages.Placement { return &k.to }
+
+func placed(to messages.Placement, token string) *placedKeeper {
+	return &placedKeeper{quickKeeper{fakeKeeper: *newFake(), t: billing().WithValue(messages.NewSecret(token))}, to}
+}
+
+func TestAuthorizeAnswersWithTheHeaderOfInject(t *testing.T) {
+	tests := map[string]struct {
+		to          messages.Placement
+		name, value string // empty: refused
+		code        string
+	}{
+		"nothing said":                {messages.Placement{}, "Authorization", "Bearer abc", ""},
+		"hosts alone":                 {messages.Placement{Hosts: []string{"api.example"}}, "Authorization", "Bearer abc", ""},
+		"another header":              {messages.Placement{Header: "x-auth-token"}, "X-Auth-Token", "abc", ""},
+		"a header with a prefix":      {messages.Placement{Header: "X-Auth", Prefix: new("Token ")}, "X-Auth", "Token abc", ""},
+		"no prefix":                   {messages.Placement{Header: "Authorization", Prefix: new("")}, "Authorization", "abc", ""},
+		"authorization by its name":   {messages.Placement{Header: "AUTHORIZATION"}, "Authorization", "Bearer abc", ""},
+		"a cookie":                    {messages.Placement{Cookie: "sid"}, "Cookie", "sid=abc", ""},
+		"a query":                     {messages.Placement{Query: "access_token"}, "", "", CodeDenied},
+		"a header of the answer":      {messages.Placement{Header: "cache-control"}, "", "", CodeDenied},
+		"another one":                 {messages.Placement{Header: "Set-Cookie"}, "", "", CodeDenied},
+		"a prefix that no header has": {messages.Placement{Header: "X-Auth", Prefix: new("a\n")}, "", "", CodeUnavailable},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rec := call(t, New(placed(tt.to, "abc"), Options{}), "GET", "/v1/authorize/billing/x", "")
+			if tt.code != "" {
+				if p := wantProblem(t, rec, tt.code); strings.Contains(p.Detail, "abc") || tt.code == CodeDenied && !strings.Contains(p.Detail, "inject puts the token into") {
+					t.Errorf("%+v", p)
+				}
+				return
+			}
+			h := rec.Header()
+			if rec.Code != http.StatusOK || h.Get(tt.name) != tt.value || tt.name != "Authorization" && h.Get("Authorization") != "" {
+				t.Errorf("%d, %v", rec.Code, h)
+			}
+		})
+	}
+	if p := wantProblem(t, call(t, New(placed(messages.Placement{Cookie: "sid"}, `a;b`), Options{}), "GET", "/v1/authorize/billing", ""), CodeUnavailable); strings.Contains(p.Detail, "a;b") {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Where a token goes stands beside it, however long that is, and comes back as it was.
+func TestATokenSaysWhereItGoes(t *testing.T) {
+	const plain = `{"access_token":"abc","token_type":"Bearer","expires_in":90,"expires_at":"2026-03-01T12:01:30.999Z","service":"billing","state":"fresh","generation":7,"fingerprint":"0123456789ab","scope":"read write"`
+	long := strings.Repeat("a", 250)
+	for _, tt := range []struct {
+		to   messages.Placement
+		want string
+	}{
+		{messages.Placement{}, ""},
+		{messages.Placement{Header: "X-Auth", Prefix: new("")}, `,"inject":{"header":"X-Auth","prefix":""}`},
+		{messages.Placement{Header: "X-Auth", Prefix: new(`a"b`)}, `,"inject":{"header":"X-Auth","prefix":"a\"b"}`},
+		{messages.Placement{Cookie: "sid", Hosts: []string{"a.example", "[::1]:8443"}}, `,"inject":{"cookie":"sid"},"hosts":["a.example","[::1]:8443"]`},
+		{messages.Placement{Query: "t", Hosts: []string{long, long, long, long}}, `,"inject":{"query":"t"},"hosts":["` + long + `","` + long + `","` + long + `","` + long + `"]`},
+	} {
+		for name, k := range map[string]Keeper{"at hand": atHand{placed(tt.to, "abc")}, "waited for": placed(tt.to, "abc")} {
+			rec := call(t, New(k, Options{Now: func() time.Time { return noon }}), "GET", "/v1/token/billing", "")
+			if rec.Body.String() != plain+tt.want+"}" {
+				t.Errorf("%s: %s", name, rec.Body)
+			}
+			var back Token
+			if err := json.Unmarshal(rec.Body.Bytes(), &back); err != nil || !reflect.DeepEqual(back.Placement(), tt.to) {
+				t.Errorf("%v, %+v became %+v", err, tt.to, back.Placement())
+			}
+			if size := back.size(); size < rec.Body.Len() {
+				t.Errorf("%d bytes, and %d were thought enough", rec.Body.Len(), size)
+			}
 		}
 	}
+}
+
+// atHand is one whose token is at hand.
+type atHand struct{ *placedKeeper }
+
+func (k atHand) AppendCached(dst []byte, _ string, _ time.Duration) ([]byte, messages.Token, bool) {
+	return append(dst, k.t.Value()...), k.t.WithValue(messages.Secret{}), true
 }
 
 func TestWhatIsNoServiceToAuthorize(t *testing.T) {

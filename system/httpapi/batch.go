@@ -84,7 +84,7 @@ func (h *handler) writeBatch(w http.ResponseWriter, tokens map[string]messages.T
 	wire, size := make([]Token, len(names)), len(failed)+64
 	now := h.now()
 	for i, name := range names {
-		wire[i] = TokenOf(tokens[name], now)
+		wire[i] = TokenOf(tokens[name], now).at(h.placementOf(name))
 		size += wire[i].size() + len(name)
 	}
 	b := h.buffer(size)

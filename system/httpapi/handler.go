@@ -53,11 +53,14 @@ func (o Options) withDefaults() Options {
 // New returns a handler that answers with what keeper has. It expects the paths
 // of the package documentation; under a prefix, mount it by [http.StripPrefix].
 func New(keeper Keeper, opts Options) http.Handler {
-	return &handler{keeper: keeper, opts: opts.withDefaults()}
+	h := &handler{keeper: keeper, opts: opts.withDefaults()}
+	h.placing, _ = keeper.(PlacingKeeper)
+	return h
 }
 
 type handler struct {
 	keeper  Keeper
+	placing PlacingKeeper // nil: nothing is said of where tokens go
 	opts    Options
 	buffers sync.Pool // of *[]byte, wiped
 	answers sync.Pool // of *tracked

@@ -41,6 +41,13 @@ type Keeper interface {
 	Timeout(service string) (time.Duration, error)
 }
 
+// PlacingKeeper is a [Keeper] that knows where tokens go.
+type PlacingKeeper interface {
+	// Placement returns where in a request the service's token goes, and to which hosts
+	// it may be sent; nil where nothing is said. It is asked with every token.
+	Placement(service string) *messages.Placement
+}
+
 // VaultKeeper is a [Keeper] that may keep tokens over a restart.
 type VaultKeeper interface {
 	// VaultState tells how what keeps them does, at once, and whether there is such a

@@ -266,7 +266,7 @@ func (o occasion) answer(t *testing.T, method string) int {
 
 // wired are the types that go over the wire, by the name of their schema.
 var wired = map[string]reflect.Type{
-	"Token": reflect.TypeFor[Token](), "TokenInfo": reflect.TypeFor[TokenInfo](), "Failure": reflect.TypeFor[Failure](),
+	"Token": reflect.TypeFor[Token](), "Inject": reflect.TypeFor[Inject](), "TokenInfo": reflect.TypeFor[TokenInfo](), "Failure": reflect.TypeFor[Failure](),
 	"Counters": reflect.TypeFor[Counters](), "Services": reflect.TypeFor[Services](), "Readiness": reflect.TypeFor[Readiness](), "Vault": reflect.TypeFor[Vault](),
 	"Unready": reflect.TypeFor[Unready](), "Problem": reflect.TypeFor[Problem](), "Event": reflect.TypeFor[Event](),
 	"Invalidated": reflect.TypeFor[Invalidated](), "Reloaded": reflect.TypeFor[Reloaded](),

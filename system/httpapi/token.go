@@ -49,7 +49,7 @@ func (h *handler) tokenAtHand(w http.ResponseWriter, r *http.Request, service st
 		h.writeToken(w, t.WithValue(messages.NewSecret(string(value))))
 		return true
 	}
-	wire := TokenOf(t, h.now())
+	wire := TokenOf(t, h.now()).at(h.placementOf(service))
 	if need := len(out) + wire.size(); cap(out) < need {
 		*b = append(make([]byte, 0, need), out...)
 		clear(out)
@@ -93,7 +93,7 @@ func unknownName() *Problem {
 }
 
 func (h *handler) writeToken(w http.ResponseWriter, t messages.Token) {
-	wire := TokenOf(t, h.now())
+	wire := TokenOf(t, h.now()).at(h.placementOf(t.Service))
 	b := h.buffer(wire.size())
 	defer h.release(b)
 	*b = wire.AppendJSON(*b)

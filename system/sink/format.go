@@ -18,19 +18,36 @@ const maxContent = 8 << 20
 var errTooLarge = errors.New("comes to more than 8 MiB")
 
 func rendererOf(spec *Spec) renderer {
-	one := map[string]func(t messages.Token) []byte{
-		FormatToken:  func(t messages.Token) []byte { return []byte(t.Value()) },
-		FormatHeader: func(t messages.Token) []byte { return []byte("Authorization: " + t.Header() + "\n") },
-		FormatJSON:   asJSON,
-		FormatEnv:    func(t messages.Token) []byte { return asEnv(spec.variable(), t) },
+	one := map[string]func(t messages.Token) ([]byte, error){
+		FormatToken:  always(func(t messages.Token) []byte { return []byte(t.Value()) }),
+		FormatHeader: func(t messages.Token) ([]byte, error) { return asHeader(spec.Placement, t) },
+		FormatJSON:   always(asJSON),
+		FormatEnv:    always(func(t messages.Token) []byte { return asEnv(spec.variable(), t) }),
 	}[spec.Format]
 	return func(tokens map[string]messages.Token) ([]byte, error) {
-		content := one(tokens[spec.Service])
-		if len(content) > maxContent {
+		content, err := one(tokens[spec.Service])
+		switch {
+		case err != nil:
+			return nil, err
+		case len(content) > maxContent:
 			return nil, errTooLarge
 		}
 		return content, nil
 	}
+}
+
+// always returns f as one that cannot fail.
+func always(f func(t messages.Token) []byte) func(messages.Token) ([]byte, error) {
+	return func(t messages.Token) ([]byte, error) { return f(t), nil }
+}
+
+// asHeader returns the line of the header that carries the token.
+func asHeader(p messages.Placement, t messages.Token) ([]byte, error) {
+	name, value, err := p.HeaderOf(t)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(name + ": " + value + "\n"), nil
 }
 
 // asJSON returns the token as the HTTP door writes it, without what grows wrong

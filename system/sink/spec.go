@@ -6,12 +6,14 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"tokend/messages"
 )
 
 // The formats of files.
 const (
 	FormatToken    = "token"    // the access token and nothing else, no newline either
-	FormatHeader   = "header"   // a line with the Authorization header
+	FormatHeader   = "header"   // a line with the header that carries the token
 	FormatJSON     = "json"     // a JSON object
 	FormatEnv      = "env"      // assignments as a shell reads them
 	FormatTemplate = "template" // what Spec.Template says
@@ -19,16 +21,17 @@ const (
 
 // Spec says what one file holds. It is not changed after [New].
 type Spec struct {
-	Service      string      // whose token it is
-	Path         string      // absolute
-	Format       string      // one of the Format constants
-	Name         string      // of the variable with FormatEnv; empty: TOKEN_ and the service's name in capitals
-	Template     string      // text with FormatTemplate; may be secret
-	Mode         fs.FileMode // permissions
-	Owner        string      // USER, USER:GROUP or :GROUP, names or numbers; empty: the process's own
-	KeepExpired  bool        // a file whose token has died stays
-	RemoveOnStop bool        // the file goes when the Keeper is stopped
-	Hook         *Hook       // what happens after a change; nil: nothing
+	Service      string             // whose token it is
+	Path         string             // absolute
+	Format       string             // one of the Format constants
+	Placement    messages.Placement // which header FormatHeader writes
+	Name         string             // of the variable with FormatEnv; empty: TOKEN_ and the service's name in capitals
+	Template     string             // text with FormatTemplate; may be secret
+	Mode         fs.FileMode        // permissions
+	Owner        string             // USER, USER:GROUP or :GROUP, names or numbers; empty: the process's own
+	KeepExpired  bool               // a file whose token has died stays
+	RemoveOnStop bool               // the file goes when the Keeper is stopped
+	Hook         *Hook              // what happens after a change; nil: nothing
 }
 
 // Hook is what happens after a file has changed: Exec or the signal.

@@ -199,7 +199,7 @@ func hidePrinted(hidden *secrets, stdout []byte) {
 	var document any
 	stdout = bare(stdout)
 	if json.Unmarshal(stdout, &document) == nil {
-		hideLeaves(hidden, document)
+		leavesOf("", document, func(_, value string) { hidden.addLiteral(value) })
 		return
 	}
 	for l := range strings.Lines(string(stdout)) {

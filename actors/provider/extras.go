@@ -46,7 +46,7 @@ func (e *extras) fill(form url.Values) {
 }
 
 func (e *extras) hide(hidden *secrets) {
-	hideLeaves(hidden, e.details.Value)
+	leavesOf("", e.details.Value, func(_, value string) { hidden.addLiteral(value) })
 	for _, part := range e.details.Parts {
 		hidden.add(part.Reveal())
 	}

@@ -19,8 +19,8 @@ func (r *HTTPRequest) hide(hidden *secrets) {
 		hideHeader(hidden, value)
 	}
 	for _, set := range []map[string]string{r.Query, r.Form} {
-		for _, value := range set {
-			hidden.addLiteral(value)
+		for name, value := range set {
+			hideNamed(hidden, name, value)
 		}
 	}
 	hideLeaves(hidden, r.JSON)
@@ -56,8 +56,8 @@ func hideHeader(hidden *secrets, value string) {
 
 // hideURL hides the values of a query, a user, and what in a path may be a key.
 func hideURL(hidden *secrets, u *url.URL) {
-	for _, values := range u.Query() {
-		hidden.addLiteral(values...)
+	for name, values := range u.Query() {
+		hideNamed(hidden, name, values...)
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		if !isRoute(segment) {
@@ -89,27 +89,53 @@ func hideBody(hidden *secrets, body string) {
 		return
 	}
 	if form, err := url.ParseQuery(body); err == nil {
-		for _, values := range form {
-			hidden.addLiteral(values...)
+		for name, values := range form {
+			hideNamed(hidden, name, values...)
 		}
 	}
 }
 
-func hideLeaves(hidden *secrets, v any) {
+// hideLeaves hides the values of a document.
+func hideLeaves(hidden *secrets, document any) {
+	leavesOf("", document, func(name, value string) { hideNamed(hidden, name, value) })
+}
+
+// leavesOf visits the values of a document with the names of the members that they
+// are; name is that of v.
+func leavesOf(name string, v any, visit func(name, value string)) {
 	switch v := v.(type) {
 	case nil, bool:
 	case []any:
 		for _, item := range v {
-			hideLeaves(hidden, item)
+			leavesOf(name, item, visit)
 		}
 	case map[string]any:
-		for _, item := range v {
-			hideLeaves(hidden, item)
+		for name, item := range v {
+			leavesOf(name, item, visit)
 		}
 	case float64:
 		number, _ := json.Marshal(v) // as it was sent: 1234567, not 1.234567e+06
-		hidden.addLiteral(string(number))
+		visit(name, string(number))
 	default:
-		hidden.addLiteral(fmt.Sprint(v))
+		visit(name, fmt.Sprint(v))
+	}
+}
+
+// hideNamed hides values that stand under a name, unless it says that they tell who
+// asks: reasons are about that, and are of no use without it. References among them
+// are hidden by themselves.
+func hideNamed(hidden *secrets, name string, values ...string) {
+	if !isPerson(name) {
+		hidden.addLiteral(values...)
+	}
+}
+
+// isPerson reports whether what stands under a name tells who asks, and proves nothing.
+func isPerson(name string) bool {
+	switch strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name)) {
+	case "user", "username", "login", "email", "account":
+		return true
+	default:
+		return false
 	}
 }

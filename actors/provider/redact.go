@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"tokend/messages"
 )
@@ -43,6 +41,7 @@ type secrets struct {
 	blurs    []*regexp.Regexp // what finds those that are not ASCII through other charsets
 	shorts   []string         // secrets that are too short to be replaced
 	words    []string         // the same, where they stand alone
+	pieces   []string         // literal words that are replaced where they stand alone
 }
 
 // add makes values known, with the ways in which they are commonly encoded.
@@ -87,7 +86,7 @@ func (s *secrets) blur(v string) {
 }
 
 // addLiteral makes values known that stand in a request as they were configured.
-// Not all of them are secret, and nobody knows which: short ones count only where
+// Not all of them are secret, and it cannot be told which: words count only where
 // they stand alone, and what every protocol says not at all.
 func (s *secrets) addLiteral(values ...string) {
 	for _, v := range values {
@@ -101,6 +100,8 @@ func (s *secrets) learnLiteral(v string) bool {
 	switch {
 	case slices.Contains(public, v):
 		return false
+	case isWord(strings.TrimSpace(v)):
+		s.learnWord(v)
 	case len(strings.TrimSpace(v)) >= minSecret:
 		return s.learn(v)
 	case s.fresh(v):
@@ -213,29 +214,10 @@ func (s *secrets) traced(text string) bool {
 	bare, lower := packed(text), strings.ToLower(text)
 	within := func(secret string) bool { return strings.Contains(bare, secret) }
 	alone := func(word string) bool { return standsAlone(lower, word) }
+	apart := func(word string) bool { return len(wordsIn(lower, word)) > 0 }
 	blurred := func(secret *regexp.Regexp) bool { return secret.MatchString(bare) }
-	return slices.ContainsFunc(s.blurs, blurred) || slices.ContainsFunc(s.shorts, within) || slices.ContainsFunc(s.traces, within) || slices.ContainsFunc(s.words, alone)
+	return slices.ContainsFunc(s.blurs, blurred) || slices.ContainsFunc(s.shorts, within) || slices.ContainsFunc(s.traces, within) || slices.ContainsFunc(s.words, alone) || slices.ContainsFunc(s.pieces, apart)
 }
-
-// standsAlone reports whether word is somewhere in text without a letter or digit
-// beside it.
-func standsAlone(text, word string) bool {
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
-			return false
-		}
-		begin, end := from+i, from+i+len(word)
-		before, _ := utf8.DecodeLastRuneInString(text[:begin])
-		after, _ := utf8.DecodeRuneInString(text[end:])
-		if !alphanumeric(before) && !alphanumeric(after) {
-			return true
-		}
-		from = end
-	}
-}
-
-func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 type span struct{ from, to int }
 
@@ -266,6 +248,11 @@ func (s *secrets) find(text string) []span {
 			}
 			hits = append(hits, span{from + i, from + i + len(secret)})
 			from += i + len(secret)
+		}
+	}
+	if lower := strings.ToLower(text); len(lower) == len(text) { // else places differ
+		for _, word := range s.pieces {
+			hits = append(hits, wordsIn(lower, word)...)
 		}
 	}
 	slices.SortFunc(hits, func(a, b span) int { return cmp.Compare(a.from, b.from) })

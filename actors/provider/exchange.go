@@ -40,15 +40,15 @@ type exchange struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	host   string
-	timer  *time.Timer // ends connecting
-	unbind func()      // ends what binds it to the acquisition
+	timer  *alarm // ends connecting
+	unbind func() // ends what binds it to the acquisition
 
 	mu       sync.Mutex
 	phase    phase
 	conn     net.Conn      // the last that the request got
 	sent     bool          // headers were written to a connection of HTTP/2
 	guards   []func() bool // one a connection that is being made
-	reprieve *time.Timer   // ends waiting for an answer that must not get lost, see patient
+	reprieve *alarm        // ends waiting for an answer that must not get lost, see patient
 }
 
 type exchangeKey struct{}
@@ -70,7 +70,7 @@ func newExchange(ctx context.Context, host string, connect time.Duration) *excha
 		GotConn:      func(info httptrace.GotConnInfo) { x.connected(info.Conn) },
 		WroteHeaders: x.wrote,
 	})
-	x.timer = time.AfterFunc(connect, func() { cancel(errConnectTimeout) })
+	x.timer = newAlarm(connect, func() { cancel(errConnectTimeout) })
 	if own != ctx {
 		x.watch(ctx)
 	}

@@ -24,7 +24,7 @@ func isPatient(ctx context.Context) bool { return ctx.Value(patientKey{}) != nil
 func apart(ctx context.Context) (context.Context, func()) {
 	own := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(own, deadline)
+		return Within(own, time.Until(deadline))
 	}
 	return own, func() {}
 }
@@ -43,7 +43,7 @@ func (x *exchange) watch(ctx context.Context) {
 			x.cancel(context.Cause(ctx))
 			return
 		}
-		x.reprieve = time.AfterFunc(patience, func() { x.cancel(context.Cause(ctx)) })
+		x.reprieve = newAlarm(patience, func() { x.cancel(context.Cause(ctx)) })
 	})
 	before := x.unbind
 	x.unbind = func() { stop(); before() }

@@ -225,7 +225,7 @@ func leaving(ctx context.Context, part time.Duration) (context.Context, context.
 	if !ok {
 		return ctx, func() {}
 	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/part))
+	return Within(ctx, time.Until(deadline)*time.Duration(part-1)/time.Duration(part))
 }
 
 // isUnanswered reports whether a request may have arrived, but no answer did.

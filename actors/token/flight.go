@@ -24,7 +24,26 @@ const (
 	// gatePatience is after how long a flight in the queue asks for its place again,
 	// should the gate have lost it.
 	gatePatience = 30 * time.Second
+	// mercy is how long a flight whose deadline came while the process was stopped, and
+	// those who wait for it, have still: its provider has as long for what came in
+	// meanwhile, and a little less, see [provider.Within].
+	mercy = 2500 * time.Millisecond
+	// busy is how late a busy machine may notice that it is time for something.
+	busy = 250 * time.Millisecond
 )
+
+// missed reports whether the process was stopped when it was time: it notices far
+// too late.
+func missed(now, at schedule.Instant) bool { return -at.Until(now) > busy }
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
 
 // takeOff begins an acquisition: with a place at the gate, if there is one.
 func (k *keeper) takeOff(c actor.Context, now schedule.Instant) {
@@ -94,14 +113,14 @@ func (k *keeper) fly(c actor.Context) {
 	if h := before.held; before.living(now) && h.life > 0 {
 		timeout = schedule.AttemptTimeout(timeout, h.lead, true)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := provider.Within(context.Background(), timeout)
 	done := make(chan struct{})
 	st := k.change(func(s *State) {
 		s.flight.phase = flying
 		s.asked = min(s.asked, math.MaxInt8-1) + 1
 		s.flight.began = now
 		s.flight.deadline = now.AddElapsed(timeout + graceAfterTimeout)
-		s.flight.cancel, s.flight.done = cancel, done
+		s.flight.cancel, s.flight.over, s.flight.done = cancel, ctx.Done(), done
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(),

@@ -158,7 +158,7 @@ func TestManyDeadlinesAreSweptTogether(t *testing.T) {
 	sweeps, now, late := 0, moment, 0
 	for !ws.first.IsZero() {
 		now = now.Add(ws.first.Until(now))
-		ws.dropLate(now, func(*waiter) { late++ })
+		ws.dropLate(now, false, func(*waiter) { late++ })
 		sweeps++
 	}
 	if late != 1000 || sweeps > 3 {

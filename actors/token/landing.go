@@ -186,7 +186,7 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 // is kept even if the token is not wanted: it may be a refresh token that was
 // rotated.
 func (s *State) touchDown(l *landing) {
-	s.flight.phase, s.flight.cancel, s.flight.done = grounded, nil, nil
+	s.flight.phase, s.flight.cancel, s.flight.over, s.flight.done = grounded, nil, nil, nil
 	if !l.previous.IsZero() {
 		s.editMore(func(e *extra) { e.previous = l.previous })
 	}
@@ -199,6 +199,8 @@ func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
 	f := k.state().flight
 	switch {
 	case f.phase == grounded || !f.deadline.Reached(now):
+	case f.phase == flying && !isClosed(f.over): // the process was stopped, and its time is not up yet
+		k.change(func(s *State) { s.flight.deadline = now.AddElapsed(mercy) })
 	case f.phase == queued:
 		k.change(func(s *State) { s.flight.deadline = now.AddElapsed(gatePatience) })
 		k.queueUp(c)

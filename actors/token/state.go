@@ -107,6 +107,7 @@ type flight struct {
 	began    schedule.Instant // when it asked the IdP
 	deadline schedule.Instant // when to stop hoping for an answer
 	cancel   func()           // ends it; set while flying
+	over     <-chan struct{}  // closed when its time is up, or it was ended; set while flying
 	done     <-chan struct{}  // closed when it has ended; set while flying
 	// superseded: its configuration no longer counts. It is waited for all the
 	// same, so that there are never two at a time.

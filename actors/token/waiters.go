@@ -67,15 +67,19 @@ func (ws *waiters) answerAll(now schedule.Instant, root *actor.RootContext, repl
 // waiter may be told this much late, whose own clock has told it already.
 const sweepEvery = time.Millisecond
 
-// dropLate answers and removes those whose deadline has come.
-func (ws *waiters) dropLate(now schedule.Instant, late func(*waiter)) {
+// dropLate answers and removes those whose deadline has come. It may spare those
+// whose deadline came while the process was stopped.
+func (ws *waiters) dropLate(now schedule.Instant, spare bool, late func(*waiter)) {
 	if !ws.first.Reached(now) {
 		return
 	}
 	kept := ws.queue[:0]
 	ws.first = schedule.Instant{}
 	for _, w := range ws.queue {
-		if w.deadline.Reached(now) {
+		switch {
+		case w.deadline.Reached(now) && spare && missed(now, w.deadline):
+			w.deadline = now.AddElapsed(mercy)
+		case w.deadline.Reached(now):
 			late(w)
 			continue
 		}
@@ -128,5 +132,6 @@ func (k *keeper) turnAway(now schedule.Instant, w *waiter, err error) {
 
 // dropLate tells those whose time is up.
 func (k *keeper) dropLate(now schedule.Instant) {
-	k.waiting.dropLate(now, func(w *waiter) { k.turnAway(now, w, k.slot.err(messages.ErrTimeout, errLateReply)) })
+	spare := k.state().flight.phase == flying
+	k.waiting.dropLate(now, spare, func(w *waiter) { k.turnAway(now, w, k.slot.err(messages.ErrTimeout, errLateReply)) })
 }

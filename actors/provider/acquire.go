@@ -29,7 +29,7 @@ func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
 	}
 	if problem := unusableText(&res); problem != "" {
 		e := malformed(problem)
-		e.Lost = loss(p, &req, res.Lost)
+		e.Lost, e.Probe = loss(p, &req, res.Lost), res.Probe
 		return Result{State: res.State}, e
 	}
 	res.Lost = loss(p, &req, res.Lost)

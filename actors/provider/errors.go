@@ -46,6 +46,11 @@ type Error struct {
 	// Person says that a person's credentials were sent, such as a password: an account
 	// may be locked after some attempts.
 	Person bool
+	// Wait is after how long another attempt makes sense, if the provider knows: 0 if it
+	// does not, and negative if none does before somebody asks for it.
+	Wait time.Duration
+	// Probe is that of a [Result].
+	Probe time.Duration
 	// Lost says that the login which the provider lives on was found to be lost, and
 	// what people are to do; empty: it was not, or they have been told. The State that
 	// comes with it tells the provider so, and is kept once people have been told.
@@ -87,6 +92,7 @@ func (e *Error) normal() *Error {
 	}
 	n.Stack = n.Stack[:min(len(n.Stack), maxStack)]
 	n.RetryAfter = min(max(n.RetryAfter, 0), maxRetryAfter)
+	n.Wait, n.Probe = min(max(n.Wait, -1), maxRetryAfter), min(max(n.Probe, 0), maxRetryAfter)
 	return &n
 }
 

@@ -3,18 +3,7 @@ package provider
 import (
 	"context"
 	"slices"
-
-	"tokend/messages"
 )
-
-// isDead reports whether a refresh token was refused for good: nothing but another
-// login helps. The codes are those of RFC 6749, section 5.2, and of OpenID Connect
-// Core, section 3.1.2.6, which some servers give at the token endpoint, too.
-func isDead(err error) bool {
-	e := Classify(err)
-	return e != nil && e.Class == messages.ClassRejected &&
-		slices.Contains([]string{"invalid_grant", "interaction_required", "login_required", "consent_required"}, e.Code)
-}
 
 // startAnew asks the fallback, once, in place of the family now, which is lost. A
 // refresh token that it brings begins a family of its own.

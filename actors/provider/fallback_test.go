@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tokend/messages"
 )
@@ -13,16 +14,7 @@ import (
 // remake makes the provider anew, with other settings.
 func (l *logins) remake(edit func(*RefreshToken)) {
 	l.Helper()
-	r := RefreshToken{
-		Grant:        Grant(client(l, "http://"+l.p.(Hosted).Host())),
-		RefreshToken: func() (Text, error) { return Text{Secret: messages.NewSecret(l.current)}, nil },
-	}
-	edit(&r)
-	p, err := NewRefreshToken(r)
-	if err != nil {
-		l.Fatal(err)
-	}
-	l.p = p
+	l.make("http://"+l.p.(Hosted).Host(), edit)
 }
 
 // spare is a fallback that counts how often it is asked.
@@ -69,6 +61,7 @@ func TestALostLoginIsToldOnce(t *testing.T) {
 	l.remake(func(r *RefreshToken) { r.Where = "/run/secrets/login" })
 	const text = "400 invalid_grant: log in anew and replace refresh_token in /run/secrets/login"
 	for i, lost := range []string{text, "", "recovered", text, ""} {
+		l.later += time.Hour
 		err := l.refresh(t.Context())
 		if lost == "recovered" {
 			if err != nil {

@@ -43,6 +43,12 @@ type Request struct {
 	// Previous, such as the token at hand: an endpoint may name it when it refuses to
 	// give out another.
 	Hidden []messages.Secret
+	// Asked says that somebody wants this very attempt: a pause that the provider keeps
+	// by itself does not count.
+	Asked bool
+	// Probe asks for the login alone that was found to be lost, see [Result]: whatever
+	// serves in its place is at hand and good, and must not be asked.
+	Probe bool
 }
 
 // hide makes what the request itself holds known to hidden.
@@ -103,6 +109,9 @@ type Result struct {
 	Scopes      []string  // nil: as asked
 	State       State     // zero: keep the previous one
 	Lost        string    // as in [Error], of a token that another way was found to
+	// Probe is after how long the lost login is worth another try, by a Request that
+	// says so; 0: it is not, or there is none.
+	Probe time.Duration
 	// RefreshToken came with the token and is in no State: nobody keeps it but a
 	// provider that has this one as its fallback.
 	RefreshToken messages.Secret

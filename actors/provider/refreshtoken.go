@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,7 +27,8 @@ type RefreshToken struct {
 	Where string
 	// Fallback is asked when the login is lost, once in an acquisition. A refresh
 	// token that it brings takes the place of the login's; without one the fallback
-	// goes on being asked until RefreshToken returns another. Nil: there is none.
+	// goes on being asked until the login works again or RefreshToken returns another.
+	// Nil: there is none.
 	Fallback Provider
 }
 
@@ -67,8 +69,15 @@ type family struct {
 	// Previous was exchanged for Current. It is kept until Current has worked: the
 	// server may have lost what it answered.
 	Previous string `json:"previous,omitempty"`
-	// Lost: both were refused for good, and people were told.
-	Lost bool `json:"lost,omitempty"`
+	// Lost: both were refused for good, and people were told. Since when, how often
+	// that was found, and when Current is to be tried again, 0 if it is not; in
+	// milliseconds since 1970.
+	Lost  bool  `json:"lost,omitempty"`
+	Since int64 `json:"since,omitempty"`
+	Tries int   `json:"tries,omitempty"`
+	Next  int64 `json:"next,omitempty"`
+	// Client stands for whose it was, and where, when it was found to be lost.
+	Client string `json:"client,omitempty"`
 }
 
 const familyVersion = 1
@@ -93,29 +102,60 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 // renew returns what comes of the family now, and the family after it. When that
 // is found to be lost, it says so once.
 func (p *refreshToken) renew(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
-	if now.Lost && p.fallback != nil {
-		return p.startAnew(ctx, req, now, now.own(first))
+	at, client := p.grant.Now(), p.client()
+	if now.Lost && now.Client != client {
+		now.Since = 0 // what has been corrected counts for a new loss, which people know of
+	}
+	if now.Lost && !req.Asked && !now.due(at) {
+		return p.instead(ctx, req, now, first, p.known())
 	}
 	res, next, err := p.follow(ctx, req, now, first)
-	if !isDead(err) {
+	dead := isDead(err)
+	if err == nil || !dead && !next.Lost {
 		return res, next, err
 	}
 	e := *Classify(err)
-	e.Text = printable(e.Text+": "+p.remedy(), maxText)
-	if next.Lost, next.Previous = true, ""; !now.Lost {
+	if dead {
+		e.Text = printable(e.Text+": "+p.remedy(), maxText)
+		next.Previous = ""
+	}
+	if next = next.tried(at, client); !now.Lost {
 		e.Lost = e.Text
 	}
-	if p.fallback == nil {
-		return res, next, &e
+	return p.instead(ctx, req, next, first, &e)
+}
+
+// instead returns what is served in place of the family now, which is lost: a token of
+// the fallback, unless there is none or the login alone is asked for, else e.
+func (p *refreshToken) instead(ctx context.Context, req *Request, now family, first Text, e *Error) (Result, family, error) {
+	wait := now.wait(p.grant.Now())
+	switch {
+	case p.fallback == nil:
+		e.Wait = cmp.Or(wait, -1)
+		return Result{}, now, e
+	case req.Probe:
+		e.Probe = wait
+		return Result{}, now, e
 	}
-	res, anew, err := p.startAnew(ctx, req, next, now.own(first))
+	res, anew, err := p.startAnew(ctx, req, now, now.own(first))
 	switch failed, _ := errors.AsType[*Error](err); {
 	case failed != nil:
-		failed.Lost = e.Lost
+		failed.Lost, failed.Probe = e.Lost, wait
 	case anew.Lost:
-		res.Lost = e.Lost
+		res.Lost, res.Probe = e.Lost, wait
 	}
 	return res, anew, err
+}
+
+// client stands for whose refresh token is sent, and where.
+func (p *refreshToken) client() string {
+	sum := sha256.Sum256([]byte(p.grant.ClientID + "\x00" + p.grant.TokenURL + "\x00" + p.grant.Issuer))
+	return hex.EncodeToString(sum[:8])
+}
+
+// known says that the login is lost as was found before, and nothing was sent.
+func (p *refreshToken) known() *Error {
+	return &Error{Class: messages.ClassRejected, Text: printable("the login is lost: "+p.remedy(), maxText)}
 }
 
 // remedy says what to do about a lost login.
@@ -167,7 +207,8 @@ func (f family) state() State {
 // after returns the family after token has worked and m was answered. Without a
 // new refresh token the old one stays good.
 func (f family) after(token string, m members) family {
-	f.Current, f.Previous, f.Lost = token, "", false
+	f.Current, f.Previous = token, ""
+	f.Lost, f.Since, f.Tries, f.Next, f.Client = false, 0, 0, 0, ""
 	if next := m.refreshToken(); next != "" && next != token {
 		f.Current, f.Previous = next, token
 	}
@@ -234,10 +275,9 @@ func isUnanswered(err error) bool {
 	return ok && l.phase != connecting
 }
 
-// isSpent reports whether a refresh token was refused as such. Most servers say
-// invalid_grant, some of them with a status of 401; some say invalid_request of one
-// that was used before.
+// isSpent reports whether a refresh token was refused as such. Some servers say
+// invalid_request of one that was used before.
 func isSpent(err error) bool {
 	r, ok := errors.AsType[*refusal](err)
-	return ok && (r.code == "invalid_grant" || r.code == "invalid_request" && r.status == http.StatusBadRequest)
+	return ok && (saysDead(r.code) || r.code == "invalid_request" && r.status == http.StatusBadRequest)
 }

@@ -22,7 +22,8 @@ type logins struct {
 
 	p       Provider
 	state   State
-	current string // what the configuration says
+	current string        // what the configuration says
+	later   time.Duration // by how much the clock is ahead
 
 	mu     sync.Mutex // two connections may be served at the same time
 	script []http.HandlerFunc
@@ -66,15 +67,24 @@ func newLogins(t *testing.T, script ...http.HandlerFunc) *logins {
 		l.next(r.FormValue("refresh_token"))(w, r)
 	})
 	server.Config.ErrorLog = quiet()
-	p, err := NewRefreshToken(RefreshToken{
-		Grant:        Grant(client(t, server.URL)),
+	l.make(server.URL, func(*RefreshToken) {})
+	return l
+}
+
+// make makes the provider, with other settings.
+func (l *logins) make(url string, edit func(*RefreshToken)) {
+	l.Helper()
+	r := RefreshToken{
+		Grant:        Grant(client(l, url)),
 		RefreshToken: func() (Text, error) { return Text{Secret: messages.NewSecret(l.current)}, nil },
-	})
+	}
+	r.Now = func() time.Time { return time.Now().Add(l.later) }
+	edit(&r)
+	p, err := NewRefreshToken(r)
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	l.p = p
-	return l
 }
 
 // refresh acquires and keeps the state, as the token actor does.
@@ -180,6 +190,7 @@ func TestAnAnswerThatIsLostIsAskedForOnceMore(t *testing.T) {
 			if c.class != "" {
 				wantFailure(t, err, c.class, strings.ReplaceAll(c.text, "ADDRESS", l.p.(Hosted).Host()))
 			}
+			l.later = 5 * time.Minute // for a login that was found to be lost
 			if err := l.refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}

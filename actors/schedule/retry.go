@@ -42,6 +42,7 @@ type Outcome struct {
 	Sparing    bool          // the next attempt must not come within 5 min
 	RetryAfter time.Duration // what the IdP asked for; 0: nothing
 	Page       bool          // a page asked for that, not the API
+	Wait       time.Duration // what the provider knows to be right; 0: it does not
 	Living     bool          // whether there is a living token
 	Left       time.Duration // what is left of its life; 0: it does not expire
 }
@@ -50,6 +51,8 @@ type Outcome struct {
 func Pause(o Outcome, roll float64) time.Duration {
 	pause := o.usual(roll)
 	switch {
+	case o.Wait > 0:
+		return o.Wait
 	case o.Class == messages.ClassRejected && o.Person:
 		pause = personPause(o.Streak)
 	case o.Class == messages.ClassRejected:
@@ -113,7 +116,7 @@ func Honoured(retryAfter time.Duration, page bool) (honoured time.Duration, capp
 // Firm reports whether the pause counts whatever becomes of the token: what is sent
 // may lock an account.
 func (o Outcome) Firm() bool {
-	return o.Sparing || o.Class == messages.ClassRejected && o.Person
+	return o.Wait > 0 || o.Sparing || o.Class == messages.ClassRejected && o.Person
 }
 
 // NextTry returns when to try again after an outcome at now. Whatever the pause,

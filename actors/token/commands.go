@@ -32,8 +32,9 @@ func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
 
 func (k *keeper) onRefreshToken(c actor.Context, w *waiter) {
 	now := k.env.Clock.Now()
-	if k.state().flight.phase == grounded {
+	if f := k.state().flight; f.phase == grounded || f.probe {
 		k.demand(now)
+		k.change(func(s *State) { s.byName = true })
 	}
 	k.wait(now, w, time.Time{})
 	k.hasten(c)
@@ -121,7 +122,7 @@ func (k *keeper) demand(now schedule.Instant) {
 		if !s.needed {
 			s.needed, s.since = true, now
 		}
-		if s.flight.phase == grounded {
+		if s.flight.phase == grounded || s.flight.probe {
 			s.want = schedule.Earliest(now, s.want, s.mayStart(now))
 		}
 	})

@@ -56,6 +56,7 @@ func (s *State) startOver(now schedule.Instant, credential Credential) {
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
 	s.trust()
+	s.setProbe(now, 0) // the login is tried at once, or never
 	if s.extra != nil {
 		s.editMore(func(e *extra) { e.pressure = pressure{} })
 	}
@@ -80,7 +81,7 @@ func (s *State) record(service string) *vault.Record {
 	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: recordKey(service), Revision: s.revision,
 		CredentialVersion: uint64(s.credential), State: s.more().previous, Failure: s.failure, Flight: s.flight.number,
-		Refused: s.more().refused.Refused,
+		Refused: s.more().refused.Refused, ProbeAt: s.more().probe.Time(),
 		Unasked: !s.needed,
 	}
 	h := s.held

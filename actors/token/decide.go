@@ -68,7 +68,7 @@ func (s *State) attempt(now schedule.Instant) schedule.Instant {
 	if s.flight.phase != grounded {
 		return schedule.Instant{}
 	}
-	return schedule.Earliest(now, s.want, s.scheduled(now))
+	return schedule.Earliest(now, s.want, s.scheduled(now), s.more().probe)
 }
 
 // minSpacing keeps an IdP that issues tokens of milliseconds from being asked

@@ -51,7 +51,9 @@ func (k *keeper) takeOff(c actor.Context, now schedule.Instant) {
 		k.takeUpOptions(c)
 	}
 	k.change(func(s *State) {
-		s.want = schedule.Instant{}
+		s.flight.probe = s.probes(now)
+		s.flight.byName = s.byName
+		s.want, s.byName = schedule.Instant{}, false
 		s.flight.number = k.env.Numbers.Add(1)
 		s.flight.phase, s.flight.superseded = queued, false
 		s.flight.deadline = now.AddElapsed(gatePatience)
@@ -124,7 +126,7 @@ func (k *keeper) fly(c actor.Context) {
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(),
-		flight: st.flight.number, asked: now, previous: st.more().previous, generation: 1,
+		flight: st.flight.number, probe: st.flight.probe, byName: st.flight.byName, asked: now, previous: st.more().previous, generation: 1,
 	}
 	t.pass = gate.Pass{
 		Root: k.env.Root, Service: k.slot.name, Flight: st.flight.number, Slow: before.slow,
@@ -174,6 +176,8 @@ type trip struct {
 	previous   vault.Sealed
 	atHand     vault.Sealed // the token that is to be replaced
 	generation uint64       // that a new token will have
+	probe      bool
+	byName     bool
 }
 
 // landing is what a flight leaves in the slot.
@@ -192,9 +196,10 @@ type landing struct {
 	unfit       *provider.Error // why the token is of no use, unless it is the one at hand; nil: it is of use
 	notBefore   time.Duration   // from asked until the token is valid; 0: it is
 	notes       []provider.Note
-	previous    vault.Sealed // zero: as before
-	lost        string       // what to do about a login that was found to be lost; empty: none was
-	tries       int          // how often the actor has begun to take it; the actor's
+	previous    vault.Sealed  // zero: as before
+	probe       time.Duration // after how long a lost login is to be tried by itself; 0: it is not
+	lost        string        // what to do about a login that was found to be lost; empty: none was
+	tries       int           // how often the actor has begun to take it; the actor's
 }
 
 // run makes the trip: it leaves the outcome in the slot, gives the place at the
@@ -230,7 +235,7 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	if err != nil {
 		return t.failed(&provider.Error{Class: messages.ClassTransient, Text: err.Error()})
 	}
-	req := provider.Request{Service: t.slot.name}
+	req := provider.Request{Service: t.slot.name, Asked: t.byName, Probe: t.probe}
 	if !previous.IsZero() {
 		req.Previous = provider.NewState([]byte(previous.Reveal()))
 	}
@@ -241,11 +246,11 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	var l *landing
 	if err != nil {
 		l = t.failed(provider.Classify(err))
-		res.Lost = l.err.Lost
+		res.Lost, res.Probe = l.err.Lost, l.err.Probe
 	} else {
 		l = t.judge(res)
 	}
-	l.lost = res.Lost
+	l.lost, l.probe = res.Lost, res.Probe
 	if !res.State.IsZero() {
 		l.previous = t.seal(vault.ProviderState, t.flight, messages.NewSecret(string(res.State.Bytes())))
 		if l.lost == "" || !latest.Same(t.previous) {

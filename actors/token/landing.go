@@ -41,6 +41,8 @@ func (k *keeper) land(l *landing) {
 		return // not the one that is waited for
 	case st.flight.superseded, l.err != nil && st.flight.phase == stuck:
 		k.change(func(s *State) { s.touchDown(l) })
+	case l.err != nil && st.flight.probe:
+		k.probed(now, l)
 	case l.err != nil:
 		k.fail(now, l)
 	default:
@@ -84,6 +86,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.invalidated, s.expired, s.untold, s.warned, s.slow, s.forced = false, false, false, false, false, false
 		s.failure, s.streak, s.nextTry, s.asked = nil, 0, schedule.Instant{}, 1
 		s.trust()
+		s.setProbe(now, l.probe)
 		s.rememberEnd(before.held)
 		s.awaitTurn(now)
 		if s.extra != nil {
@@ -157,6 +160,9 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	st := k.change(func(s *State) {
 		s.touchDown(l)
 		class := s.weigh(err, k.options())
+		if l.probe > 0 {
+			s.setProbe(now, l.probe)
+		}
 		s.streak = before.inRow(class)
 		s.slow = err.TimedOut
 		s.postpone(now, s.outcome(class, err), k.env.Roll())

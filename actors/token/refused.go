@@ -52,6 +52,7 @@ func (s *State) weigh(err *provider.Error, o *Options) (class string) {
 		r.Tries++
 		r.Person, r.limit = err.Person, o.RejectedTries
 	}
+	r.Waits, r.Over = err.Wait > 0, err.Wait < 0
 	s.setRefused(r)
 	return class
 }
@@ -60,7 +61,7 @@ func (s *State) weigh(err *provider.Error, o *Options) (class string) {
 func (s *State) outcome(class string, err *provider.Error) schedule.Outcome {
 	r := s.more().refused
 	o := schedule.Outcome{
-		Class: class, Streak: s.streak, Person: r.Person, RetryAfter: err.RetryAfter, Page: err.Page,
+		Class: class, Streak: s.streak, Person: r.Person, RetryAfter: err.RetryAfter, Page: err.Page, Wait: max(err.Wait, 0),
 		// What was refused may be refused again, though no answer told: an attempt whose
 		// answer got lost counts with whoever locks accounts.
 		Sparing: err.Sparing || r.Person && r.Tries > 0,
@@ -84,7 +85,7 @@ func atMost(now schedule.Instant, f *messages.Failure) schedule.Instant {
 // firm reports whether the pause under way counts whatever becomes of the token.
 func (s *State) firm() bool {
 	r := s.more().refused
-	return s.failure != nil && r.Person && r.Tries > 0
+	return s.failure != nil && (r.Waits || r.Person && r.Tries > 0)
 }
 
 // tellPatience warns once of an IdP that asks to be left alone for longer than is

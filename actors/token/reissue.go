@@ -141,6 +141,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 		s.used(l.asked, k.options())
 		s.acquiredWith(0)
 		s.trust()
+		s.setProbe(now, l.probe)
 		s.streak = before.inRow("")
 		s.failure, s.slow, s.forced = nil, false, false
 		s.held = &h

@@ -35,6 +35,9 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		st.nextTry = atMost(now, f)
 		st.setRefused(refused{Refused: rec.Refused, limit: o.RejectedTries})
 	}
+	if !rec.ProbeAt.IsZero() {
+		st.setProbe(now, max(rec.ProbeAt.Sub(now.Time()), 1))
+	}
 	st.resumeHeld(rec, now, o)
 	if st.more().acquired != 0 && st.needed {
 		st.forced = true

@@ -32,6 +32,7 @@ type State struct {
 	streak  int               // attempts in a row that ended as the last one did
 	nextTry schedule.Instant  // set while the last attempt brought no new token
 	want    schedule.Instant  // when to make an attempt that somebody asked for
+	byName  bool              // who asked for it wants that attempt, not just a token
 
 	flight flight
 	extra  *extra // what few services have; nil: nothing of it
@@ -45,13 +46,14 @@ type extra struct {
 	ends     []ended // what was stated of tokens that were replaced, the last one first
 	alive    *alive  // nil: the provider lives on nothing that dies of disuse; immutable
 	refused  refused
-	acquired Credential // what held was acquired with, if the provider works with another now; 0: it does not
+	probe    schedule.Instant // when a lost login is to be tried by itself; zero: not
+	acquired Credential       // what held was acquired with, if the provider works with another now; 0: it does not
 }
 
 // empty reports whether there is nothing of it.
 func (e *extra) empty() bool {
 	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && len(e.ends) == 0 && e.alive == nil && e.acquired == 0 &&
-		e.refused == refused{}
+		e.refused == refused{} && e.probe.IsZero()
 }
 
 // more returns what few services have, to be read.
@@ -112,6 +114,8 @@ type flight struct {
 	// superseded: its configuration no longer counts. It is waited for all the
 	// same, so that there are never two at a time.
 	superseded bool
+	probe      bool // it asks a lost login alone
+	byName     bool // somebody wants this very attempt
 }
 
 type phase uint8

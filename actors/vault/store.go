@@ -38,8 +38,9 @@ type Record struct {
 	Fingerprint       string
 	Failure           *messages.Failure
 	Refused           Refused
-	Flight            uint64 // number of the last acquisition
-	Unasked           bool   // nobody has needed the service yet: it was used to keep a login alive
+	ProbeAt           time.Time // when a login that was lost is to be tried by itself; zero: it is not
+	Flight            uint64    // number of the last acquisition
+	Unasked           bool      // nobody has needed the service yet: it was used to keep a login alive
 }
 
 // Refused is what is known about credentials that no attempt has worked with since
@@ -48,6 +49,7 @@ type Refused struct {
 	Tries   int  // attempts that were refused since the last one that worked
 	Person  bool // the credentials are those of a person
 	Doubted bool // an answer came that is a refusal if it comes again
+	Waits   bool // the provider has said when the next attempt is due
 	Over    bool // the provider says that another attempt is worth nothing unless somebody asks for it
 }
 

@@ -26,6 +26,7 @@ type content struct {
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Failure     *failure  `json:"failure,omitempty"`
 	Refused     refused   `json:"refused,omitzero"`
+	ProbeAt     time.Time `json:"probe_at,omitzero"`
 	Flight      uint64    `json:"flight,omitempty"`
 	Unasked     bool      `json:"unasked,omitempty"`
 
@@ -44,6 +45,7 @@ type refused struct {
 	Tries   int  `json:"tries,omitempty"`
 	Person  bool `json:"person,omitempty"`
 	Doubted bool `json:"doubted,omitempty"`
+	Waits   bool `json:"waits,omitempty"`
 	Over    bool `json:"over,omitempty"`
 }
 
@@ -91,7 +93,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
 		StatedEnd: rec.StatedEnd, FirmEnd: rec.FirmEnd, Asked: rec.Asked, Repeated: rec.Repeated,
-		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused),
+		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused), ProbeAt: rec.ProbeAt,
 	}
 	if f := rec.Failure; f != nil {
 		c.Failure = (*failure)(f)
@@ -121,6 +123,6 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		StatedEnd: c.StatedEnd, FirmEnd: c.FirmEnd, Asked: c.Asked, Repeated: c.Repeated,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
-		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused),
+		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused), ProbeAt: c.ProbeAt,
 	}
 }

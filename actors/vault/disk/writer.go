@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	// linger is how long after a write the writer waits for more to write at once. What
-	// comes later than that is written without a wait: it is then in the file before a
-	// process that starts again and again could miss it.
+	// linger is how long after a write the writer waits for more to write at once, and
+	// least how long it does after a rest. Both are short: what is not in the file when
+	// the process is killed is acquired again.
 	linger = 80 * time.Millisecond
+	least  = 30 * time.Millisecond
 	// A write that failed is tried again after retryFirst, then after twice that,
 	// and so on.
 	retryFirst = time.Second
@@ -37,7 +38,7 @@ func (s *Store) run() {
 		select {
 		case <-s.wake:
 			if due == nil { // else a stream of records would put it off for ever
-				due = time.After(pause - time.Since(last))
+				due = time.After(max(pause-time.Since(last), least))
 			}
 			continue
 		case <-s.hurry:

@@ -29,7 +29,7 @@ type FileResponse struct {
 	Token     string // to a text
 	TokenType string // to a text
 	ExpiresIn string // to a lifetime in seconds, which runs from when the file was written
-	ExpiresAt string // to RFC 3339, or to seconds or milliseconds since 1970; empty: expires_at
+	ExpiresAt string // to RFC 3339, or to a number since 1970; empty: expires_at
 	Scope     string // to a text of scopes separated by spaces, or to an array
 }
 
@@ -83,14 +83,12 @@ func (p *file) acquire(context.Context, Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res.Type, res.Lasting = cmp.Or(res.Type, p.Type), true
+	res.Type, res.Lasting, res.AnyLength = cmp.Or(res.Type, p.Type), true, true
 	if res.Scopes == nil {
 		res.Scopes = p.Scopes
 	}
-	for _, at := range []time.Time{res.ExpiresAt, jwtExpiry(res.AccessToken.Reveal())} {
-		if !at.IsZero() && !at.After(p.Now()) {
-			return Result{}, unreadyf("the token in the file expired at %s: it has not been replaced", at.UTC().Format(time.RFC3339))
-		}
+	if at := res.endHere(); !at.IsZero() && !at.After(p.Now()) {
+		return Result{}, unreadyf("the token in the file expired at %s: it has not been replaced", at.UTC().Format(time.RFC3339))
 	}
 	return res, nil
 }
@@ -127,19 +125,22 @@ func (r *FileResponse) result(doc gjson.Result, written time.Time) (Result, erro
 	res := Result{
 		AccessToken: messages.NewSecret(get(&v, "token", r.Token, text)),
 		Type:        get(&v, "token_type", r.TokenType, optionalType),
-		ExpiresAt:   get(&v, "expires_at", r.ExpiresAt, instant),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 	}
-	life := get(&v, "expires_in", r.ExpiresIn, func(f gjson.Result) (time.Duration, error) { return duration(f, time.Second) })
+	v.moment("response.expires_at", r.ExpiresAt)
+	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)
 	if missing(v.err) {
 		return Result{}, unusablef("response.token leads to nothing in the file")
 	}
 	if v.err != nil {
 		return Result{}, v.err
 	}
-	if at := written.Add(life); life > 0 && (res.ExpiresAt.IsZero() || at.Before(res.ExpiresAt)) {
-		res.ExpiresAt = at
+	for i := range v.ends {
+		if v.ends[i].life > 0 {
+			v.ends[i].from = written
+		}
 	}
+	v.ends.fill(&res)
 	return res, nil
 }
 

@@ -1,18 +1,20 @@
 package provider
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"strings"
+	"math"
+	"slices"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
-// maxLifetime is what absurd lifetimes are taken for, so that no arithmetic with
-// them overflows. Nothing is refreshed so rarely.
-const maxLifetime = 10 * 365 * 24 * time.Hour
+const (
+	// longestLife is how long a token may live that an acquisition brings: what says
+	// more is a mistake, or means something else.
+	longestLife = (5*365 + 2) * 24 * time.Hour
+	// maxLifetime is what absurd lifetimes are taken for, so that no arithmetic with
+	// them overflows.
+	maxLifetime = 100 * 365 * 24 * time.Hour
+)
 
 // The sources of a lifetime, as [Life] names them.
 const (
@@ -45,62 +47,128 @@ type Life struct {
 // request was sent. answered is when the answer was there; both are readings of
 // the local clock.
 //
-// The earliest of these wins: Lifetime itself, ExpiresAt, and the exp claim of an
-// access token that is a JWT (RFC 7519, section 4.1.4; its signature is the
-// resource server's business). Without any of them the token has no expiry if
-// res.NoExpiry, else it lives for by.Default, and without that it has none if
-// res.Lasting, else it is malformed. So is one that was dead before it arrived.
-// by.Max bounds all of them, and a token without expiry.
+// Every source bounds every other; the earliest end wins. Sources are what the
+// result says, and the claims of an access token that is a JWT (RFC 7519, section
+// 4.1; its signature is the resource server's business): exp, and the time from iat
+// to exp. Without any of them the token has no expiry if res.NoExpiry, else it
+// lives for by.Default, and without that it has none if res.Lasting, else it is
+// malformed. by.Max bounds all of them, and a token without expiry.
 //
-// Absolute times become lifetimes so that a wrong clock on either side does no
-// harm. With a Date they are compared with it, as both come from the IdP. The
-// Date was written between asked and answered, nobody knows when; the lifetime is
-// taken to run from asked, as expires_in does: that errs by ending a token early,
-// never late, but for the part of a second that the header leaves out. Without a
-// Date they are compared with answered, and the time that the request took, which
-// had passed of the lifetime by then, is added.
+// A token is malformed, too, if it was dead before it arrived, if a source says
+// that it has no life, if it lives for over 5 years without by.Max or
+// res.AnyLength, and if no source that can be read says when it ends, but one that
+// cannot be read does. Where another can be read, the latter is a note.
+//
+// What was counted in whole seconds ends a second earlier than it says, see
+// [Life.Stated]; by.Default and by.Max are kept as they are.
 func Lifetime(res Result, asked, answered time.Time, by Bounds) (Life, *Error) {
-	took := max(answered.Sub(asked), 0)
-	l := Life{Length: maxLifetime, Notes: res.Notes}
-	if res.Lifetime != 0 {
-		l.end(SourceExpiresIn, res.Lifetime)
+	claims := claimsOf(res.AccessToken.Reveal())
+	c := compareClocks(&res, claims.issued, asked, answered)
+	l := Life{Notes: append(slices.Clone(res.Notes), c.notes...)}
+	all := append(res.all(), claims.ends...)
+	if err := all.dead(); err != nil {
+		return Life{}, err
 	}
-	if !res.ExpiresAt.IsZero() {
-		l.end(SourceExpiresAt, remaining(res.ExpiresAt, res.Date, answered, took))
+	unread := l.read(all, c, by)
+	if !l.Expires && len(unread) > 0 {
+		return Life{}, (&unusable{text: unread[0].problem(), reason: ReasonUnreadable}).failure()
 	}
-	if at := jwtExpiry(res.AccessToken.Reveal()); !at.IsZero() {
-		l.end(SourceJWT, remaining(at, res.Date, answered, took))
+	for _, e := range unread {
+		l.note("unreadable "+e.name, e.problem()+": it does not count")
 	}
-	if !l.Expires && !res.NoExpiry && by.Default > 0 {
-		l.end(SourceDefaultTTL, by.Default)
+	l.bound(&res, by)
+	l.NotBefore = c.begins(claims.begins)
+	if problem := claims.unread; problem != "" {
+		l.note("unreadable nbf", problem)
 	}
-	if by.Max > 0 && (l.Expires || res.NoExpiry || res.Lasting) {
-		l.end(SourceMaxTTL, by.Max)
+	if err := l.check(&res, by, c.took); err != nil {
+		return Life{}, err
 	}
-	switch {
-	case !l.Expires && (res.NoExpiry || res.Lasting):
-		return Life{Notes: l.Notes}, nil
-	case !l.Expires:
-		return Life{}, (&unusable{text: "token comes without a lifetime: set default_ttl", reason: ReasonNoLifetime}).failure()
-	case l.Length <= took:
-		return Life{}, dead(l.Length, took)
-	default:
-		return l, nil
+	return l, nil
+}
+
+// all returns every end that the result states.
+func (r *Result) all() ends {
+	all := slices.Clone(r.ends)
+	if r.Lifetime != 0 {
+		all = append(all, end{source: SourceExpiresIn, name: "lifetime", life: min(r.Lifetime, maxLifetime), whole: r.WholeSeconds})
 	}
+	if !r.ExpiresAt.IsZero() {
+		all = append(all, end{source: SourceExpiresAt, name: "expiry", at: r.ExpiresAt})
+	}
+	return all
+}
+
+// read takes up what the sources say, and returns those that cannot be read.
+func (l *Life) read(all ends, c *comparison, by Bounds) (unread ends) {
+	for _, e := range all {
+		if err := e.mistaken(by.Max > 0, c.answered, c.said); err != nil {
+			e.err = err
+		}
+		switch {
+		case e.err != nil:
+			unread = append(unread, e)
+		default:
+			counts, stated := c.left(&e)
+			l.end(e.source, counts, stated)
+		}
+	}
+	return unread
 }
 
 // end notes that a source ends the token that long after the request was sent.
-func (l *Life) end(source string, life time.Duration) {
-	if !l.Expires || life < l.Length {
+func (l *Life) end(source string, counts, stated time.Duration) {
+	if !l.Expires {
+		l.Length, l.Stated = maxLifetime, maxLifetime
+	}
+	if !l.Expires || counts < l.Length {
 		l.Source = source
 	}
-	l.Expires, l.Length = true, min(l.Length, life)
-	l.Stated = l.Length
+	l.Expires, l.Length, l.Stated = true, min(l.Length, counts), min(l.Stated, stated)
 }
 
+// bound takes up what the settings say.
+func (l *Life) bound(res *Result, by Bounds) {
+	if !l.Expires && !res.NoExpiry && by.Default > 0 {
+		l.end(SourceDefaultTTL, by.Default, by.Default)
+	}
+	if by.Max > 0 && (l.Expires || res.NoExpiry || res.Lasting) {
+		l.end(SourceMaxTTL, by.Max, by.Max)
+	}
+}
+
+// check says what is wrong with a life.
+func (l *Life) check(res *Result, by Bounds, took time.Duration) *Error {
+	switch {
+	case !l.Expires && (res.NoExpiry || res.Lasting):
+		return nil
+	case !l.Expires:
+		return (&unusable{text: "token comes without a lifetime: set default_ttl", reason: ReasonNoLifetime}).failure()
+	case l.Length <= took:
+		return dead(deadText(l.Length, took))
+	case l.Stated > longestLife && by.Max == 0 && l.Source != SourceDefaultTTL && !res.AnyLength:
+		return (&unusable{text: l.tooLong(res), reason: ReasonTooLong}).failure()
+	default:
+		return nil
+	}
+}
+
+// tooLong says that a life is over 5 years, and what else may be meant.
+func (l *Life) tooLong(res *Result) string {
+	text := fmt.Sprintf("token lives for about %d years by %s, and 5 are the most: set max_ttl, which then bounds it", years(l.Stated), l.Source)
+	for _, e := range res.ends {
+		if n := e.number / 1e3; e.source == SourceExpiresIn && e.life == l.Stated && n == math.Trunc(n) && n > 0 && n <= longestLife.Seconds() {
+			return text + ", or use expires_in_ms if " + digits(e.number) + " counts milliseconds"
+		}
+	}
+	return text
+}
+
+func (l *Life) note(key, text string) { l.Notes = append(l.Notes, Note{key, text}) }
+
 // dead is a success whose token has died before it arrived.
-func dead(life, took time.Duration) *Error {
-	e := malformed(deadText(life, took))
+func dead(text string) *Error {
+	e := malformed(text)
 	e.Dead = true
 	return e
 }
@@ -110,37 +178,4 @@ func deadText(life, took time.Duration) string {
 		return fmt.Sprintf("token has expired already, %s before it was asked for: check clocks", -life.Round(time.Second))
 	}
 	return fmt.Sprintf("token lives for %s, but took %s to arrive", life, took.Round(time.Millisecond))
-}
-
-// remaining returns the lifetime, counted from when the request was sent, of a
-// token that dies at the given time.
-func remaining(at, date, answered time.Time, took time.Duration) time.Duration {
-	if !date.IsZero() {
-		return at.Sub(date)
-	}
-	// Bounded before took is added: Sub saturates, and a sum would overflow.
-	return min(at.Round(0).Sub(answered.Round(0)), maxLifetime) + took
-}
-
-// jwtExpiry returns the exp claim of token if it looks like a JWS in compact
-// form (RFC 7515, section 7.1), else zero.
-func jwtExpiry(token string) time.Time {
-	parts := strings.Split(token, ".")
-	if len(token) > maxToken || len(parts) != 3 || !gjson.GetBytes(jwtPart(parts[0]), "alg").Exists() {
-		return time.Time{}
-	}
-	seconds, ok := number(gjson.GetBytes(jwtPart(parts[1]), "exp"))
-	if !ok {
-		return time.Time{}
-	}
-	return epoch(min(max(seconds, 0), maxEpoch))
-}
-
-// jwtPart returns the JSON object that a part of a JWT encodes, nil if none.
-func jwtPart(part string) []byte {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(part, "="))
-	if err != nil || len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
-		return nil
-	}
-	return raw
 }

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -41,7 +40,7 @@ func inHeader(value string) gjson.Result {
 	if value == "" {
 		return gjson.Result{}
 	}
-	return gjson.Result{Type: gjson.String, Str: value}
+	return textValue(value)
 }
 
 // bareToken returns a token without Bearer before it.
@@ -74,46 +73,29 @@ func fromBody(a *answer) (string, error) {
 	}
 }
 
-// bound adds to res how long headers and the cookie let the token live.
-func (r *Response) bound(v *values, a *answer, res *Result) {
-	header := func(name string) gjson.Result { return inHeader(strings.TrimSpace(a.header.Get(name))) }
-	if r.ExpiresInHeader != "" {
-		res.Lifetime = earlier(res.Lifetime, take(v, "expires_in_header", func() (time.Duration, error) {
-			return duration(header(r.ExpiresInHeader), time.Second)
-		}))
+// bound adds how long headers and the cookie let the token live.
+func (r *Response) bound(e *ends, a *answer) {
+	if text, ok := headerOf(a, r.ExpiresInHeader); ok {
+		e.lifetime("response.expires_in_header", textValue(text), time.Second)
 	}
-	if r.ExpiresAtHeader != "" {
-		res.ExpiresAt = sooner(res.ExpiresAt, take(v, "expires_at_header", func() (time.Time, error) {
-			return headerTime(header(r.ExpiresAtHeader))
-		}))
+	if text, ok := headerOf(a, r.ExpiresAtHeader); ok {
+		if at, err := time.Parse(time.ANSIC, text); err == nil { // in headers, that is GMT
+			text = at.Format(time.RFC3339)
+		}
+		e.moment("response.expires_at_header", textValue(text))
 	}
 	if c := a.session(r.TokenCookie); r.TokenCookie != "" && c != nil {
-		life, at := cookieLife(c)
-		res.Lifetime, res.ExpiresAt = earlier(res.Lifetime, life), sooner(res.ExpiresAt, at)
+		e.cookie(c)
 	}
 }
 
-// headerTime is instant for a header, where HTTP has a form of its own.
-func headerTime(v gjson.Result) (time.Time, error) {
-	if at, err := http.ParseTime(v.Str); err == nil {
-		return at.UTC(), nil
+// headerOf returns a header's value, and whether the answer has it.
+func headerOf(a *answer, name string) (string, bool) {
+	if values := a.header.Values(name); name != "" && len(values) > 0 {
+		return strings.TrimSpace(values[0]), true
 	}
-	return instant(v)
+	return "", false
 }
 
-// cookieLife returns how long a cookie lives; Max-Age counts before Expires
-// (RFC 6265, section 5.3).
-func cookieLife(c *http.Cookie) (time.Duration, time.Time) {
-	if c.MaxAge > 0 {
-		return time.Duration(min(float64(c.MaxAge)*float64(time.Second), float64(maxLifetime))), time.Time{}
-	}
-	return 0, c.Expires
-}
-
-// sooner returns the earlier of two times, of which zero is none.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
+// textValue returns a text as gjson would.
+func textValue(text string) gjson.Result { return gjson.Result{Type: gjson.String, Str: text} }

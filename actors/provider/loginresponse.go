@@ -214,43 +214,49 @@ func (r *Response) result(a *answer, doc gjson.Result) (Result, error) {
 	res := Result{
 		AccessToken: messages.NewSecret(token),
 		Type:        get(&v, "token_type", r.TokenType, tokenType),
-		ExpiresAt:   get(&v, "expires_at", r.ExpiresAt, instant),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 		Date:        a.date(),
 	}
-	res.Lifetime = earlier(
-		get(&v, "expires_in", r.ExpiresIn, func(f gjson.Result) (time.Duration, error) { return duration(f, time.Second) }),
-		get(&v, "expires_in_ms", r.ExpiresInMS, func(f gjson.Result) (time.Duration, error) { return duration(f, time.Millisecond) }),
-	)
+	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)
+	v.lifetime("response.expires_in_ms", r.ExpiresInMS, time.Millisecond)
+	v.moment("response.expires_at", r.ExpiresAt)
+	r.bound(&v.ends, a)
+	v.ends.fill(&res)
 	if refresh := get(&v, "refresh_token", r.RefreshToken, optionalText); refresh != "" {
 		res.State = NewState([]byte(refresh))
 	}
-	r.bound(&v, a, &res)
 	if v.err != nil {
 		return Result{}, v.err
 	}
 	return res, nil
 }
 
-// values reads a document and keeps the first error.
+// values reads a document and keeps the first error, and what it says about the
+// token's end: what cannot be read of that need not be an error.
 type values struct {
-	doc gjson.Result
-	err error
+	doc  gjson.Result
+	ends ends
+	err  error
 }
+
+// at returns the value at path, an absent one if path is empty.
+func (v *values) at(path string) gjson.Result {
+	if path == "" {
+		return gjson.Result{}
+	}
+	return v.doc.Get(path)
+}
+
+func (v *values) lifetime(name, path string, unit time.Duration) {
+	v.ends.lifetime(name, v.at(path), unit)
+}
+
+func (v *values) moment(name, path string) { v.ends.moment(name, v.at(path)) }
 
 // get returns what read makes of the value at path, of an absent one if path is
 // empty. key names the setting in errors.
 func get[T any](v *values, key, path string, read func(gjson.Result) (T, error)) T {
-	var found gjson.Result
-	if path != "" {
-		found = v.doc.Get(path)
-	}
-	return take(v, key, func() (T, error) { return read(found) })
-}
-
-// take is get for what is not in the document.
-func take[T any](v *values, key string, read func() (T, error)) T {
-	value, err := read()
+	value, err := read(v.at(path))
 	if err != nil && v.err == nil {
 		v.err = err
 		if !missing(err) {
@@ -266,12 +272,4 @@ func optionalText(v gjson.Result) (string, error) {
 		return "", nil
 	}
 	return value, err
-}
-
-// earlier returns the shorter of two lifetimes, of which zero is none.
-func earlier(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }

@@ -118,7 +118,12 @@ func failure(t testing.TB, p Provider) *Error {
 
 func failureIn(ctx context.Context, t testing.TB, p Provider) *Error {
 	t.Helper()
-	_, err := Acquire(ctx, p, Request{Service: "billing"})
+	res, err := Acquire(ctx, p, Request{Service: "billing"})
+	if err == nil {
+		if _, late := Lifetime(res, time.Now(), time.Now(), Bounds{}); late != nil {
+			err = late
+		}
+	}
 	return asError(t, err)
 }
 

@@ -83,8 +83,7 @@ func parsePrinted(format string, text []byte) (Result, error) {
 	}
 }
 
-// printedJSON reads what RFC 6749, section 5.1, calls an access token response, in
-// which an absolute expires_at may stand beside or for expires_in.
+// printedJSON reads what RFC 6749, section 5.1, calls an access token response.
 func printedJSON(doc gjson.Result) (Result, error) {
 	m := jsonMembers(doc)
 	res, err := m.result(time.Time{})
@@ -93,9 +92,6 @@ func printedJSON(doc gjson.Result) (Result, error) {
 	}
 	if absent(m.get("token_type")) {
 		res.Type = ""
-	}
-	if res.ExpiresAt, err = instant(m.get("expires_at")); err != nil {
-		return Result{}, unusablef("expires_at %s", err)
 	}
 	return res, nil
 }
@@ -115,13 +111,9 @@ func execCredential(doc gjson.Result) (Result, error) {
 	if err != nil {
 		return Result{}, unusablef("status.token %s", err)
 	}
-	expiry := doc.Get("status.expirationTimestamp")
-	if absent(expiry) {
-		return Result{AccessToken: messages.NewSecret(token), Lasting: true}, nil
-	}
-	at, err := rfc3339(expiry)
-	if err != nil {
-		return Result{}, unusablef("status.expirationTimestamp is no time as in RFC 3339")
-	}
-	return Result{AccessToken: messages.NewSecret(token), ExpiresAt: at}, nil
+	var e ends
+	e.moment("status.expirationTimestamp", doc.Get("status.expirationTimestamp"))
+	res := Result{AccessToken: messages.NewSecret(token), Lasting: len(e) == 0}
+	e.fill(&res)
+	return res, nil
 }

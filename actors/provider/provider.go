@@ -92,9 +92,10 @@ func (State) LogValue() slog.Value { return slog.StringValue(messages.Redacted) 
 
 // Result is what a Provider acquired.
 //
-// Of Lifetime, ExpiresAt and a JWT's own exp claim the earliest counts. Lifetime
-// runs from the moment Acquire was called; absolute times are compared with Date
-// if that is set, else with the local clock. Without any of them the token lives
+// Of Lifetime, ExpiresAt and a JWT's own claims the earliest end counts. Lifetime
+// runs from the moment Acquire was called; absolute times are compared with the
+// local clock and with Date, if that is plausible. What the providers of this package
+// return holds more than they say. Without any of them the token lives
 // until it is replaced if NoExpiry says so, else for the service's default_ttl;
 // without that too, until it is replaced if Lasting says so, else the result is
 // malformed. See [Lifetime].
@@ -104,11 +105,15 @@ type Result struct {
 	Lifetime    time.Duration
 	ExpiresAt   time.Time
 	Date        time.Time // the IdP's clock when it answered; zero: unknown
-	NoExpiry    bool      // the token has no expiry, unless one of the others says so
-	Lasting     bool      // the same, unless the service has a default_ttl
-	Scopes      []string  // nil: as asked
-	State       State     // zero: keep the previous one
-	Lost        string    // as in [Error], of a token that another way was found to
+	// WholeSeconds says that Lifetime was counted in whole seconds, as expires_in of
+	// OAuth is: it ends a second earlier.
+	WholeSeconds bool
+	NoExpiry     bool     // the token has no expiry, unless one of the others says so
+	Lasting      bool     // the same, unless the service has a default_ttl
+	AnyLength    bool     // the token is not from an acquisition: it may live for over 5 years
+	Scopes       []string // nil: as asked
+	State        State    // zero: keep the previous one
+	Lost         string   // as in [Error], of a token that another way was found to
 	// Probe is after how long the lost login is worth another try, by a Request that
 	// says so; 0: it is not, or there is none.
 	Probe time.Duration
@@ -116,6 +121,8 @@ type Result struct {
 	// provider that has this one as its fallback.
 	RefreshToken messages.Secret
 	Notes        []Note // what to know about an answer that works all the same
+
+	ends ends // all that the answer says about the token's end
 }
 
 // Note is what an operator should know about an answer that works: the node logs

@@ -108,14 +108,14 @@ const needsProof = ": the token works with proofs of a key only, and was not ask
 func TestRealTypes(t *testing.T) {
 	typed := func(text string) http.HandlerFunc { return member(`"expires_in":60,"token_type":` + text) }
 	wantAnswered(t, map[string]row{
-		"Bearer":                         {typed(`"Bearer"`), "Bearer at for 1m0s"},
-		"bearer":                         {typed(`"bearer"`), "Bearer at for 1m0s"},
-		"BEARER":                         {typed(`"BEARER"`), "Bearer at for 1m0s"},
-		"spaces around":                  {typed(`" bearer "`), "Bearer at for 1m0s"},
-		"none":                           {lives("60"), "Bearer at for 1m0s"},
-		"null":                           {typed(`null`), "Bearer at for 1m0s"},
-		"empty":                          {typed(`""`), "Bearer at for 1m0s"},
-		"of one vendor":                  {typed(`"BearerToken"`), "BearerToken at for 1m0s"},
+		"Bearer":                         {typed(`"Bearer"`), "Bearer at for 59s"},
+		"bearer":                         {typed(`"bearer"`), "Bearer at for 59s"},
+		"BEARER":                         {typed(`"BEARER"`), "Bearer at for 59s"},
+		"spaces around":                  {typed(`" bearer "`), "Bearer at for 59s"},
+		"none":                           {lives("60"), "Bearer at for 59s"},
+		"null":                           {typed(`null`), "Bearer at for 59s"},
+		"empty":                          {typed(`""`), "Bearer at for 59s"},
+		"of one vendor":                  {typed(`"BearerToken"`), "BearerToken at for 59s"},
 		"DPoP that nobody asked for":     {typed(`"DPoP"`), "malformed: token_type DPoP" + needsProof},
 		"dpop that nobody asked for":     {typed(`"dpop"`), "malformed: token_type DPoP" + needsProof},
 		"mac":                            {typed(`"mac"`), "malformed: token_type MAC" + needsProof},
@@ -130,15 +130,18 @@ func TestRealTypes(t *testing.T) {
 }
 
 func TestRealLifetimes(t *testing.T) {
-	const none = "malformed: token comes without a lifetime: set default_ttl"
+	const (
+		none    = "malformed: token comes without a lifetime: set default_ttl"
+		tooLong = "malformed: token lives for about 100 years by expires_in, and 5 are the most: set max_ttl, which then bounds it"
+	)
 	wantAnswered(t, map[string]row{
-		"a number":               {lives("3600"), "Bearer at for 1h0m0s"},
-		"a little less":          {lives("3598"), "Bearer at for 59m58s"},
-		"a text":                 {lives(`"3600"`), "Bearer at for 1h0m0s"},
+		"a number":               {lives("3600"), "Bearer at for 59m59s"},
+		"a little less":          {lives("3598"), "Bearer at for 59m57s"},
+		"a text":                 {lives(`"3600"`), "Bearer at for 59m59s"},
 		"a fraction":             {lives("3599.25"), "Bearer at for 59m59.25s"},
 		"a fraction, as a text":  {lives(`"3599.25"`), "Bearer at for 59m59.25s"},
-		"an exponent":            {lives("3.6e3"), "Bearer at for 1h0m0s"},
-		"spaces around":          {lives(`" 3600 "`), "Bearer at for 1h0m0s"},
+		"an exponent":            {lives("3.6e3"), "Bearer at for 59m59s"},
+		"spaces around":          {lives(`" 3600 "`), "Bearer at for 59m59s"},
 		"none":                   {body(`{"access_token":"at"}`), none},
 		"null":                   {lives("null"), none},
 		"0":                      {lives("0"), "malformed: expires_in is not positive"},
@@ -146,19 +149,19 @@ func TestRealLifetimes(t *testing.T) {
 		"minus 0":                {lives("-0.0"), "malformed: expires_in is not positive"},
 		"negative":               {lives("-1"), "malformed: expires_in is not positive"},
 		"next to nothing":        {lives("1e-300"), "malformed: expires_in is not positive"},
-		"a century":              {lives("3153600000"), "Bearer at for 87600h0m0s"},
-		"more than 64 bits":      {lives("18446744073709551616"), "Bearer at for 87600h0m0s"},
-		"absurdly much":          {lives("1e300"), "Bearer at for 87600h0m0s"},
+		"a century":              {lives("3153600000"), "malformed: expires_in: 3153600000 is a time: use expires_at; or it is a lifetime of 100 years: set max_ttl, which then bounds it"},
+		"more than 64 bits":      {lives("18446744073709551616"), tooLong},
+		"absurdly much":          {lives("1e300"), tooLong},
 		"more than a number can": {lives("1e999"), "malformed: expires_in is not a number"},
 		"not a number":           {lives(`"NaN"`), "malformed: expires_in is not a number"},
 		"not a number, bare":     {lives(`NaN`), "malformed: answer is not JSON: is token_url right?"},
 		"infinity":               {lives(`"Infinity"`), "malformed: expires_in is not a number"},
 		"an empty text":          {lives(`""`), "malformed: expires_in is not a number"},
 		"a unit":                 {lives(`"1h"`), "malformed: expires_in is not a number"},
-		"a date":                 {lives(`"2026-03-01T12:00:00Z"`), "malformed: expires_in is not a number"},
+		"a date":                 {lives(`"2026-03-01T12:00:00Z"`), "malformed: expires_in is a time: use expires_at"},
 		"true":                   {lives("true"), "malformed: expires_in is not a number"},
 		"a list":                 {lives("[3600]"), "malformed: expires_in is not a number"},
-		"of another token":       {member(`"refresh_token":"rt","refresh_expires_in":1,"expires_in":3600`), "Bearer at for 1h0m0s"},
+		"of another token":       {member(`"refresh_token":"rt","refresh_expires_in":1,"expires_in":3600`), "Bearer at for 59m59s"},
 	})
 }
 
@@ -179,8 +182,8 @@ func TestRealClocks(t *testing.T) {
 		"expires_in sooner":                    {dying(now, time.Hour, `,"expires_in":1800`), lived},
 		"exp sooner":                           {dated(now, dying(now, 30*time.Minute, `,"expires_in":3600`)), lived},
 		"issued in the future":                 {dated(now, dying(late, -30*time.Minute, "")), lived},
-		"a date that is none":                  {says(200, `{"access_token":"at","expires_in":1800}`, "Date", "yesterday"), "Bearer at for 30m0s"},
-		"a date of long ago":                   {says(200, `{"access_token":"at","expires_in":1800}`, "Date", "Mon, 01 Jan 0001 00:00:00 GMT"), "Bearer at for 30m0s"},
+		"a date that is none":                  {says(200, `{"access_token":"at","expires_in":1800}`, "Date", "yesterday"), "Bearer at for 29m59s"},
+		"a date of long ago":                   {says(200, `{"access_token":"at","expires_in":1800}`, "Date", "Mon, 01 Jan 0001 00:00:00 GMT"), "Bearer at for 29m59s"},
 	})
 }
 

@@ -28,6 +28,9 @@ const (
 	ReasonPage              = "page"               // the answer is HTML or XML
 	ReasonNotJSON           = "not_json"           // the answer is something else that is not JSON
 	ReasonNoLifetime        = "no_lifetime"        // the token comes without a lifetime
+	ReasonNotPositive       = "no_life_left"       // the answer gives the token a lifetime of 0 or less
+	ReasonUnreadable        = "unreadable_life"    // the answer says when the token ends, but not so that it can be read
+	ReasonTooLong           = "life_too_long"      // the token lives for over 5 years
 )
 
 // reason returns that of an exchange that broke off, empty if it has no name.

@@ -97,7 +97,8 @@ func (l *logins) refresh(ctx context.Context) *Error {
 	if err != nil {
 		return asError(l, err)
 	}
-	return nil
+	_, late := Lifetime(res, time.Now(), time.Now(), Bounds{Default: time.Hour})
+	return late
 }
 
 func (l *logins) wantSent(want ...string) {

@@ -78,7 +78,9 @@ func isDeleted(c *http.Cookie, now time.Time) bool {
 	if c.Value == "" || c.MaxAge < 0 {
 		return true
 	}
-	return c.MaxAge == 0 && !c.Expires.IsZero() && !c.Expires.After(now)
+	text, _ := attribute(c, "expires")
+	at, _ := cookieExpires(text)
+	return c.MaxAge == 0 && !at.IsZero() && !at.After(now)
 }
 
 // pathOf returns the path of a cookie, without one that of the request's directory

@@ -48,23 +48,10 @@ func (p *static) acquire(context.Context, Request) (Result, error) {
 	if err != nil {
 		return Result{}, unreadyf("token: %s", err)
 	}
-	res := Result{AccessToken: token, Type: p.Type, Scopes: p.Scopes, ExpiresAt: p.expiry(token)}
-	if res.ExpiresAt.IsZero() {
-		res.NoExpiry = true
-		return res, nil
-	}
-	if !res.ExpiresAt.After(p.Now()) {
+	res := Result{AccessToken: token, Type: p.Type, Scopes: p.Scopes, ExpiresAt: p.ExpiresAt, NoExpiry: true, AnyLength: true}
+	if res.ExpiresAt = res.endHere(); !res.ExpiresAt.IsZero() && !res.ExpiresAt.After(p.Now()) {
 		text := fmt.Sprintf("the configured token expired at %s: replace it", res.ExpiresAt.UTC().Format(time.RFC3339))
 		return Result{}, &Error{Class: messages.ClassRejected, Text: text}
 	}
 	return res, nil
-}
-
-// expiry returns the earlier of what is configured and what the token says.
-func (p *static) expiry(token messages.Secret) time.Time {
-	own := jwtExpiry(token.Reveal())
-	if own.IsZero() || !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(own) {
-		return p.ExpiresAt
-	}
-	return own
 }

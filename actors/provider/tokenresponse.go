@@ -159,8 +159,19 @@ func (m members) refreshToken() string {
 	return ""
 }
 
-// result takes out what a success holds. Lifetimes of the other tokens
-// (refresh_expires_in and the like) do not concern the access token.
+// ends returns what the answer says about the end of the access token: by the name
+// of RFC 6749, section 5.1, and by those that some servers have besides or instead.
+// Those of other tokens (refresh_expires_in and the like) do not concern it.
+func (m members) ends() ends {
+	var e ends
+	e.lifetime("expires_in", m.get("expires_in"), time.Second)
+	for _, name := range []string{"expires_at", "expires_on", "exp"} {
+		e.moment(name, m.get(name))
+	}
+	return e
+}
+
+// result takes out what a success holds.
 func (m members) result(date time.Time) (Result, error) {
 	token, err := text(m.get("access_token"))
 	if err != nil {
@@ -174,17 +185,14 @@ func (m members) result(date time.Time) (Result, error) {
 	if bound(kind) {
 		return Result{}, unusablef("token_type %s: the token works with proofs of a key only, and was not asked for as such", kind)
 	}
-	life, err := duration(m.get("expires_in"), time.Second)
-	if err != nil {
-		return Result{}, unusablef("expires_in %s", err)
-	}
 	granted, err := scopes(m.get("scope"))
 	if err != nil {
 		return Result{}, unusablef("scope %s", err)
 	}
 	res := Result{
-		AccessToken: messages.NewSecret(token), Type: kind, Lifetime: life, Date: date, Scopes: granted,
+		AccessToken: messages.NewSecret(token), Type: kind, Date: date, Scopes: granted,
 	}
+	m.ends().fill(&res)
 	if refresh := m.refreshToken(); refresh != "" {
 		res.RefreshToken = messages.NewSecret(refresh)
 	}

@@ -11,14 +11,6 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-const (
-	// maxEpoch is the last second of the year 9999 (RFC 3339, section 1).
-	maxEpoch = 253402300799
-	// firstMillis tells epoch seconds from epoch milliseconds: as seconds it lies
-	// in the year 5138, as milliseconds in 1973.
-	firstMillis = 1e11
-)
-
 // bearer is the type of a token that comes without one.
 const bearer = "Bearer"
 
@@ -57,7 +49,9 @@ func finite(n float64) bool { return !math.IsInf(n, 0) && !math.IsNaN(n) }
 var (
 	errNoNumber    = errors.New("is not a number")
 	errNotPositive = errors.New("is not positive")
-	errNoTime      = errors.New("is neither RFC 3339 nor seconds or milliseconds since 1970")
+	errNoTime      = errors.New("is neither RFC 3339 nor a number since 1970")
+	errNoZone      = errors.New("is a time without a zone: must be RFC 3339 or a number since 1970")
+	errTime        = errors.New("is a time: use expires_at")
 	errNoText      = errors.New("is not a text")
 	errMissing     = errors.New("is missing")
 	errNoValue     = errors.New("is not a single value")
@@ -74,50 +68,20 @@ func duration(v gjson.Result, unit time.Duration) (time.Duration, error) {
 	}
 	n, ok := number(v)
 	if !ok {
+		if _, err := ofText(v.Str); err == nil || err == errNoZone {
+			return 0, errTime
+		}
 		return 0, errNoNumber
 	}
 	d := time.Duration(min(n*float64(unit), float64(maxLifetime)))
-	if n <= 0 || d <= 0 {
+	switch {
+	case n <= 0 || d <= 0:
 		return 0, errNotPositive
+	case isDate(n) && (unit == time.Second || n >= firstMillis):
+		return 0, fmt.Errorf("%s is a date in digits, not a lifetime: use expires_at with RFC 3339", digits(n))
+	default:
+		return d, nil
 	}
-	return d, nil
-}
-
-// instant returns an absolute time, zero if absent: RFC 3339, or seconds or
-// milliseconds since 1970, told apart by magnitude.
-func instant(v gjson.Result) (time.Time, error) {
-	if absent(v) {
-		return time.Time{}, nil
-	}
-	n, ok := number(v)
-	if !ok {
-		return rfc3339(v)
-	}
-	if n >= firstMillis {
-		n /= 1e3
-	}
-	if n < 0 || n > maxEpoch {
-		return time.Time{}, errNoTime
-	}
-	return epoch(n), nil
-}
-
-func rfc3339(v gjson.Result) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339, strings.TrimSpace(v.Str))
-	if v.Type != gjson.String || err != nil || at.Year() < 1 {
-		return time.Time{}, errNoTime
-	}
-	if at.IsZero() {
-		// What some servers write for "never" and others for "unset". Zero means
-		// absent here, and absent would let the token live longest.
-		return time.Time{}, errNotPositive
-	}
-	return at.UTC(), nil
-}
-
-func epoch(seconds float64) time.Time {
-	whole, part := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(part*1e9)).UTC()
 }
 
 // tokenType returns a token type as Authorization headers spell it; types are

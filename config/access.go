@@ -37,6 +37,8 @@ const AuditStdout = "stdout"
 // Audit says where every decision about access is written.
 type Audit struct {
 	Path string `key:"path"` // file, or AuditStdout; empty: nowhere. In YAML, a relative path starts at the directory of the configuration file
+
+	TrustDirectory bool `key:"trust_directory"` // everyone who can change the directory of the file is trusted; false: there must be no one but root and the user of the process
 }
 
 // ListenerTLS is how a TCP listener serves TLS. The files are read anew when they
@@ -243,5 +245,8 @@ func (v *checker) listenerTLS(at string, t *ListenerTLS) {
 func (v *checker) audit(a *Audit) {
 	if strings.ContainsFunc(a.Path, unicode.IsControl) {
 		v.add("audit.path", "must not hold control characters")
+	}
+	if a.TrustDirectory && (a.Path == "" || a.Path == AuditStdout) {
+		v.add("audit.trust_directory", "is for an audit.path that is a file")
 	}
 }

@@ -63,6 +63,9 @@ func (v *checker) listener(at string, l *Listener, clients []Client) {
 		if l.Mode != 0 || l.Group != "" {
 			v.add(at, "mode and group are for Unix sockets only")
 		}
+		if l.TrustDirectory {
+			v.add(join(at, "trust_directory"), "is for Unix sockets only")
+		}
 	default:
 		v.add(at, "the address must be unix:///ABSOLUTE/PATH or tcp://127.0.0.1:PORT")
 	}

@@ -36,6 +36,8 @@ type Listener struct {
 	Mode    fs.FileMode `key:"mode" default:"0600"` // permission bits of a Unix socket; 0: 0600
 	Group   string      `key:"group"`               // group of a Unix socket; empty: the process's own
 
+	TrustDirectory bool `key:"trust_directory"` // everyone who can change the directory of a Unix socket is trusted; false: there must be no one but root and the user of the process
+
 	TLS *ListenerTLS `key:"tls"` // how a TCP listener serves TLS; nil: it does not, which only loopback may
 }
 
@@ -62,6 +64,8 @@ type Vault struct {
 	Memory string   `key:"memory" default:"sealed"` // sealed or plain; empty: sealed
 	Path   string   `key:"path"`                    // file that keeps them over a restart; empty: nothing does. In YAML, a relative path starts at the directory of the configuration file
 	Keys   []Secret `key:"keys"`                    // 32 bytes in base64 or hex, required with Path: the first seals, all of them open. See [Vault.Key]
+
+	TrustDirectory bool `key:"trust_directory"` // everyone who can change the directory of Path is trusted; false: there must be no one but root and the user of the process
 }
 
 // Limits are bounds that hold for the whole system.

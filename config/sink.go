@@ -25,6 +25,8 @@ type Sink struct {
 	WhenExpired  string      `key:"when_expired" default:"remove"` // what becomes of the file when its token dies: remove or keep; empty: remove
 	OnStop       string      `key:"on_stop" default:"keep"`        // what becomes of it when the system stops: remove or keep; empty: keep
 	OnChange     *OnChange   `key:"on_change"`                     // what happens after the file was written; nil: nothing
+
+	TrustDirectory bool `key:"trust_directory"` // everyone who can change the directory of the file is trusted; false: it must not be everyone
 }
 
 // The formats of a [Sink].

@@ -80,6 +80,9 @@ func (v *checker) vault(c *Vault) {
 	case len(c.Keys) > mostKeys:
 		v.add("vault.keys", "must be at most %d", mostKeys)
 	}
+	if c.TrustDirectory && c.Path == "" {
+		v.add("vault.trust_directory", "is for a vault.path")
+	}
 	for i, k := range c.Keys {
 		v.key(item("vault.keys", i), k)
 	}

@@ -135,6 +135,7 @@ func sinkSpec(service string, s *config.Sink) (sink.Spec, error) {
 		Service: service, Path: path, Format: cmp.Or(s.Format, config.SinkToken), Name: s.Name, Template: text.Reveal(),
 		Mode: cmp.Or(s.Mode, 0o600), Owner: s.Owner,
 		KeepExpired: s.WhenExpired == "keep", RemoveOnStop: s.OnStop == "remove", Hook: hook(s.OnChange),
+		TrustDirectory: s.TrustDirectory,
 	}, nil
 }
 

@@ -17,14 +17,20 @@ import (
 
 // storage says where tokens are kept over a restart; the zero storage: nowhere.
 type storage struct {
-	path string
-	keys []disk.Key
+	path  string
+	keys  []disk.Key
+	trust bool // whoever can change the directory of the path
+}
+
+// options of what is there.
+func (st storage) options() disk.Options {
+	return disk.Options{Path: st.path, Keys: st.keys, TrustDirectory: st.trust}
 }
 
 // newStorage reads the keys of a configuration, and runs their commands. What they
 // come to is checked here.
 func newStorage(v config.Vault) (storage, error) {
-	st := storage{path: v.Path}
+	st := storage{path: v.Path, trust: v.TrustDirectory}
 	var errs []error
 	for i, secret := range v.Keys {
 		if secret.IsZero() {
@@ -71,9 +77,9 @@ func (s *System) openStore() error {
 		return nil
 	}
 	defer b.storage.wipe()
-	store, err := disk.Open(disk.Options{
-		Path: b.storage.path, Keys: b.storage.keys, Vault: s.env.Vault, Log: s.options.log,
-	})
+	o := b.storage.options()
+	o.Vault, o.Log = s.env.Vault, s.options.log
+	store, err := disk.Open(o)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func InspectVault(cfg *config.Config) ([]disk.Entry, error) {
 		return nil, err
 	}
 	defer st.wipe()
-	return disk.Inspect(st.path, st.keys)
+	return st.options().Inspect()
 }
 
 // RotateVault gives the file that cfg names a new data key, wrapped by the first
@@ -25,7 +25,7 @@ func RotateVault(cfg *config.Config) (int, error) {
 		return 0, err
 	}
 	defer st.wipe()
-	return disk.Rotate(st.path, st.keys)
+	return st.options().Rotate()
 }
 
 func storageOf(cfg *config.Config) (storage, error) {

@@ -29,7 +29,7 @@ func (w Weakness) String() string {
 	case w.Everyone:
 		return fmt.Sprintf("everyone can write to %s (mode %s)", w.Path, mode)
 	case w.Owner:
-		return fmt.Sprintf("%s belongs to uid %d", w.Path, w.UID)
+		return fmt.Sprintf("%s belongs to another user (uid %d)", w.Path, w.UID)
 	default:
 		return fmt.Sprintf("group %d can write to %s (mode %s)", w.GID, w.Path, mode)
 	}

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin || freebsd || openbsd || netbsd
 
 package local
 
@@ -68,17 +68,17 @@ func TestWhoCanChangeADirectory(t *testing.T) {
 			d := place(t, 0o700, dir, "d")
 			give(t, d, stranger, -1)
 			return d
-		}, "d", "belongs to uid 54321"},
+		}, "d", "belongs to another user (uid 54321)"},
 		"one below one of another": {func(t *testing.T, dir string) string {
 			e := place(t, 0o700, dir, "d", "e")
 			give(t, filepath.Dir(e), stranger, -1)
 			return e
-		}, "d", "belongs to uid 54321"},
+		}, "d", "belongs to another user (uid 54321)"},
 		"a sticky one of another": {func(t *testing.T, dir string) string {
 			d := place(t, 0o777|fs.ModeSticky, dir, "d")
 			give(t, d, stranger, -1)
 			return d
-		}, "d", "belongs to uid 54321"},
+		}, "d", "belongs to another user (uid 54321)"},
 		"one that a group can write to": {func(t *testing.T, dir string) string {
 			d := place(t, 0o775, dir, "d")
 			give(t, d, -1, stranger)

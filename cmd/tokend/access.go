@@ -77,7 +77,11 @@ func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (ac
 		l := audit.To(stdout, report)
 		return l, l.Close, nil
 	default:
-		l, err := audit.Open(cfg.Audit.Path, report)
+		open := audit.Open
+		if cfg.Audit.TrustDirectory {
+			open = audit.OpenTrusting
+		}
+		l, err := open(cfg.Audit.Path, report)
 		if err != nil {
 			return nil, nil, err
 		}

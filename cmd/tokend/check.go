@@ -110,6 +110,12 @@ func (c *checkCommand) load() (*config.Config, *system.System, error) {
 		return nil, nil, err
 	}
 	sys, err := newSystem(cfg, discard())
+	if unfit := errors.Join(exposed(cfg, byRoot), unfitAudit(cfg.Audit)); unfit != nil {
+		if err == nil {
+			err = stopSystem(context.Background(), sys)
+		}
+		err = errors.Join(err, unfit)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

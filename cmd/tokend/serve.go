@@ -112,6 +112,17 @@ func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
 // serve opens the doors and serves until the node is stopped.
 func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *system.System, r *reloader) error {
 	log := r.log
+	under, err := s.under()
+	var sockets inherited
+	if err == nil {
+		sockets, err = under.inherit()
+	}
+	if err != nil {
+		return errors.Join(unavailable(err), stopSystem(ctx, sys))
+	}
+	if err := exposed(cfg, sockets.has); err != nil {
+		return errors.Join(s.invalidConfig(err), stopSystem(ctx, sys))
+	}
 	auditor, closeAudit, err := openAudit(cfg, s.stdout, log)
 	if err != nil {
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
@@ -119,14 +130,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	r.config, r.closeAudit = cfg, closeAudit
 	defer func() { closeBriefly(r.closeAudit, log) }()
 	doors := openingOf(cfg)
-	doors.audit, doors.reloader = auditor, r
-	under, err := s.under()
-	if err == nil {
-		doors.inherited, err = under.inherit()
-	}
-	if err != nil {
-		return errors.Join(unavailable(err), stopSystem(ctx, sys))
-	}
+	doors.audit, doors.reloader, doors.inherited = auditor, r, sockets
 	srv, err := openServer(ctx, sys, doors, log)
 	if err != nil {
 		return unlessStopped(ctx, unavailable(err))
@@ -173,7 +177,7 @@ func layer(flags *pflag.FlagSet) map[string]any {
 func endpoints(cfg *config.Config) []httpapi.Endpoint {
 	all := make([]httpapi.Endpoint, len(cfg.Listen))
 	for i, l := range cfg.Listen {
-		all[i] = httpapi.Endpoint{Address: l.Address, Name: l.Name, Mode: l.Mode, Group: l.Group}
+		all[i] = httpapi.Endpoint{Address: l.Address, Name: l.Name, Mode: l.Mode, Group: l.Group, TrustDirectory: l.TrustDirectory}
 		if l.TLS != nil {
 			all[i].TLS = &httpapi.TLSFiles{Cert: l.TLS.CertFile, Key: l.TLS.KeyFile, ClientCA: l.TLS.ClientCAFile}
 		}

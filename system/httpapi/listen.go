@@ -20,6 +20,10 @@ type Endpoint struct {
 	Group   string      // name or number of a Unix socket's group; empty: the process's own
 	Name    string      // how clients and the audit call it; empty: by its address
 	TLS     *TLSFiles   // of a port; nil: without TLS, which only loopback may be
+
+	// TrustDirectory says that everyone who can change the directory of a Unix socket is
+	// trusted. Otherwise there must be no one but root and the user of this process.
+	TrustDirectory bool
 }
 
 // CalledBy returns the name, or the address of one that has none.
@@ -77,6 +81,8 @@ func (e Endpoint) validateTCP(hostport string) error {
 		return errors.New("only loopback addresses are served on TCP without TLS; use 127.0.0.1, [::1] or localhost")
 	case e.Mode != 0 || e.Group != "":
 		return errors.New("mode and group are for Unix sockets only")
+	case e.TrustDirectory:
+		return errors.New("trust_directory is for Unix sockets only")
 	default:
 		return nil
 	}

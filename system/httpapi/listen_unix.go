@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"tokend/actors/local"
 )
 
 const (
@@ -25,14 +27,14 @@ const (
 )
 
 func listenUnix(ctx context.Context, path string, e Endpoint) (net.Listener, error) {
-	if err := checkDirectory(filepath.Dir(path)); err != nil {
+	if err := checkDirectory(filepath.Dir(path), e.TrustDirectory); err != nil {
 		return nil, err
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
 		return nil, err
 	}
-	s, err := makeSocket(ctx, path)
+	s, err := makeSocket(ctx, path, e)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -43,11 +45,19 @@ func listenUnix(ctx context.Context, path string, e Endpoint) (net.Listener, err
 	return s, nil
 }
 
-func makeSocket(ctx context.Context, path string) (*socket, error) {
+// makeSocket binds a socket. One for another group is for its owner alone at first: the
+// mode must not hold for the wrong group even for a moment.
+func makeSocket(ctx context.Context, path string, e Endpoint) (*socket, error) {
 	if err := clearSocket(ctx, path); err != nil {
 		return nil, err
 	}
-	l, err := bindPrivate(ctx, path)
+	bind := bindPrivate
+	if e.Group == "" {
+		bind = func(ctx context.Context, path string) (*net.UnixListener, error) {
+			return bindWith(ctx, path, e.mode())
+		}
+	}
+	l, err := bind(ctx, path)
 	if err != nil {
 		return nil, explainUnix(err, path)
 	}
@@ -55,13 +65,28 @@ func makeSocket(ctx context.Context, path string) (*socket, error) {
 	return &socket{UnixListener: l, path: path}, nil
 }
 
-func checkDirectory(dir string) error {
-	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+// bindPrivate makes a socket that only its owner can open.
+func bindPrivate(ctx context.Context, path string) (*net.UnixListener, error) {
+	return bindWith(ctx, path, socketMode)
+}
+
+// checkDirectory refuses a directory that others can change, unless they are trusted:
+// they could put another socket into the place of the node's.
+func checkDirectory(dir string, trust bool) error {
+	err := local.Safe(dir)
+	exposed, others := errors.AsType[*local.ExposedError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no directory %s; make it, for the user tokend runs as", dir)
-	} else if err == nil && !info.IsDir() {
+	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s is not a directory", dir)
+	case others && trust:
+		return nil
+	case others:
+		return fmt.Errorf("%w; use one that only root and the user tokend runs as can change, or set trust_directory: true", exposed)
+	default:
+		return err
 	}
-	return nil
 }
 
 // clearSocket removes a socket that nobody listens on any more.
@@ -125,8 +150,8 @@ type socket struct {
 	closed atomic.Bool
 }
 
-// open widens the permissions from what bindPrivate gave, group first: the mode
-// must not hold for the wrong group even for a moment.
+// open gives the socket its group, and then the mode as far as it has not got that from
+// bindWith.
 func (s *socket) open(e Endpoint) error {
 	made, err := os.Lstat(s.path)
 	if err != nil {
@@ -137,7 +162,10 @@ func (s *socket) open(e Endpoint) error {
 		return err
 	}
 	s.group = e.Group
-	return s.setMode(e.Mode)
+	if made.Mode().Perm() == e.mode() && e.Group == "" {
+		return nil
+	}
+	return s.setMode(e)
 }
 
 // permit is that of [Permit]. Another group finds a socket that is for its owner only.
@@ -146,9 +174,9 @@ func (s *socket) permit(e Endpoint) error {
 		return fmt.Errorf("%s is no longer the socket that was opened here: somebody has removed or replaced it, and a restart makes it anew", s.path)
 	}
 	if e.Group == s.group {
-		return s.setMode(e.Mode)
+		return s.setMode(e)
 	}
-	err := os.Chmod(s.path, socketMode)
+	err := chmod(s.path, s.made, socketMode)
 	if err == nil && e.Group == "" {
 		err = s.giveBack()
 	} else if err == nil {
@@ -158,15 +186,20 @@ func (s *socket) permit(e Endpoint) error {
 		return err
 	}
 	s.group = e.Group
-	return s.setMode(e.Mode)
+	return s.setMode(e)
 }
 
-func (s *socket) setMode(mode fs.FileMode) error {
-	if mode = mode.Perm(); mode == 0 {
-		mode = socketMode
+func (s *socket) setMode(e Endpoint) error { return chmod(s.path, s.made, e.mode()) }
+
+// mode is what the socket is to have.
+func (e Endpoint) mode() fs.FileMode {
+	if mode := e.Mode.Perm(); mode != 0 {
+		return mode
 	}
-	return os.Chmod(s.path, mode)
+	return socketMode
 }
+
+var errReplaced = errors.New("somebody has removed or replaced the socket")
 
 // giveBack gives the socket the group that it had first.
 func (s *socket) giveBack() error {

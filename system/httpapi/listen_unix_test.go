@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,6 +59,104 @@ func TestSocketIsBornPrivate(t *testing.T) {
 	if got := modeOf(t, path).Perm(); got != socketMode {
 		t.Errorf("before anything else was done to it, its mode is %s", got)
 	}
+}
+
+// What Linux takes from the descriptor holds from the first moment on, whatever the umask
+// leaves of it.
+func TestASocketIsBornWithItsMode(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("NOT TESTED: only Linux takes a mode before there is a path")
+	}
+	for umask, want := range map[int]fs.FileMode{0: 0o666, 0o022: 0o644, 0o077: 0o600} {
+		old := syscall.Umask(umask)
+		path := socketPath(t)
+		l, err := bindWith(t.Context(), path, 0o666)
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := modeOf(t, path).Perm(); got != want {
+			t.Errorf("umask %#o: mode %#o, want %#o", umask, got, want)
+		}
+		_ = l.Close()
+	}
+}
+
+// A link that takes the place of a socket must not have another file opened to others.
+func TestTheModeOfAnotherFileIsNotChanged(t *testing.T) {
+	path := socketPath(t)
+	l := listenAt(t, Endpoint{Address: unixScheme + path})
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, put := range map[string]func() error{
+		"a link":         func() error { return os.Symlink(victim, path) },
+		"a file":         func() error { return os.Link(victim, path) },
+		"nothing at all": func() error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_ = os.Remove(path)
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.(*socket).setMode(Endpoint{Mode: 0o666}); err == nil {
+				t.Error("the mode of something else was changed")
+			}
+			if err := Permit(l, Endpoint{Mode: 0o666}); err == nil {
+				t.Error("something else is permitted")
+			}
+			if got := modeOf(t, victim).Perm(); got != 0o600 {
+				t.Errorf("the other file has mode %#o", got)
+			}
+		})
+	}
+}
+
+func TestSocketsInDirectoriesThatOthersCanChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		make  func(t *testing.T, dir string) string // returns the directory of the socket
+		wants string                                // in the error; empty: it is opened
+	}{
+		"everyone's": {func(t *testing.T, dir string) string { return directory(t, dir, 0o777) }, "everyone can write to"},
+		"an emptyDir of Kubernetes": {func(t *testing.T, dir string) string {
+			return directory(t, dir, 0o777|fs.ModeSetgid)
+		}, "everyone can write to"},
+		"one below everyone's": {func(t *testing.T, dir string) string {
+			return directory(t, filepath.Join(directory(t, dir, 0o777), "d"), 0o700)
+		}, "everyone can write to"},
+		"a sticky one":            {func(t *testing.T, dir string) string { return directory(t, dir, 0o777|fs.ModeSticky) }, ""},
+		"one for this user alone": {func(t *testing.T, dir string) string { return directory(t, dir, 0o700) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Dir(socketPath(t))
+			e := Endpoint{Address: unixScheme + c.make(t, filepath.Join(dir, "d")) + "/s"}
+			l, err := Listen(t.Context(), e)
+			if err == nil {
+				_ = l.Close()
+			}
+			if (err == nil) != (c.wants == "") || err != nil && !strings.Contains(err.Error(), c.wants) {
+				t.Fatalf("%v, want one that says %q", err, c.wants)
+			}
+			if err != nil && !strings.Contains(err.Error(), "trust_directory: true") {
+				t.Errorf("%v does not say what to do", err)
+			}
+			e.TrustDirectory = true
+			if l, err = Listen(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			_ = l.Close()
+		})
+	}
+}
+
+// directory makes one with that mode, whatever the umask.
+func directory(t *testing.T, dir string, mode fs.FileMode) string {
+	t.Helper()
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestSocketIsRemovedOnClose(t *testing.T) {

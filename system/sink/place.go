@@ -22,8 +22,8 @@ func (s *Sink) Place() error {
 		return &KeyError{"path", "its directory: " + plain(err).Error()}
 	case !dir.IsDir():
 		return &KeyError{"path", "is not in a directory"}
-	case dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 && runtime.GOOS != "windows":
-		return &KeyError{"path", "its directory may be written by everybody, who could put another token there"}
+	case dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 && runtime.GOOS != "windows" && !s.spec.TrustDirectory:
+		return &KeyError{"path", "its directory may be written by everybody, who could put another token there; trust_directory: true permits it"}
 	}
 	if info, err := os.Lstat(s.spec.Path); err == nil && info.IsDir() {
 		return &KeyError{"path", "is a directory"}

@@ -32,6 +32,8 @@ type Spec struct {
 	KeepExpired  bool               // a file whose token has died stays
 	RemoveOnStop bool               // the file goes when the Keeper is stopped
 	Hook         *Hook              // what happens after a change; nil: nothing
+
+	TrustDirectory bool // everyone who can change the directory is trusted
 }
 
 // Hook is what happens after a file has changed: Exec or the signal.

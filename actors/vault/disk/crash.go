@@ -99,7 +99,7 @@ func (s *Store) reopen() error {
 		return err
 	}
 	_ = s.db.shut()
-	db, err := openFile(s.options.Path, toKeep)
+	db, err := openFile(s.options.Path, way(toKeep, s.options.TrustDirectory))
 	if err != nil {
 		return err
 	}

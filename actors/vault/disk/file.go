@@ -15,6 +15,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"tokend/actors/local"
 )
 
 // lockPatience is how long to wait for a node that is just ending.
@@ -58,7 +60,17 @@ const (
 	toWrite         // by whoever may: the administrator, too
 	toKeep          // by a node, whose alone it must be; makes what is not there
 	toCreate        // it must not be there
+
+	anywhere = 1 << 8 // besides: who can change the directory is trusted
 )
+
+// way is one of the ways to open a file, and whether it may be in any directory.
+func way(how int, trust bool) int {
+	if trust {
+		return how | anywhere
+	}
+	return how
+}
 
 // openFile opens the database. Whatever the file holds, it does not crash the
 // process.
@@ -67,6 +79,7 @@ func openFile(path string, how int) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	how &^= anywhere
 	var (
 		db     *bbolt.DB
 		opened *os.File
@@ -99,7 +112,12 @@ func openFile(path string, how int) (*file, error) {
 // inspectPath looks for what bbolt would not mind, makes the directory, and returns
 // the path without symbolic links.
 func inspectPath(path string, how int) (string, error) {
+	trust := how&anywhere != 0
+	how &^= anywhere
 	if how == toKeep {
+		if err := safe(filepath.Dir(path), how, trust); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return "", plain(err)
 		}
@@ -108,15 +126,8 @@ func inspectPath(path string, how int) (string, error) {
 	if err != nil {
 		return "", plain(err)
 	}
-	dir, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return "", plain(err)
-	}
-	if open := dir.Mode().Perm() & 0o022; open != 0 && dir.Mode()&fs.ModeSticky == 0 && runtime.GOOS != "windows" {
-		return "", fmt.Errorf("its directory may be written by others (mode %#o): make it 0700", dir.Mode().Perm())
-	}
-	if err := owned(dir); err != nil && how == toKeep {
-		return "", fmt.Errorf("its directory %w", err)
+	if err := safe(filepath.Dir(path), how, trust); err != nil {
+		return "", err
 	}
 	switch {
 	case info == nil && (how == toKeep || how == toCreate):
@@ -132,6 +143,36 @@ func inspectPath(path string, how int) (string, error) {
 		return "", fmt.Errorf("it %w", err)
 	}
 	return path, nil
+}
+
+// safe returns an error if others can change the directory, or the way to it. For whoever
+// is not the node, its user is none of them.
+func safe(dir string, how int, trust bool) error {
+	if trust {
+		return nil
+	}
+	d, err := local.WalkFar(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // it was only looked at
+	for _, weak := range d.Weak {
+		others := true
+		if how != toKeep {
+			weak, others = weak.But(ownerOf(d.Info), -1)
+		}
+		if others {
+			return fmt.Errorf("%w: make it 0700, and let only root and this user change what is above it, or set vault.trust_directory", &local.ExposedError{Weak: weak})
+		}
+	}
+	switch mode := d.Info.Mode(); {
+	case d.Short:
+		return fs.ErrNotExist
+	case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && runtime.GOOS != "windows": // a group of this user's own, too
+		return fmt.Errorf("its directory may be written by others (mode %#o): make it 0700", mode.Perm())
+	default:
+		return nil
+	}
 }
 
 // resolve returns the path without symbolic links, and what stands there, if

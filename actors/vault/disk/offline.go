@@ -29,20 +29,25 @@ type Entry struct {
 // Inspect lists what is in a file, by service. No node may have it open. It
 // changes nothing.
 func Inspect(path string, keys []Key) ([]Entry, error) {
-	entries, err := inspect(path, keys)
+	return Options{Path: path, Keys: keys}.Inspect()
+}
+
+// Inspect is the function Inspect for the file that o is about.
+func (o Options) Inspect() ([]Entry, error) {
+	entries, err := o.inspect()
 	if err != nil {
-		return nil, fmt.Errorf("vault %s: %w", path, explain(err))
+		return nil, fmt.Errorf("vault %s: %w", o.Path, explain(err))
 	}
 	return entries, nil
 }
 
-func inspect(path string, keys []Key) (entries []Entry, err error) {
-	db, err := openFile(path, toRead)
+func (o Options) inspect() (entries []Entry, err error) {
+	db, err := openFile(o.Path, way(toRead, o.TrustDirectory))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.shut()) }()
-	data, _, err := unlock(db, keys)
+	data, _, err := unlock(db, o.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -98,27 +103,32 @@ func entryOf(key vault.Key, h header, c *content, err error) Entry {
 // go to a new file that takes the place of the old one, since bbolt leaves in a
 // file what was overwritten. Damaged records are an error: look at them first.
 func Rotate(path string, keys []Key) (int, error) {
-	n, err := rotate(path, keys)
+	return Options{Path: path, Keys: keys}.Rotate()
+}
+
+// Rotate is the function Rotate for the file that o is about.
+func (o Options) Rotate() (int, error) {
+	n, err := o.rotate()
 	if err != nil {
-		return 0, fmt.Errorf("vault %s: %w", path, explain(err))
+		return 0, fmt.Errorf("vault %s: %w", o.Path, explain(err))
 	}
 	return n, nil
 }
 
-func rotate(path string, keys []Key) (n int, err error) {
-	from, err := openFile(path, toWrite)
+func (o Options) rotate() (n int, err error) {
+	from, err := openFile(o.Path, way(toWrite, o.TrustDirectory))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, from.shut()) }()
-	old, _, err := unlock(from, keys)
+	old, _, err := unlock(from, o.Keys)
 	if err != nil {
 		return 0, err
 	}
 	if err := from.clearLeftover(); err != nil {
 		return 0, err
 	}
-	if n, err = from.reseal(old, keys[0]); err == nil && from.replaced() {
+	if n, err = from.reseal(old, o.Keys[0], o.TrustDirectory); err == nil && from.replaced() {
 		err = errReplaced
 	}
 	if err == nil {
@@ -143,8 +153,8 @@ func (f *file) clearLeftover() error {
 }
 
 // reseal copies the records to the next file under a new key.
-func (f *file) reseal(old *dataKey, k Key) (n int, err error) {
-	to, err := openFile(f.next(), toCreate)
+func (f *file) reseal(old *dataKey, k Key, trust bool) (n int, err error) {
+	to, err := openFile(f.next(), way(toCreate, trust))
 	if err != nil {
 		return 0, err
 	}

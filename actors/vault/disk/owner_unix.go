@@ -19,6 +19,14 @@ func owned(info fs.FileInfo) error {
 	return fmt.Errorf("belongs to another user (uid %d): give it to uid %d", st.Uid, os.Geteuid())
 }
 
+// ownerOf returns whose what info is about is, -1 if that is not known.
+func ownerOf(info fs.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
+}
+
 // giveTo makes f belong to whom info's file belongs to.
 func giveTo(f *os.File, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)

@@ -20,6 +20,10 @@ type Options struct {
 	Keys  []Key              // the first seals, all of them open
 	Vault *vault.Vault       // seals in memory what is loaded
 	Log   logrus.FieldLogger // told of damage and of trouble with the disk
+
+	// TrustDirectory says that everyone who can change the directory, or the way to it, is
+	// trusted. Otherwise there must be no one but root and the user of this process.
+	TrustDirectory bool
 }
 
 // Store is a [vault.Store] in a file. Its methods may be called concurrently.
@@ -69,7 +73,7 @@ func Open(o Options) (*Store, error) {
 }
 
 func open(o Options) (*Store, error) {
-	db, err := openFile(o.Path, toKeep)
+	db, err := openFile(o.Path, way(toKeep, o.TrustDirectory))
 	if err != nil {
 		return nil, err
 	}

@@ -4,17 +4,15 @@
 // goroutine, which owns the file. What does not fit, or cannot be written, is
 // counted, and a line says how many were lost as soon as lines can be written again.
 // The file is for its owner only, is only appended to, and is opened anew when it
-// has been moved away, which is looked at once a second before a line is written.
+// has been moved away, which is looked at once a second before a line is written. It
+// is no link, and lies where only root and the user of this process can put files.
 package audit
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"tokend/system/access"
@@ -22,7 +20,6 @@ import (
 
 const (
 	queueLength = 16 << 10
-	fileMode    = 0o600
 	lookAgain   = time.Second
 	// batchSize is how much is written at once, at most.
 	batchSize = 64 << 10
@@ -40,11 +37,21 @@ type Log struct {
 // Open returns a Log that appends to the file at path, and tells report of what
 // keeps it from writing.
 func Open(path string, report func(text string)) (*Log, error) {
-	f, err := openFile(path)
+	return openAt(place{path: path}, report)
+}
+
+// OpenTrusting is Open where everyone who can change the directory, or the way to it, is
+// trusted.
+func OpenTrusting(path string, report func(text string)) (*Log, error) {
+	return openAt(place{path, true}, report)
+}
+
+func openAt(p place, report func(text string)) (*Log, error) {
+	f, err := p.open()
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	return start(&writer{to: f, file: f, path: path, looked: time.Now(), report: report}), nil
+	return start(&writer{to: f, file: f, place: p, looked: time.Now(), report: report}), nil
 }
 
 // To returns a Log that writes to w.
@@ -72,21 +79,4 @@ func (l *Log) Audit(r access.Record) {
 func (l *Log) Close() {
 	l.once.Do(func() { close(l.stop) })
 	l.ended.Wait()
-}
-
-// openFile refuses what is no regular file, without waiting for the other end of a
-// pipe.
-func openFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, fileMode)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }

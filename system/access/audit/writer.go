@@ -14,8 +14,8 @@ type writer struct {
 	log    *Log
 	to     io.Writer
 	file   *os.File // to, if that is a file that may be moved away
-	path   string
-	looked time.Time // at the path
+	place  place
+	looked time.Time // at the place
 	report func(text string)
 
 	batch []byte
@@ -120,7 +120,7 @@ func (w *writer) reopen() {
 	if w.same() {
 		return
 	}
-	f, err := openFile(w.path)
+	f, err := w.place.open()
 	if err != nil {
 		w.tell(err)
 		return
@@ -130,7 +130,7 @@ func (w *writer) reopen() {
 }
 
 func (w *writer) same() bool {
-	there, err := os.Stat(w.path)
+	there, err := os.Lstat(w.place.path)
 	if err != nil {
 		return false
 	}

@@ -29,6 +29,7 @@ const (
 	fieldServices    = "services"
 	fieldPath        = "path"
 	fieldRemains     = "remains"
+	fieldRepeated    = "repeated"
 )
 
 // newActorSystem returns an actor system of our own that logs to log. What
@@ -56,8 +57,10 @@ const deadLetterPause = 50 * time.Millisecond
 
 // eventLog returns what writes one line for every event: at error when a person
 // must act or callers get errors, at warning when something is wrong that heals
-// by itself, at info when a state has changed.
+// by itself, at info when a state has changed. A failure that comes the same way again
+// and again has a line the first time, when it changes, and once an hour.
 func eventLog(log *logrus.Logger) func(messages.Event) {
+	known := repeats{}
 	return func(e messages.Event) {
 		o := e.About()
 		fields := logrus.Fields{fieldService: o.Service, fieldEvent: e.Name(), fieldState: o.State}
@@ -68,6 +71,7 @@ func eventLog(log *logrus.Logger) func(messages.Event) {
 			fields[fieldExpiresIn] = o.ExpiresAt.Sub(o.At).Round(time.Millisecond).String()
 		}
 		level, text := describe(e, fields)
+		level = known.level(e, level, text, fields)
 		log.WithFields(fields).Log(level, text)
 	}
 }

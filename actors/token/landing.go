@@ -175,7 +175,7 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	})
 	k.slot.failed(st.failure.Class, l.took)
 	k.tellPatience(err)
-	if err.Stack != "" {
+	if err.Stack != "" && (before.failure == nil || before.failure.Text != err.Text) {
 		k.env.Log.WithField("service", k.slot.name).WithField("stack", err.Stack).Error("provider panicked")
 	}
 	if st.stayQuiet(now, st.failure.Class) {

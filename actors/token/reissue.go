@@ -1,6 +1,7 @@
 package token
 
 import (
+	"strconv"
 	"time"
 
 	"tokend/actors/provider"
@@ -95,37 +96,41 @@ func (s *State) firmEnd(fingerprint string) schedule.Instant {
 	if s.held != nil && s.held.token.Fingerprint == fingerprint {
 		return s.held.firm
 	}
-	for _, e := range s.more().ends {
-		if e.fingerprint == fingerprint {
+	for e := s.ended; e != nil; e = e.before {
+		if e.name == nameOf(fingerprint) {
 			return e.firm
 		}
 	}
 	return schedule.Instant{}
 }
 
-// ended is what was stated of a token that was replaced.
+// ended is what was stated of a token that was replaced. It is immutable, and small:
+// most services have one.
 type ended struct {
-	fingerprint string
-	firm        schedule.Instant
+	name   uint64
+	firm   schedule.Instant
+	before *ended // of an earlier one; only the last two count
 }
 
-// mostEnds bounds them. A server that hands out several tokens in turn has few.
-const mostEnds = 4
+// nameOf returns the fingerprint as a number.
+func nameOf(fingerprint string) uint64 {
+	name, _ := strconv.ParseUint(fingerprint, 16, 64)
+	return name
+}
 
-// rememberEnd keeps what was stated of a token that is being replaced by another.
+// rememberEnd keeps what was stated of a token that has been replaced by another: a
+// server that hands out several in turn may say something else later.
 func (s *State) rememberEnd(h *held) {
 	if h == nil || h.firm.IsZero() || h.token.Fingerprint == s.held.token.Fingerprint {
 		return
 	}
-	s.editMore(func(e *extra) {
-		ends := []ended{{h.token.Fingerprint, h.firm}}
-		for _, known := range e.ends {
-			if known.fingerprint != h.token.Fingerprint && len(ends) < mostEnds {
-				ends = append(ends, known)
-			}
+	e := &ended{name: nameOf(h.token.Fingerprint), firm: h.firm}
+	for b := s.ended; b != nil && e.before == nil; b = b.before {
+		if b.name != e.name {
+			e.before = &ended{name: b.name, firm: b.firm}
 		}
-		e.ends = ends
-	})
+	}
+	s.ended = e
 }
 
 // repeat goes on with the token at hand after the IdP handed it out again. Its

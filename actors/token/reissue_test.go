@@ -356,21 +356,27 @@ func (h *harness) restart() {
 }
 
 // An end that was stated of a token stays, though another one was handed out between.
-func TestTwoTokensInTurnKeepTheirEnds(t *testing.T) {
+func TestTokensInTurnKeepTheirEnds(t *testing.T) {
+	for _, several := range []int{2, 3} {
+		t.Run(fmt.Sprint(several), func(t *testing.T) { tokensInTurn(t, several) })
+	}
+}
+
+func tokensInTurn(t *testing.T, several int) {
 	const life = time.Hour
 	bubble(t, func(h *harness) {
-		begin, second := time.Now(), time.Time{}
+		begin, last := time.Now(), time.Time{}
 		h.play(func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
-			if n == 2 {
-				second = time.Now()
+			if n == several {
+				last = time.Now()
 			}
-			if time.Since(begin) > 3*life {
+			if time.Since(begin) > 4*life {
 				return issue(n, life), nil
 			}
-			return issue(n%2, life), nil // each time for the whole of it
+			return issue(n%several, life), nil // each time for the whole of it
 		})
 		ends := map[string]time.Time{}
-		for time.Since(begin) < 3*life {
+		for time.Since(begin) < 4*life {
 			tok, err := h.get(h.Context(), 0)
 			if err == nil {
 				if end, known := ends[tok.Fingerprint]; known && tok.ExpiresAt.After(end) {
@@ -381,7 +387,7 @@ func TestTwoTokensInTurnKeepTheirEnds(t *testing.T) {
 					h.Fatalf("dead: %v", tok)
 				}
 			}
-			if !second.IsZero() && !time.Now().Before(second.Add(life)) && err == nil {
+			if !last.IsZero() && !time.Now().Before(last.Add(life)) && err == nil {
 				h.Fatalf("after %v: %v", time.Since(begin), tok)
 			}
 			time.Sleep(10 * time.Second)

@@ -35,6 +35,7 @@ type State struct {
 	byName  bool              // who asked for it wants that attempt, not just a token
 
 	flight flight
+	ended  *ended // what was stated of the tokens before held; nil: nothing
 	extra  *extra // what few services have; nil: nothing of it
 }
 
@@ -43,8 +44,7 @@ type extra struct {
 	previous vault.Sealed // what the provider wants to have again
 	pressure pressure
 	overdue  []overdue
-	ends     []ended // what was stated of tokens that were replaced, the last one first
-	alive    *alive  // nil: the provider lives on nothing that dies of disuse; immutable
+	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
 	refused  refused
 	probe    schedule.Instant // when a lost login is to be tried by itself; zero: not
 	acquired Credential       // what held was acquired with, if the provider works with another now; 0: it does not
@@ -52,7 +52,7 @@ type extra struct {
 
 // empty reports whether there is nothing of it.
 func (e *extra) empty() bool {
-	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && len(e.ends) == 0 && e.alive == nil && e.acquired == 0 &&
+	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0 &&
 		e.refused == refused{} && e.probe.IsZero()
 }
 

@@ -92,8 +92,9 @@ type TokenInfoReply struct {
 
 // InvalidateReply answers [InvalidateToken]. Invalidated is false when the
 // fingerprint was not the current token's, when the current token stays served
-// because the last invalidation was too recent or nothing may be acquired now,
-// and when the IdP handed the same token out again.
+// because the last invalidation was too recent, when the IdP handed the same token
+// out again, and when no other token can be had now for a reason other than rejected
+// credentials: then it serves on, and is suspect in its info.
 type InvalidateReply struct {
 	Unlogged
 	Invalidated bool

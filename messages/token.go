@@ -12,7 +12,7 @@ const (
 	StateEmpty    = "empty"    // none acquired yet
 	StateFresh    = "fresh"    // valid, before its refresh point, last attempt not failed
 	StateDue      = "due"      // valid, past its refresh point, last attempt not failed
-	StateDegraded = "degraded" // valid, but the last attempt to replace it failed
+	StateDegraded = "degraded" // valid, but the last attempt to replace it failed, or a caller reported it as refused
 	StateExpired  = "expired"  // had one; it died or was invalidated before a new one came
 )
 
@@ -87,6 +87,7 @@ type TokenInfo struct {
 	Required         bool     // an invalid token of this service makes the node unready
 	Eager            bool     // acquired at start, not at first need
 	Needed           bool     // eager, or asked for at least once
+	Suspect          bool     // a caller reported the token as refused; it serves for want of a better one
 	LastError        *Failure // nil when the last attempt succeeded
 	Counters         Counters
 }

@@ -274,7 +274,7 @@ func TestP3ABurstOfRefusalsCostsOneAcquisition(t *testing.T) {
 func TestP3AnInvalidatedTokenIsNotHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idp := idptest.New()
-		idp.Play(billing, idptest.Token(time.Hour), idptest.Fail(messages.ClassTransient))
+		idp.Play(billing, idptest.Token(time.Hour), idptest.Fail(messages.ClassRejected))
 		w := begin(t, idp, setup{})
 		old := w.token(billing)
 		pass(10 * time.Minute)
@@ -284,13 +284,56 @@ func TestP3AnInvalidatedTokenIsNotHandedOut(t *testing.T) {
 		}
 		w.state(billing, messages.StateExpired)
 		w.ready(false)
-		w.refused(billing, messages.ErrUnavailable)
+		w.refused(billing, messages.ErrRejected)
 		idp.Play(billing, idptest.Token(time.Hour))
 		pass(30 * time.Second)
 		if tok := w.token(billing); tok.Generation != old.Generation+1 {
 			t.Errorf("generation %d", tok.Generation)
 		}
 	})
+}
+
+// What one server refuses others may take: while no other token can be had, all doors
+// hand it out, and its info says what is wrong with it.
+func TestARefusedTokenServesWhileNoOtherCanBeHad(t *testing.T) {
+	for name, step := range map[string]idptest.Step{
+		"transient":      idptest.Fail(messages.ClassTransient),
+		"malformed":      idptest.Fail(messages.ClassMalformed),
+		"throttled":      idptest.Throttle(messages.ClassThrottled, time.Minute),
+		"ambiguous":      idptest.Fail(messages.ClassAmbiguous),
+		"panic":          idptest.Panic("no"),
+		"silence":        idptest.Hang(),
+		"no lifetime":    idptest.Bare(),
+		"a leaky answer": idptest.Leak(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp := idptest.New()
+				idp.Play(billing, idptest.Token(time.Hour), step)
+				w := begin(t, idp, setup{})
+				old := w.token(billing)
+				pass(10 * time.Minute)
+				if ok, err := w.sys.Invalidate(t.Context(), billing, old.Fingerprint); ok || err != nil {
+					t.Errorf("invalidated is %v, %v, though it serves on", ok, err)
+				}
+				if info := w.info(billing); !info.Suspect || info.State != messages.StateDegraded || info.LastError == nil {
+					t.Errorf("%+v", info)
+				}
+				w.ready(true)
+				for door, knock := range doors {
+					value, err := knock(t.Context(), w, billing)
+					if err != nil || value != old.Fingerprint {
+						t.Errorf("%s: another token, or %v", door, err)
+					}
+				}
+				idp.Play(billing, idptest.Token(time.Hour))
+				pass(2 * time.Minute)
+				if tok := w.token(billing); tok.Generation != old.Generation+1 || w.info(billing).Suspect {
+					t.Errorf("%v, %+v", tok, w.info(billing))
+				}
+			})
+		})
+	}
 }
 
 func TestP3AServiceThatRefusesEverything(t *testing.T) {

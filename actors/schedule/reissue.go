@@ -50,6 +50,13 @@ func (r Reissue) Next(now Instant) Instant {
 	return Instant{}
 }
 
+// SpentPause is the pause between the requests that callers cause who report such a
+// token as refused, once it was asked for as often as it may be: it may be true.
+const SpentPause = invalidateMax
+
+// Spent reports whether the token was asked for as often as it may be.
+func (r Reissue) Spent() bool { return r.Asked >= mostRequests }
+
 // Over returns until when nothing need be said of there being no token.
 func (r Reissue) Over() Instant { return r.End.Add(turnPatience) }
 

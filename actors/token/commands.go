@@ -52,7 +52,7 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 	}
 	if st.invalidated {
 		if st.backoff(now) || st.flight.phase == stuck { // no other will come soon
-			w.answer(k.env.Root, &messages.InvalidateReply{Invalidated: true})
+			w.answer(k.env.Root, &messages.InvalidateReply{Invalidated: !st.living(now)})
 			return
 		}
 		k.waitForOther(c, now, w)
@@ -63,16 +63,23 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 		st = k.change(func(s *State) { s.editMore(func(e *extra) { e.pressure.suspicious = true }) })
 	}
 	switch {
-	case !st.living(now), pressure.until.Until(now) > 0, st.failure != nil && st.backoff(now):
+	case !st.living(now), pressure.until.Until(now) > 0:
 		w.answer(k.env.Root, &messages.InvalidateReply{})
+	case st.failure != nil && st.backoff(now):
+		k.change(func(s *State) {
+			s.suspectHeld(s.failure.Class)
+			s.hasten(now, k.env.Roll())
+		})
+		w.answer(k.env.Root, &messages.InvalidateReply{})
+		k.settle(c)
 	case h.repeated:
 		k.press(now)
+		k.change(func(s *State) { s.suspectHeld("") }) // until the IdP has its say
 		w.answer(k.env.Root, &messages.InvalidateReply{})
 		k.settle(c)
 	default:
 		k.press(now)
-		st = k.change(func(s *State) { s.invalidated, s.since = true, now })
-		k.publish(&messages.TokenInvalidated{Occurrence: st.occurrence(k.slot.name, now, h)})
+		k.giveUp(now)
 		k.waitForOther(c, now, w)
 	}
 }
@@ -96,6 +103,9 @@ func (k *keeper) press(now schedule.Instant) {
 		}
 		s.editMore(func(e *extra) {
 			e.pressure.pause = schedule.InvalidationPause(e.pressure.pause, e.pressure.suspicious)
+			if s.held.lasts() && s.reissue().Spent() {
+				e.pressure.pause = schedule.SpentPause
+			}
 			e.pressure.until = begin.Add(e.pressure.pause)
 			e.pressure.suspicious = false
 		})

@@ -73,7 +73,7 @@ func recordKey(service string) vault.Key { return vault.Key{Service: service} }
 // keptAs reports whether nothing of what is to be kept differs from another state.
 func (s *State) keptAs(o *State) bool {
 	return s.held == o.held && s.failure == o.failure && s.extra == o.extra && s.credential == o.credential &&
-		s.needed == o.needed && s.invalidated == o.invalidated && s.flight.number == o.flight.number
+		s.needed == o.needed && s.invalidated == o.invalidated && s.suspect == o.suspect && s.flight.number == o.flight.number
 }
 
 // record returns what is to be kept of the state.
@@ -89,9 +89,7 @@ func (s *State) record(service string) *vault.Record {
 		return rec
 	}
 	rec.Generation = h.token.Generation
-	if s.invalidated {
-		return rec
-	}
+	rec.Invalidated, rec.Suspect = s.invalidated, s.suspect
 	rec.AccessToken, rec.TokenCredential = h.box, uint64(s.more().acquired)
 	rec.Type, rec.Scopes, rec.Fingerprint = h.token.Type, h.token.Scopes, h.token.Fingerprint
 	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()

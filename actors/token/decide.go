@@ -103,7 +103,7 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 	if s.flight.phase != grounded {
 		at = s.flight.deadline
 	}
-	if s.held != nil && !s.invalidated {
+	if s.held != nil && !s.barred() {
 		if !s.expired {
 			at = schedule.Earliest(now, at, s.held.at.Expiry)
 		}

@@ -164,7 +164,7 @@ func (k *keeper) stopTimer() {
 // announce publishes that the token expires soon or has expired.
 func (k *keeper) announce(now schedule.Instant) {
 	st := k.state()
-	if h := st.held; h != nil && !st.invalidated {
+	if h := st.held; h != nil && !st.barred() {
 		if st.warns(now) && h.at.Warn.Reached(now) {
 			st = k.change(func(s *State) { s.warned = true })
 			k.publishNeeded(&messages.TokenExpiring{Occurrence: st.occurrence(k.slot.name, now, h), LastError: st.lastError(now)})

@@ -83,7 +83,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 		s.used(l.asked, o)
 		s.held = h
 		s.acquiredWith(0)
-		s.invalidated, s.expired, s.untold, s.warned, s.slow, s.forced = false, false, false, false, false, false
+		s.invalidated, s.suspect, s.expired, s.untold, s.warned, s.slow, s.forced = false, false, false, false, false, false, false
 		s.failure, s.streak, s.nextTry, s.asked = nil, 0, schedule.Instant{}, 1
 		s.trust()
 		s.setProbe(now, l.probe)
@@ -159,7 +159,8 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	before, err := k.state(), l.err
 	st := k.change(func(s *State) {
 		s.touchDown(l)
-		class := s.weigh(err, k.options())
+		class := s.weigh(now, err, k.options())
+		s.doubt(now, class)
 		if l.probe > 0 {
 			s.setProbe(now, l.probe)
 		}
@@ -185,6 +186,9 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 	k.publish(&messages.RefreshFailed{
 		Occurrence: st.occurrence(k.slot.name, now, st.held), Failure: *st.lastError(now), Took: l.took,
 	})
+	if before.suspect && before.living(now) && !st.living(now) {
+		k.publish(&messages.TokenInvalidated{Occurrence: st.occurrence(k.slot.name, now, st.held)})
+	}
 	k.settleWaiters(now, st.err(k.slot.name, now))
 }
 
@@ -247,7 +251,7 @@ func (s *State) postpone(now schedule.Instant, o schedule.Outcome, roll float64)
 		}
 	}
 	pause := schedule.Pause(o, roll)
-	s.nextTry = schedule.NextTry(now, pause, deadlines, s.forced || s.mustUse(now))
+	s.nextTry = schedule.NextTry(now, pause, deadlines, s.forced || s.invalidated || s.mustUse(now))
 	s.keepTurn(now, o, pause)
 }
 

@@ -39,7 +39,7 @@ func (s *State) trust() { s.setRefused(refused{}) }
 // weigh returns the class that a failure counts as, and notes what it says about the
 // credentials. An answer that is a refusal only if it comes again is one from the
 // second time on, until an attempt works.
-func (s *State) weigh(err *provider.Error, o *Options) (class string) {
+func (s *State) weigh(now schedule.Instant, err *provider.Error, o *Options) (class string) {
 	class = err.Class
 	r := s.more().refused
 	if err.Again {
@@ -49,12 +49,23 @@ func (s *State) weigh(err *provider.Error, o *Options) (class string) {
 		r.Doubted = true
 	}
 	if class == messages.ClassRejected {
-		r.Tries++
+		if r.Tries == 0 || !s.oneOfABurst(now) {
+			r.Tries++
+		}
 		r.Person, r.limit = err.Person, o.RejectedTries
 	}
 	r.Waits, r.Over = err.Wait > 0, err.Wait < 0
 	s.setRefused(r)
 	return class
+}
+
+// burst is within what time refusals count as one: nobody waited for the pause between
+// them.
+const burst = 10 * time.Second
+
+// oneOfABurst reports whether the attempt before was refused a moment ago.
+func (s *State) oneOfABurst(now schedule.Instant) bool {
+	return s.failure != nil && s.failure.Class == messages.ClassRejected && now.Time().Sub(s.failure.At).Abs() < burst
 }
 
 // outcome describes the failure of an attempt, which is weighed already.

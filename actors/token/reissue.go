@@ -153,9 +153,10 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 		if h.lasts() {
 			s.streak = 1 // the pauses between such answers say nothing of the next one
 		}
-		if (s.invalidated || s.expired) && !h.at.Expiry.Reached(now) {
-			s.invalidated, s.expired, s.untold, s.since = false, false, false, now
+		if (s.barred() || s.expired) && !h.at.Expiry.Reached(now) {
+			s.expired, s.untold, s.since = false, false, now
 		}
+		s.invalidated, s.suspect = false, false // the IdP stands by it
 		if h.at.Expiry.IsZero() {
 			s.nextTry = schedule.Instant{}
 			return

@@ -428,6 +428,22 @@ func (h *harness) invalidate(fingerprint string) bool {
 	return r.Invalidated
 }
 
+// A caller who reports it again and again is not let to spend what the server grants.
+func TestReportsAboutTheSameTokenAreBounded(t *testing.T) {
+	bubble(t, func(h *harness) {
+		first := h.mustGet()
+		for range int(2*time.Hour/time.Second) - 1 {
+			time.Sleep(time.Second)
+			if h.invalidate(first.Fingerprint) {
+				h.Fatal("invalidated")
+			}
+		}
+		if n := h.requests(); n > 5+2*60/5 {
+			h.Errorf("%d requests", n)
+		}
+	}, func(h *harness, _ *Options) { h.script = (&cache{life: 2 * time.Hour}).answer })
+}
+
 // A token that a setting of ours ends begins again with each answer, as before.
 func TestAnEndOfOursIsNoneOfTheServers(t *testing.T) {
 	for name, by := range map[string]provider.Bounds{"default_ttl": {Default: time.Hour}, "max_ttl": {Max: time.Hour}} {

@@ -60,8 +60,9 @@ func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) 
 	}
 	s.held = heldFrom(rec, now, o)
 	s.acquiredWith(acquired)
+	s.invalidated, s.suspect = rec.Invalidated, rec.Suspect
 	s.asked = int8(min(max(rec.Asked, 1), math.MaxInt8)) //nolint:gosec // bounded
-	s.expired = !s.living(now)
+	s.expired = s.held.at.Expiry.Reached(now)
 	s.untold = s.expired && s.turning(now)
 	s.warned = s.held.at.Warn.Reached(now)
 	if s.held.lasts() {
@@ -120,7 +121,7 @@ func (k *keeper) onSaved(c actor.Context, rec *vault.Record) {
 // renew takes up the token of rec, if that lives and is a later one.
 func (s *State) renew(rec *vault.Record, now schedule.Instant, o *Options) {
 	before, lived, next := s.held, s.living(now), *s
-	next.invalidated, next.expired = false, false
+	next.expired = false
 	next.resumeHeld(rec, now, o)
 	if next.held == before || !next.living(now) || before != nil && rec.Generation <= before.token.Generation {
 		return

@@ -82,12 +82,12 @@ func (s *Slot) store() vault.Store {
 func (s *Slot) become(st *State) {
 	ready := st.held
 	if ready != nil {
-		if ready.degraded != (st.failure != nil) {
+		if ready.degraded != st.degraded() {
 			again := *ready
-			again.mark(st.failure != nil)
+			again.mark(st.degraded())
 			st.held, ready = &again, &again
 		}
-		if st.invalidated || st.expired || !st.needed { // the actor is to know the first who needs it
+		if st.barred() || st.expired || !st.needed { // the actor is to know the first who needs it
 			ready = nil
 		}
 	}

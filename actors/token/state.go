@@ -20,7 +20,8 @@ type State struct {
 	since      schedule.Instant // since when there is, or is not, a living token
 
 	needed      bool // eager, or asked for once
-	invalidated bool // held was refused by a resource server
+	invalidated bool // held was refused by a resource server, says a caller
+	suspect     bool // held was, but serves all the same: a better one cannot be had now
 	expired     bool // held has died, and that was announced; what a clock says later does not raise it
 	warned      bool // the warning about held has been given
 	untold      bool // held has died, which is announced unless a new one comes at once, see [State.turning]
@@ -151,14 +152,21 @@ func (h *held) left(now schedule.Instant) (left time.Duration, expires bool) {
 
 // living reports whether there is a token that may be handed out at now.
 func (s *State) living(now schedule.Instant) bool {
-	return s.held != nil && !s.invalidated && !s.expired && !s.held.at.Expiry.Reached(now)
+	return s.held != nil && !s.barred() && !s.expired && !s.held.at.Expiry.Reached(now)
 }
 
 // enough reports whether there is a token that has the life left that a caller
 // asked for; zero means what the service's callers usually want.
 func (s *State) enough(now schedule.Instant, asked time.Duration) bool {
-	return s.held != nil && !s.invalidated && !s.expired && s.held.enough(now, asked)
+	return s.held != nil && !s.barred() && !s.expired && s.held.enough(now, asked)
 }
+
+// barred reports whether the token at hand is not handed out because it was refused by
+// a resource server.
+func (s *State) barred() bool { return s.invalidated && !s.suspect }
+
+// degraded reports whether something is wrong with the token at hand.
+func (s *State) degraded() bool { return s.failure != nil || s.suspect }
 
 func (h *held) enough(now schedule.Instant, asked time.Duration) bool {
 	left, expires := h.left(now)
@@ -225,7 +233,7 @@ func (s *State) name(now schedule.Instant) string {
 
 func (s *State) livingName(now schedule.Instant) string {
 	switch {
-	case s.failure != nil:
+	case s.degraded():
 		return messages.StateDegraded
 	case s.held.at.Refresh.Reached(now):
 		return messages.StateDue
@@ -275,6 +283,7 @@ func (s *State) lastError(now schedule.Instant) *messages.Failure {
 func (s *State) info(now schedule.Instant) messages.TokenInfo {
 	info := messages.TokenInfo{
 		State: s.name(now), Since: s.since.Time(), Needed: s.needed, LastError: s.lastError(now),
+		Suspect: s.suspect && s.living(now),
 	}
 	if h := s.held; h != nil {
 		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)

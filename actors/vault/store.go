@@ -34,6 +34,8 @@ type Record struct {
 	StatedEnd         time.Time // ExpiresAt as the server stated it, if that is later
 	FirmEnd           time.Time // the earliest end that the server ever stated of the token; zero: it stated none
 	Asked             int       // attempts in the token's life, the one that brought it included; 0: unknown
+	Invalidated       bool      // a caller has reported the token as refused
+	Suspect           bool      // that, but it serves all the same, for want of a better one
 	Repeated          bool      // the IdP hands the same token out again
 	Fingerprint       string
 	Failure           *messages.Failure

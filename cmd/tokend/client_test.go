@@ -274,6 +274,9 @@ func TestInfoLeavesOutWhatIsNotThere(t *testing.T) {
 	}) {
 		t.Errorf("missing scopes are left out of %q", rows)
 	}
+	if rows := infoRows(httpapi.TokenInfo{Suspect: true}, noon); !slices.ContainsFunc(rows, func(row []string) bool { return row[0] == "suspect" }) {
+		t.Errorf("suspicion is left out of %q", rows)
+	}
 	failure := &httpapi.Failure{Class: "transient", Text: "refused", At: noon, Attempts: 2, NextTry: noon.Add(time.Minute)}
 	if got := lastError(failure, noon); got != "transient: refused (attempt 2, just now, next try in 1m0s)" {
 		t.Errorf("last error %q", got)

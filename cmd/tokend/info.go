@@ -88,6 +88,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"service", info.Service},
 		{"provider", info.Provider},
 		{"state", info.State},
+		{"suspect", suspicion(info)},
 		{"expires", point(info.ExpiresAt, expiry(info, now))},
 		{"refresh", point(info.RefreshAt, from(info.RefreshAt, now))},
 		{"warning", point(info.WarnAt, from(info.WarnAt, now))},
@@ -110,6 +111,14 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		}
 	}
 	return rows
+}
+
+// suspicion tells why a token may be of no use to some.
+func suspicion(info httpapi.TokenInfo) string {
+	if !info.Suspect {
+		return ""
+	}
+	return "a caller reported the token as refused, and no other can be had now"
 }
 
 // point tells a time both ways.

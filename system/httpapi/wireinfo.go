@@ -11,6 +11,7 @@ type TokenInfo struct {
 	Service          string    `json:"service"`
 	Provider         string    `json:"provider"`
 	State            string    `json:"state"`
+	Suspect          bool      `json:"suspect,omitempty"` // reported as refused; it serves for want of a better one
 	CreatedAt        time.Time `json:"created_at,omitzero"`
 	ExpiresAt        time.Time `json:"expires_at,omitzero"`
 	RefreshAt        time.Time `json:"refresh_at,omitzero"`
@@ -76,7 +77,7 @@ type Unready struct {
 // TokenInfoOf returns i as it is written.
 func TokenInfoOf(i messages.TokenInfo) TokenInfo {
 	wire := TokenInfo{
-		Service: i.Service, Provider: i.Provider, State: i.State,
+		Service: i.Service, Provider: i.Provider, State: i.State, Suspect: i.Suspect,
 		CreatedAt: instant(i.CreatedAt), ExpiresAt: instant(i.ExpiresAt),
 		RefreshAt: instant(i.RefreshAt), WarnAt: instant(i.WarnAt),
 		TokenType: i.TokenType, Scopes: i.Scopes, ScopesMissing: i.ScopesMissing,

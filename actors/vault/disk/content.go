@@ -23,6 +23,8 @@ type content struct {
 	FirmEnd     time.Time `json:"firm_end,omitzero"`
 	Asked       int       `json:"asked,omitempty"`
 	Repeated    bool      `json:"repeated,omitempty"`
+	Invalidated bool      `json:"invalidated,omitempty"`
+	Suspect     bool      `json:"suspect,omitempty"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Failure     *failure  `json:"failure,omitempty"`
 	Refused     refused   `json:"refused,omitzero"`
@@ -93,6 +95,7 @@ func contentOf(rec *vault.Record) (header, content, error) {
 		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
 		StatedEnd: rec.StatedEnd, FirmEnd: rec.FirmEnd, Asked: rec.Asked, Repeated: rec.Repeated,
+		Invalidated: rec.Invalidated, Suspect: rec.Suspect,
 		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused), ProbeAt: rec.ProbeAt,
 	}
 	if f := rec.Failure; f != nil {
@@ -122,6 +125,7 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		StatedEnd: c.StatedEnd, FirmEnd: c.FirmEnd, Asked: c.Asked, Repeated: c.Repeated,
+		Invalidated: c.Invalidated, Suspect: c.Suspect,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
 		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused), ProbeAt: c.ProbeAt,
 	}

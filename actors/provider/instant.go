@@ -11,10 +11,10 @@ import (
 )
 
 // Numbers below these are seconds, milliseconds, microseconds and nanoseconds since
-// 1970. As seconds the first lies in the year 5138, as milliseconds in 1973; the
-// others are as far apart.
+// 1970. Seconds end with the year 9999, which some servers write for "never"; as
+// milliseconds they end in 1978. The others are about as far apart.
 const (
-	firstMillis = 1e11
+	firstMillis = maxEpoch + 1
 	firstMicros = 1e14
 	firstNanos  = 1e17
 	// maxEpoch is the last second of the year 9999 (RFC 3339, section 1).

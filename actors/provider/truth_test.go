@@ -196,6 +196,8 @@ func TestALifetimeIsNoTime(t *testing.T) {
 		"max_ttl bounds a time":         {`"expires_at":"2026-03-01T13:00:00Z"`, Bounds{Max: time.Minute}, "1m0s max_ttl"},
 		"max_ttl bounds default_ttl":    {`"a":1`, Bounds{Default: time.Hour, Max: time.Minute}, "1m0s max_ttl"},
 		"max_ttl does not lengthen":     {`"expires_in":60`, Bounds{Max: time.Hour}, "59s expires_in"},
+		"the year 9999":                 {`"expires_at":253402300799`, Bounds{}, "token lives for about 100 years by expires_at" + most},
+		"the year 9999 with max_ttl":    {`"expires_at":253402300799`, Bounds{Max: time.Hour}, "1h0m0s max_ttl"},
 		"max_ttl stands in for nothing": {`"a":1`, Bounds{Max: time.Hour}, "token comes without a lifetime: set default_ttl"},
 		"default_ttl may be long":       {`"a":1`, Bounds{Default: 87600 * time.Hour}, "87600h0m0s default_ttl"},
 	} {

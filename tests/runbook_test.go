@@ -18,8 +18,12 @@ import (
 var said = map[string]int{
 	"Error": 0, "Warn": 0, "Errorf": 0, "Warnf": 0, // of a logger
 	"Report": 0, "report": 0, // to whoever has a logger
-	"about": 2, // complaints of a sink
+	"about":   2,            // complaints of a sink
+	"Failing": 0, "Over": 0, // of an audit
 }
+
+// saidByName are constants that are written to the log at error or warning.
+var saidByName = []string{"textWorn", "openToAll", "textLost"}
 
 // unlogged are receivers whose methods of these names write no log.
 var unlogged = []string{"fmt", "status", "errors", "http"}
@@ -69,7 +73,7 @@ func loggedIn(tree *ast.File) (texts []string) {
 			}
 		case *ast.ValueSpec:
 			for i, name := range n.Names {
-				if i < len(n.Values) && (name.Name == "textWorn" || name.Name == "openToAll") {
+				if i < len(n.Values) && slices.Contains(saidByName, name.Name) {
 					texts = append(texts, literal(n.Values[i]))
 				}
 			}

@@ -5,10 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/sirupsen/logrus"
 
@@ -67,21 +66,19 @@ func (o opening) policy() (*access.Policy, error) {
 }
 
 // openAudit returns the log that the configuration asks for, and what closes it.
-func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger) (access.Auditor, func(), error) {
-	report := func(text string) { log.Error(text) }
+func openAudit(cfg *config.Config, stdout io.Writer, log logrus.FieldLogger, lost *atomic.Uint64) (access.Auditor, func(), error) {
+	opts := audit.Options{
+		Failing: func(text string) { log.Error(text) }, Over: func(text string) { log.Warn(text) }, Lost: lost,
+		TrustDirectory: cfg.Audit.TrustDirectory,
+	}
 	switch cfg.Audit.Path {
 	case "":
 		return nil, func() {}, nil
 	case config.AuditStdout:
-		signal.Ignore(syscall.SIGPIPE) // the node outlives whoever reads its audit
-		l := audit.To(stdout, report)
+		l := audit.To(auditTo(stdout), opts)
 		return l, l.Close, nil
 	default:
-		open := audit.Open
-		if cfg.Audit.TrustDirectory {
-			open = audit.OpenTrusting
-		}
-		l, err := open(cfg.Audit.Path, report)
+		l, err := audit.Open(cfg.Audit.Path, opts)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -55,7 +55,7 @@ func (r *reloader) planAudit(cfg *config.Config) (*auditChange, error) {
 	if cfg.Audit == r.config.Audit {
 		return nil, nil
 	}
-	auditor, closeAudit, err := openAudit(cfg, r.stdout, r.log)
+	auditor, closeAudit, err := openAudit(cfg, r.stdout, r.log, &r.lost.Audit)
 	if err != nil {
 		return nil, fieldError("audit.path", err)
 	}

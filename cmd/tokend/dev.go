@@ -38,7 +38,8 @@ from the same identity provider, and prints how to check and serve it:
   tokend dev --write-config /tmp/tokend.yaml
 
 The file is good for as long as dev runs, for every start has other secrets; a later
-start replaces it. Ctrl-C ends dev, and nothing else is kept.
+start replaces it. Ctrl-C ends dev, and nothing else is kept. So does the end of its
+terminal, unless dev was started by nohup.
 
 Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage.`
 
@@ -65,6 +66,9 @@ func newDev(p program) *cobra.Command {
 
 func (d *devCommand) run(ctx context.Context) error {
 	tell := d.becomeNode()
+	queueLines(d.stdout)
+	ctx, stop := untilHangup(ctx)
+	defer stop()
 	at, err := d.endpoint()
 	if err != nil {
 		return err

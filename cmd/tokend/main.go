@@ -15,14 +15,18 @@ func main() { os.Exit(realMain()) }
 // realMain ends when the first signal has been obeyed. The handler is gone by
 // then, so that a second signal ends the process at once.
 func realMain() int {
-	log.SetOutput(withoutQuotes{os.Stderr})
+	stdout, stderr := newOutlet(os.Stdout), newOutlet(os.Stderr)
+	log.SetOutput(withoutQuotes{stderr})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	p := program{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		stdin: os.Stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
 		noCoreDumps: noCoreDumps, started: startedAs(os.Args[0]),
 		manager: serviceManager,
 	}
-	return run(ctx, p, os.Args[1:])
+	code := run(ctx, p, os.Args[1:])
+	stdout.flush()
+	stderr.flush()
+	return code
 }

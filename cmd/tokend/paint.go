@@ -37,7 +37,7 @@ func (p program) paintFor(w io.Writer) paint {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := beneath(w).(*os.File)
 	if !ok {
 		return false
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -26,15 +28,62 @@ func nodeRun(ctx context.Context, t *testing.T, args ...string) (code int, stder
 	return code, errs.String()
 }
 
-func TestHangupsAreIgnoredBeforeAnythingElse(t *testing.T) {
-	for name, args := range map[string][]string{
-		"serve": {"serve", "--config", "there-is-none.yaml"},
-		"dev":   {"dev", "--listen", "foo"},
-	} {
+func TestHangupsDoNotEndANodeThatFails(t *testing.T) {
+	code, stderr := nodeRun(t.Context(), t, "serve", "--config", "there-is-none.yaml")
+	if code != exitUsage || !signal.Ignored(syscall.SIGHUP) {
+		t.Errorf("code %d, ignored: %v, %q", code, signal.Ignored(syscall.SIGHUP), stderr)
+	}
+}
+
+// failures are starts that fail, by what is wrong.
+var failures = map[string]struct {
+	yaml string
+	code int
+	want []string
+}{
+	"not YAML":              {"log: {format: json}\n\tx", exitUsage, []string{"c.yaml: line 2", "tab"}},
+	"one mistake":           {"services: {a: {provider: static, token: abc, tokne: b}}", exitUsage, []string{"services.a.tokne: "}},
+	"several mistakes":      {"services: {a: {provider: static}, b: {provider: nowhere}}", exitUsage, []string{"services.a.token: ", "; ", "services.b.provider: "}},
+	"an address in use":     {"listen: [\"tcp://ADDRESS\"]\nservices: {a: {provider: static, token: abc}}", exitFailed, []string{"the port is taken"}},
+	"no place for a vault":  {"listen: [\"tcp://127.0.0.1:0\"]\nvault: {path: /dev/null/v, keys: [QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=]}\nservices: {a: {provider: static, token: abc}}", exitUsage, []string{"vault"}},
+	"no place for an audit": {"audit: {path: none/audit}\nservices: {a: {provider: static, token: abc}}", exitUsage, []string{"audit.path: "}},
+}
+
+// TestAStartThatFailsIsOneLineOfJSON has the log be JSON by the file, and by a flag.
+func TestAStartThatFailsIsOneLineOfJSON(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for name, tt := range failures {
 		t.Run(name, func(t *testing.T) {
-			code, stderr := nodeRun(t.Context(), t, args...)
-			if code != exitUsage || !signal.Ignored(syscall.SIGHUP) {
-				t.Errorf("code %d, ignored: %v, %q", code, signal.Ignored(syscall.SIGHUP), stderr)
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			yaml := strings.ReplaceAll(tt.yaml, "ADDRESS", taken.Addr().String())
+			for _, way := range []struct{ head, flag string }{{"log: {format: json, level: error}\n", "--listen"}, {"", "--log-format"}} {
+				args := []string{"serve", "--config", file}
+				switch {
+				case way.flag == "--log-format":
+					args = append(args, way.flag, "json", "--log-level", "error")
+				case strings.HasPrefix(tt.yaml, "log:"):
+					continue // a file that is no YAML says nothing of the log
+				}
+				if err := os.WriteFile(file, []byte(way.head+yaml), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				code, stderr := nodeRun(t.Context(), t, args...)
+				var line struct{ Level, Msg, Error, Code, Time string }
+				if err := json.Unmarshal([]byte(stderr), &line); err != nil || strings.Count(stderr, "\n") != 1 || code != tt.code {
+					t.Fatalf("code %d, %v, it says %q", code, err, stderr)
+				}
+				if line.Level != "error" || line.Msg == "" || line.Code == "" || line.Time == "" {
+					t.Errorf("%+v", line)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(line.Error, want) {
+						t.Errorf("%q is not in %q", want, line.Error)
+					}
+				}
 			}
 		})
 	}

@@ -27,6 +27,7 @@ type reloader struct {
 	log     *logrus.Logger
 	stdout  io.Writer
 	metrics *metrics.Reloads
+	lost    metrics.Lost
 	hangups <-chan os.Signal
 	asked   chan chan<- outcome
 	ended   chan struct{} // closed when nothing is reloaded any more

@@ -80,7 +80,7 @@ func (n *reloadedNode) begin(yaml string) {
 	if err != nil {
 		n.Fatal(err)
 	}
-	auditor, closeAudit, err := openAudit(cfg, n.stdout, n.log)
+	auditor, closeAudit, err := openAudit(cfg, n.stdout, n.log, &n.lost.Audit)
 	if err != nil {
 		n.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -54,12 +53,15 @@ that is the same; its permissions are those of the unit.
 Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes
 take the same path. It stays there when the node has ended.
 
+With log.format json, what keeps the node from starting is one line of JSON as well.
+
 Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage or configuration, which
 a restart does not mend.`
 
 type serveCommand struct {
 	program
 	file string
+	log  *logrus.Logger // nil: there is none yet
 }
 
 func newServe(p program) *cobra.Command {
@@ -70,7 +72,9 @@ func newServe(p program) *cobra.Command {
 		Short:      "Run a node",
 		Long:       serveHelp,
 		Args:       noArgument(configInstead),
-		RunE:       func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.Flags()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.failed(s.run(cmd.Context(), cmd.Flags()), cmd.Flags())
+		},
 	}
 	addConfig(cmd, &s.file)
 	cmd.Flags().StringArray("listen", nil, "serve on `ADDRESS`; may be repeated")
@@ -86,25 +90,27 @@ func addConfig(cmd *cobra.Command, file *string) {
 }
 
 func (s *serveCommand) run(ctx context.Context, flags *pflag.FlagSet) error {
-	tell := s.becomeNode()
-	defer runtime.KeepAlive(roomForGarbage(s.getenv))
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Ignore(syscall.SIGHUP)
+	tell := s.becomeNode()
+	defer runtime.KeepAlive(roomForGarbage(s.getenv))
 	r := &reloader{
 		load: func() (*config.Config, error) { return s.load(flags) }, file: newConfigFile(s.file), hangups: hangups,
 		stdout: s.stdout, asked: make(chan chan<- outcome), ended: make(chan struct{}), metrics: metrics.NewReloads(time.Now()),
 	}
+	r.lost.Log = droppedBy(s.stderr)
 	r.file.note() // before it is read
 	cfg, err := s.configured(flags)
 	if err != nil {
 		return err
 	}
-	r.log = newLogger(s.stderr, cfg.Log)
+	s.log = newLogger(s.stderr, cfg.Log)
+	r.log = s.log
 	tell(r.log)
 	sys, err := newSystem(cfg, r.log)
 	if err != nil {
-		return s.invalidConfig(err)
+		return &unfit{err}
 	}
 	return s.serve(ctx, cfg, sys, r)
 }
@@ -121,9 +127,9 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
 	}
 	if err := exposed(cfg, sockets.has); err != nil {
-		return errors.Join(s.invalidConfig(err), stopSystem(ctx, sys))
+		return errors.Join(&unfit{err}, stopSystem(ctx, sys))
 	}
-	auditor, closeAudit, err := openAudit(cfg, s.stdout, log)
+	auditor, closeAudit, err := openAudit(cfg, s.stdout, log, &r.lost.Audit)
 	if err != nil {
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
 	}
@@ -151,7 +157,7 @@ func (s *serveCommand) configured(flags *pflag.FlagSet) (*config.Config, error) 
 	}
 	cfg, err := s.load(flags)
 	if err != nil {
-		return nil, s.invalidConfig(err)
+		return nil, &unfit{err}
 	}
 	return cfg, nil
 }
@@ -193,25 +199,5 @@ func warnOfTCP(doors []*door, log logrus.FieldLogger) {
 		if d.listener.Addr().Network() != "unix" {
 			log.WithField(fieldAddress, d.at.Address()).Warn(openToAll)
 		}
-	}
-}
-
-// newLogger returns a logger that writes to w; the configuration is valid.
-func newLogger(w io.Writer, cfg config.Log) *logrus.Logger {
-	log := logrus.New()
-	log.SetOutput(w)
-	setLog(log, cfg)
-	return log
-}
-
-// setLog makes log one as cfg says, which is valid.
-func setLog(log *logrus.Logger, cfg config.Log) {
-	if level, err := logrus.ParseLevel(cfg.Level); err == nil {
-		log.SetLevel(level)
-	}
-	if cfg.Format == "json" {
-		log.SetFormatter(&logrus.JSONFormatter{})
-	} else {
-		log.SetFormatter(&logrus.TextFormatter{})
 	}
 }

@@ -90,11 +90,14 @@ func (s *server) options(o opening) httpapi.Options {
 	opts := httpapi.Options{
 		Stopping: s.stopping, Report: s.report, Access: s.policy, Audit: s.audit, Traffic: s.traffic,
 	}
-	var reloads *metrics.Reloads
+	var (
+		reloads *metrics.Reloads
+		lost    *metrics.Lost
+	)
 	if o.reloader != nil {
-		reloads, opts.Reload = o.reloader.metrics, o.reloader.ask
+		reloads, lost, opts.Reload = o.reloader.metrics, &o.reloader.lost, o.reloader.ask
 	}
-	opts.Metrics = metrics.Handler(metrics.Registry(s.sys, s.traffic, thisBuild(), reloads))
+	opts.Metrics = metrics.Handler(metrics.Registry(s.sys, s.traffic, thisBuild(), reloads, lost))
 	return opts
 }
 

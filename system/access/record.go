@@ -21,6 +21,7 @@ type Record struct {
 	Services *int      `json:"services,omitempty"` // how many of several were shown
 	Decision string    `json:"decision"`           // Granted or Refused
 	Code     string    `json:"code,omitempty"`     // code of the answer, if that is a problem
+	Repeated uint64    `json:"repeated,omitempty"` // how many refusals the line is about that have none of their own; 0: it is about one request
 
 	Fingerprint string `json:"fingerprint,omitempty"` // of the token that was handed out
 	Generation  uint64 `json:"generation,omitempty"`

@@ -16,8 +16,8 @@ import (
 type Build struct{ Version, Revision string }
 
 // Registry returns a registry of its own with the metrics of a node; r is nil for one
-// that reads no configuration anew.
-func Registry(sys *system.System, t *httpapi.Traffic, b Build, r *Reloads) *prometheus.Registry {
+// that reads no configuration anew, and l for one that counts no lines.
+func Registry(sys *system.System, t *httpapi.Traffic, b Build, r *Reloads, l *Lost) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		Collector(sys), Door(t), buildInfo(b),
@@ -26,6 +26,9 @@ func Registry(sys *system.System, t *httpapi.Traffic, b Build, r *Reloads) *prom
 	)
 	if r != nil {
 		reg.MustRegister(r)
+	}
+	if l != nil {
+		reg.MustRegister(l)
 	}
 	return reg
 }

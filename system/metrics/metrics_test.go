@@ -90,7 +90,7 @@ func issue(string, map[string]any) (provider.Provider, error) {
 }
 
 func newRegistry(sys *system.System, traffic *httpapi.Traffic) *prometheus.Registry {
-	return Registry(sys, traffic, Build{Version: "v1.2.3", Revision: "abc"}, NewReloads(time.Now()))
+	return Registry(sys, traffic, Build{Version: "v1.2.3", Revision: "abc"}, NewReloads(time.Now()), nil)
 }
 
 // gather returns all series by name and labels, with their values; of a histogram
@@ -285,6 +285,16 @@ func TestReloadsTellHowTheLastOneWent(t *testing.T) {
 	expect("after a success", 1, 1_800_000_060)
 }
 
+func TestLostLinesAreCounted(t *testing.T) {
+	l := &Lost{Log: func() uint64 { return 7 }}
+	l.Audit.Add(3)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(l)
+	if got := gather(t, reg); got["tokend_log_lines_dropped_total"] != 7 || got["tokend_audit_lines_dropped_total"] != 3 {
+		t.Errorf("%v", got)
+	}
+}
+
 var documented = regexp.MustCompile("(?m)^\\| `(tokend_[a-z_]+)` \\|")
 
 func TestEveryMetricIsDocumented(t *testing.T) {
@@ -301,6 +311,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	(&door{}).Describe(ch)
 	buildInfo(Build{}).Describe(ch)
 	(&Reloads{}).Describe(ch)
+	(&Lost{}).Describe(ch)
 	close(ch)
 	name := regexp.MustCompile(`fqName: "([^"]+)"`)
 	inCode := map[string]bool{}

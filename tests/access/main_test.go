@@ -41,6 +41,10 @@ type node struct {
 	process   int
 	stdout    *os.File // nil: nowhere
 	read      int      // lines of the audit so far
+	stop      context.CancelFunc
+
+	told    []access.Record // refusals that have a line of their own
+	counted uint64          // refusals that have none
 }
 
 const (
@@ -133,7 +137,9 @@ func (n *node) file(t *testing.T, config string) string {
 
 func (n *node) run(t *testing.T, config string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program.File(t), "serve", "--config", n.file(t, config))
+	ctx, stop := context.WithCancel(t.Context())
+	n.stop = stop
+	cmd := exec.CommandContext(ctx, program.File(t), "serve", "--config", n.file(t, config))
 	if n.stdout != nil {
 		cmd.Stdout = n.stdout
 	}

@@ -109,7 +109,7 @@ func watchedDoor(h *house, policy *access.Policy) http.Handler {
 	traffic := httpapi.NewTraffic()
 	return httpapi.New(h.sys, httpapi.Options{
 		Access: access.NewShared(policy), Traffic: traffic,
-		Metrics: metrics.Handler(metrics.Registry(h.sys, traffic, metrics.Build{}, nil)),
+		Metrics: metrics.Handler(metrics.Registry(h.sys, traffic, metrics.Build{}, nil, nil)),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,7 +48,7 @@ func services(t *testing.T, text string) (names []string) {
 func TestALineIsToTheLetter(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	path := filepath.Join(t.TempDir(), "audit")
-	l, err := Open(path, func(text string) { t.Error(text) })
+	l, err := Open(path, Options{Failing: func(text string) { t.Error(text) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestALineIsToTheLetter(t *testing.T) {
 func TestLinesAreAppended(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit")
 	for _, name := range []string{"a", "b"} {
-		l, err := Open(path, nil)
+		l, err := Open(path, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +86,7 @@ func TestAFileThatWasMovedAwayIsOpenedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		path, moved := filepath.Join(dir, "audit"), filepath.Join(dir, "audit.1")
-		l, err := Open(path, func(text string) { t.Error(text) })
+		l, err := Open(path, Options{Failing: func(text string) { t.Error(text) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +119,7 @@ func TestWithoutAPlaceLinesGoWhereTheyWent(t *testing.T) {
 			t.Fatal(err)
 		}
 		reports := 0
-		l, err := Open(filepath.Join(dir, "audit"), func(string) { reports++ })
+		l, err := Open(filepath.Join(dir, "audit"), Options{Failing: func(string) { reports++ }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,9 +157,15 @@ func (b *broken) Write(p []byte) (int, error) {
 
 func TestWhatCannotBeWrittenIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var reports []string
+		var (
+			reports []string
+			over    int
+			lost    atomic.Uint64
+		)
 		b := &broken{fails: 2}
-		l := To(b, func(text string) { reports = append(reports, text) })
+		l := To(b, Options{
+			Failing: func(text string) { reports = append(reports, text) }, Over: func(string) { over++ }, Lost: &lost,
+		})
 		for _, name := range []string{"a", "b", "c", "d"} {
 			l.Audit(record(name))
 			synctest.Wait()
@@ -170,6 +177,9 @@ func TestWhatCannotBeWrittenIsCounted(t *testing.T) {
 		}
 		if len(reports) != 1 || !strings.Contains(reports[0], "no space left") {
 			t.Errorf("reports %q", reports)
+		}
+		if over != 1 || lost.Load() != 2 {
+			t.Errorf("told %d times that it is over, %d lines lost", over, lost.Load())
 		}
 	})
 }
@@ -188,8 +198,9 @@ func (s *stuck) Write(p []byte) (int, error) {
 
 func TestAuditNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var lost atomic.Uint64
 		s := &stuck{entered: make(chan struct{}, 1<<16), free: make(chan struct{})}
-		l := To(s, func(string) {})
+		l := To(s, Options{Lost: &lost})
 		l.Audit(record("first"))
 		<-s.entered
 		for range queueLength + 5 {
@@ -201,19 +212,22 @@ func TestAuditNeverWaits(t *testing.T) {
 		if len(lines) != 1+queueLength+1 || !strings.Contains(s.text.String(), `"dropped":5}`) {
 			t.Errorf("%d lines", len(lines))
 		}
+		if lost.Load() != 5 {
+			t.Errorf("%d lines lost", lost.Load())
+		}
 	})
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(dir, nil); err == nil {
+	if _, err := Open(dir, Options{}); err == nil {
 		t.Error("a directory is taken")
 	}
-	if _, err := Open(filepath.Join(dir, "no", "audit"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(filepath.Join(dir, "no", "audit"), Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat("/dev/null"); err == nil {
-		if _, err := Open("/dev/null", nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		if _, err := Open("/dev/null", Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,6 +51,9 @@ func (p place) open() (*os.File, error) {
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, p.isLink()
 	}
+	if errors.Is(err, syscall.ENXIO) { // a pipe without a reader, or a socket
+		return nil, p.isNoFile()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +70,8 @@ func (p place) open() (*os.File, error) {
 func (p place) isLink() error {
 	return fmt.Errorf("%s is a symbolic link, which is not followed: name the file itself", p.path)
 }
+
+func (p place) isNoFile() error { return fmt.Errorf("%s is not a regular file", p.path) }
 
 // safe refuses a directory that others can change: they could have lines go elsewhere.
 func (p place) safe() error {
@@ -86,10 +92,26 @@ func (p place) safe() error {
 func (p place) judge(info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", p.path)
+		return p.isNoFile()
 	case runtime.GOOS != "windows" && info.Mode().Perm()&^fileMode != 0:
 		return fmt.Errorf("others may use %s (mode %#o): make it 0600", p.path, info.Mode().Perm())
 	default:
 		return owned(p.path, info)
 	}
+}
+
+// endsTorn reports whether the last line of the file has no end, because its writer was
+// killed. The next line must not be taken for the rest of it.
+func (p place) endsTorn() bool {
+	f, err := os.Open(p.path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	last := make([]byte, 1)
+	if _, err := f.Seek(-1, io.SeekEnd); err != nil { // such as of an empty file
+		return false
+	}
+	_, err = io.ReadFull(f, last)
+	return err == nil && last[0] != '\n'
 }

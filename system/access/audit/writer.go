@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -16,12 +17,12 @@ type writer struct {
 	file   *os.File // to, if that is a file that may be moved away
 	place  place
 	looked time.Time // at the place
-	report func(text string)
 
 	batch []byte
 	lines uint64 // in batch
 	torn  bool   // the last line was not written whole
 	told  bool   // that nothing can be written
+	moved bool   // that there is no file at the path any more, and none can be made
 }
 
 // lost is the line about what could not be written.
@@ -62,7 +63,7 @@ func (w *writer) drain() {
 func (w *writer) add(r access.Record) {
 	line, err := json.Marshal(r)
 	if err != nil { // only a time outside years 0 to 9999
-		w.log.dropped.Add(1)
+		w.log.lose(1)
 		return
 	}
 	w.batch = append(append(w.batch, line...), '\n')
@@ -76,16 +77,53 @@ func (w *writer) add(r access.Record) {
 func (w *writer) flush() {
 	w.reopen()
 	dropped := w.log.dropped.Swap(0)
-	text := append(w.before(dropped), w.batch...)
+	before := w.before(dropped)
+	text := append(before, w.batch...)
+	if len(text) == 0 {
+		return
+	}
 	n, err := w.to.Write(text)
-	if err != nil {
-		w.log.dropped.Add(dropped + w.lines)
-		w.torn = w.torn || n > 0
-		w.tell(err)
+	if err == nil {
+		w.torn = false
+		w.tellOver()
 	} else {
-		w.torn, w.told = false, false
+		whole := w.untear(text[:n])
+		if whole < len(before) {
+			w.log.dropped.Add(dropped) // which no line has told of
+		}
+		w.log.lose(w.lines - linesIn(text[:whole], len(before)))
+		w.tell(err)
 	}
 	w.batch, w.lines = w.batch[:0], 0
+}
+
+// linesIn counts the lines in text behind the first begin bytes.
+func linesIn(text []byte, begin int) uint64 {
+	return uint64(bytes.Count(text[min(begin, len(text)):], []byte{'\n'}))
+}
+
+// untear takes back the part of a line that was written last, where that can be done, and
+// returns how much of what was written is whole lines.
+func (w *writer) untear(written []byte) (whole int) {
+	whole = bytes.LastIndexByte(written, '\n') + 1
+	switch {
+	case len(written) == 0:
+	case whole == len(written), w.takeBack(len(written) - whole):
+		w.torn = false
+	default:
+		w.torn = true
+	}
+	return whole
+}
+
+// takeBack takes back what was written last, and reports whether it could. The file is
+// this writer's alone; what a pipe has is gone.
+func (w *writer) takeBack(bytes int) bool {
+	if w.file == nil {
+		return false
+	}
+	info, err := w.file.Stat()
+	return err == nil && info.Size() >= int64(bytes) && w.file.Truncate(info.Size()-int64(bytes)) == nil
 }
 
 // before returns what goes in front of the next batch.
@@ -104,9 +142,17 @@ func (w *writer) before(dropped uint64) []byte {
 // tell reports once that nothing can be written, until something can.
 func (w *writer) tell(err error) {
 	if !w.told {
-		w.report("the audit cannot be written, lines are lost: " + err.Error())
+		w.log.opts.Failing("the audit cannot be written, lines are lost: " + err.Error())
 	}
 	w.told = true
+}
+
+// tellOver reports that lines are written again.
+func (w *writer) tellOver() {
+	if w.told {
+		w.log.opts.Over("the audit can be written again; it says how many lines were lost")
+	}
+	w.told = false
 }
 
 // reopen opens the file anew if it is no longer the one at the path. If that cannot
@@ -122,11 +168,18 @@ func (w *writer) reopen() {
 	}
 	f, err := w.place.open()
 	if err != nil {
-		w.tell(err)
+		w.tellMoved(err)
 		return
 	}
 	_ = w.file.Close() // every line has been written
-	w.file, w.to, w.torn = f, f, false
+	w.file, w.to, w.torn, w.moved = f, f, w.place.endsTorn(), false
+}
+
+func (w *writer) tellMoved(err error) {
+	if !w.moved {
+		w.log.opts.Failing("the audit was moved away and cannot be opened again: lines still go to the file that was moved: " + err.Error())
+	}
+	w.moved = true
 }
 
 func (w *writer) same() bool {

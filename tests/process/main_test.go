@@ -163,8 +163,18 @@ func ask(ctx context.Context, c *http.Client, method, url string) (status int, b
 // serves waits until the node answers with a token.
 func (n *node) serves(service string) {
 	n.Helper()
+	var (
+		status int
+		body   string
+		err    error
+	)
+	defer func() {
+		if status != http.StatusOK {
+			n.Logf("%s: status %d, %v, %s", service, status, err, body)
+		}
+	}()
 	n.eventually("it serves "+service, func() bool {
-		status, _, err := n.get("/v1/token/" + service)
+		status, body, err = n.get("/v1/token/" + service)
 		return err == nil && status == http.StatusOK
 	})
 }

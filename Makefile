@@ -129,8 +129,8 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	done
 
 .PHONY: kill
-kill: ## Kill 500 nodes in a row and look at what they leave in the vault
-	TOKEND_KILLS=300 TOKEND_LOGIN_KILLS=200 $(GO) test -count=1 -timeout $(TIMEOUT) -v ./tests/kill
+kill: ## Kill 500 nodes in a row and look at what they leave in the vault, and crash loops
+	TOKEND_KILLS=300 TOKEND_LOGIN_KILLS=200 TOKEND_CRASH_LOOPS=1 $(GO) test -count=1 -timeout $(TIMEOUT) -v ./tests/kill
 
 .PHONY: bench
 bench: ## Compare tokend with its peers, print the table and fail if a bound is broken

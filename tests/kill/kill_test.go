@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tokend/actors/vault/disk"
+	"tokend/tests/fakes/program"
 )
 
 const (
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(rotateEnv); path != "" {
 		rotate(path)
 	}
-	os.Exit(m.Run())
+	os.Exit(program.Run(m))
 }
 
 // TestAKilledNodeLeavesNothingBroken kills one node after the other. Each goes on

@@ -27,6 +27,7 @@ type build struct {
 	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
 	files    map[string]*watched // all of them, by path
 	sinks    []*sink.Sink
+	exposed  []*config.FieldError // of sinks
 }
 
 // service is one service of a build. It is immutable but for made, which is

@@ -28,27 +28,17 @@ type file struct {
 	dir, name string
 	mode      fs.FileMode
 	owner     owner
+	checked   fs.FileInfo // the directory that is written to; nil: none was found yet
 	held      held
 	info      fs.FileInfo // of what is held
 }
 
 func newFile(s *Sink) *file {
-	return &file{dir: filepath.Dir(s.spec.Path), name: filepath.Base(s.spec.Path), mode: s.spec.Mode, owner: s.owner}
+	return &file{dir: filepath.Dir(s.spec.Path), name: filepath.Base(s.spec.Path), mode: s.spec.Mode, owner: s.owner, checked: s.checked}
 }
 
 // noteName returns the name of what remembers the file over a restart.
 func (f *file) noteName() string { return "." + f.name + ".tokend" }
-
-// inDir calls do with the directory, as it is now, and whatever becomes of its path
-// meanwhile.
-func (f *file) inDir(do func(dir *os.Root) error) error {
-	dir, err := os.OpenRoot(f.dir)
-	if err != nil {
-		return plain(err)
-	}
-	err = do(dir)
-	return plain(errors.Join(err, dir.Close()))
-}
 
 // adopt takes up what an earlier process has left: it removes its temporary files,
 // and knows the file again if that was written by it.

@@ -87,6 +87,12 @@ func (o owner) has(info os.FileInfo) bool {
 	return ok && (o.uid < 0 || st.Uid == uint32(o.uid)) && (o.gid < 0 || st.Gid == uint32(o.gid))
 }
 
+// ids returns the user and the group, -1 for none.
+func (o owner) ids() (uid, gid int) { return o.uid, o.gid }
+
+// owns reports whether something belongs to the user that files are given to.
+func (o owner) owns(info os.FileInfo) bool { return o.uid >= 0 && owner{o.uid, -1}.has(info) }
+
 // own reports whether a file is one that this process could have made.
 func own(info os.FileInfo) bool { return owner{os.Geteuid(), -1}.has(info) }
 

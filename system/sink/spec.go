@@ -50,12 +50,14 @@ type KeyError struct{ Key, Problem string }
 // Error returns "KEY: PROBLEM".
 func (e *KeyError) Error() string { return e.Key + ": " + e.Problem }
 
-// Sink is a [Spec] that was found good. It is immutable.
+// Sink is a [Spec] that was found good. It is immutable once it is kept.
 type Sink struct {
 	spec     Spec
 	render   renderer
 	services []string // whose tokens it holds, sorted
 	owner    owner
+	checked  fs.FileInfo // the directory that Place has found; nil: it has not looked
+	exposed  error       // who else can change it; nil: nobody
 }
 
 // New checks spec and makes a Sink of it; known reports whether there is a service

@@ -20,15 +20,19 @@ const maxToken = 64 << 10
 // hides; beside an error the Result holds a State at most. A panic of p is one as
 // well. How long p may take is for ctx to say and for p to keep.
 func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
-	res, err := guarded(ctx, p, req)
+	trace := traceOf(ctx)
+	res, err := guarded(WithTrace(ctx, trace), p, req)
 	if err != nil {
-		return Result{State: res.State}, explain(ctx, conceal(p, &req, err))
+		e := explain(ctx, conceal(p, &req, err))
+		trace.judge(e)
+		return Result{State: res.State}, e
 	}
 	if res.Type == "" {
 		res.Type = bearer
 	}
 	if problem := unusableText(&res); problem != "" {
 		e := malformed(problem)
+		trace.judge(e)
 		e.Lost, e.Probe = loss(p, &req, res.Lost), res.Probe
 		return Result{State: res.State}, e
 	}

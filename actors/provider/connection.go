@@ -31,6 +31,10 @@ var errConnectTimeout = errors.New("connect timeout")
 // send a second time.
 var errGivenBack = errors.New("request given back")
 
+// errSilent ends the context of an exchange whose connection the other end must have
+// forgotten.
+var errSilent = errors.New("connection went silent")
+
 // lost is an exchange that broke off without an answer. Its text is made of the
 // kind of err alone, never of err's own text, which may hold a URL.
 type lost struct {
@@ -42,7 +46,7 @@ type lost struct {
 func (*lost) Error() string { return "no answer from the endpoint" }
 
 func (l *lost) timedOut() bool {
-	if errors.Is(l.err, context.DeadlineExceeded) || errors.Is(l.err, errConnectTimeout) || errors.Is(l.err, os.ErrDeadlineExceeded) {
+	if errors.Is(l.err, context.DeadlineExceeded) || errors.Is(l.err, errConnectTimeout) || errors.Is(l.err, errSilent) || errors.Is(l.err, os.ErrDeadlineExceeded) {
 		return true
 	}
 	timeout, ok := errors.AsType[net.Error](l.err)

@@ -109,7 +109,7 @@ func (d *discovery) read(ctx context.Context) (a *answer, err error) {
 			return nil, unreadyf("issuer: no request can be made of it")
 		}
 		req.Header.Set("Accept", "application/json")
-		if a, err = d.send(ctx, req); err != nil {
+		if a, err = d.insist(ctx, req); err != nil {
 			return nil, Classify(err) // told apart from a token request that got no answer
 		}
 		_, unreadable := a.json("issuer")

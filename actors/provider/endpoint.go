@@ -48,7 +48,31 @@ func (e Endpoint) send(ctx context.Context, req *http.Request) (*answer, error) 
 	if a != nil {
 		t.Status = a.status
 	}
+	t.batch = x.batch
 	return a, err
+}
+
+// insist sends a request that may be sent twice: once more over another connection if
+// the first went silent.
+func (e Endpoint) insist(ctx context.Context, req *http.Request) (*answer, error) {
+	a, err := e.send(ctx, req)
+	if !mayRepeat(ctx, err) || req.Body != nil && req.GetBody == nil {
+		return a, err
+	}
+	again := req.Clone(ctx)
+	if req.GetBody != nil {
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, unreadyf("the request's body cannot be read again")
+		}
+	}
+	return e.send(ctx, again)
+}
+
+// mayRepeat reports whether a request ended because its connection had been forgotten
+// by the other end, does no harm if it is sent once more, and has time for that.
+func mayRepeat(ctx context.Context, err error) bool {
+	l, ok := errors.AsType[*lost](err)
+	return ok && l.err == errSilent && !isPatient(ctx) && ctx.Err() == nil
 }
 
 // parse returns the URL that setting names. Its errors quote nothing of it but

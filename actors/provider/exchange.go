@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -45,7 +44,12 @@ type exchange struct {
 
 	mu       sync.Mutex
 	phase    phase
-	conn     net.Conn      // the last that the request got
+	batch    *batch        // whose connections it uses; nil: not known yet
+	link     *link         // the last that the request got; nil: none, or one that is not ours
+	shared   bool          // that is HTTP/2
+	owes     bool          // nothing has come back over it
+	since    time.Duration // when it got it, by stopwatch
+	ear      *alarm        // listens whether anything comes back over it
 	sent     bool          // headers were written to a connection of HTTP/2
 	guards   []func() bool // one a connection that is being made
 	reprieve *alarm        // ends waiting for an answer that must not get lost, see patient
@@ -67,8 +71,9 @@ func newExchange(ctx context.Context, host string, connect time.Duration) *excha
 	inner, cancel := context.WithCancelCause(own)
 	x := &exchange{cancel: cancel, host: host, unbind: unbind}
 	x.ctx = httptrace.WithClientTrace(context.WithValue(inner, exchangeKey{}, x), &httptrace.ClientTrace{
-		GotConn:      func(info httptrace.GotConnInfo) { x.connected(info.Conn) },
-		WroteHeaders: x.wrote,
+		GotConn:              func(info httptrace.GotConnInfo) { x.connected(info.Conn) },
+		WroteHeaders:         x.wrote,
+		GotFirstResponseByte: x.answered,
 	})
 	x.timer = newAlarm(connect, func() { cancel(errConnectTimeout) })
 	if own != ctx {
@@ -77,7 +82,8 @@ func newExchange(ctx context.Context, host string, connect time.Duration) *excha
 	return x
 }
 
-// guard closes conn when the exchange ends before it has a connection.
+// guard closes conn when the exchange ends before it has a connection: net/http would
+// go on with a handshake that hangs.
 func (x *exchange) guard(conn net.Conn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -98,7 +104,8 @@ func (x *exchange) connected(conn net.Conn) {
 	if x.sent {
 		x.cancel(errGivenBack)
 	}
-	x.phase, x.conn = waiting, conn
+	x.phase = waiting
+	x.hold(conn)
 	for _, stop := range x.guards {
 		stop()
 	}
@@ -111,9 +118,7 @@ func (x *exchange) connected(conn net.Conn) {
 func (x *exchange) wrote() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if secure, ok := x.conn.(*tls.Conn); ok {
-		x.sent = secure.ConnectionState().NegotiatedProtocol == "h2"
-	}
+	x.sent = x.shared
 }
 
 func (x *exchange) advance(p phase) {
@@ -132,6 +137,10 @@ func (x *exchange) close() {
 		x.reprieve.Stop()
 	}
 	x.cancel(nil)
+	x.release()
+	if x.batch != nil {
+		x.batch.leave()
+	}
 }
 
 // lost returns err as what it is: why the exchange broke off. If its context has
@@ -139,7 +148,7 @@ func (x *exchange) close() {
 func (x *exchange) lost(err error) error {
 	if cause := context.Cause(x.ctx); cause != nil {
 		err = x.ctx.Err()
-		if cause == errConnectTimeout || cause == errGivenBack || cause == context.DeadlineExceeded {
+		if cause == errConnectTimeout || cause == errGivenBack || cause == errSilent || cause == context.DeadlineExceeded {
 			err = cause
 		}
 	}
@@ -155,6 +164,7 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 	}
 	resp, err := client.Do(req.WithContext(x.ctx))
 	if err != nil {
+		x.abandon()
 		return nil, x.lost(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -170,6 +180,7 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 		if err == errUndecodable {
 			return nil, unusablef("answer cannot be decompressed")
 		}
+		x.abandon()
 		return nil, x.lost(err)
 	}
 	a.unread = err != nil || a.tooLarge

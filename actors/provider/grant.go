@@ -163,6 +163,9 @@ func with(form url.Values, own ...Text) filler {
 func (g *grant) ask(ctx context.Context, req *Request, fill filler) (Result, members, error) {
 	i := &inquiry{grant: g, req: req, fill: fill}
 	a, err := i.send(ctx)
+	if mayRepeat(ctx, err) {
+		a, err = i.send(ctx) // with a proof of its own
+	}
 	if err != nil {
 		g.doubt()
 		return Result{}, members{}, err

@@ -80,7 +80,7 @@ func (r *run) send(ctx context.Context, read func() (HTTPRequest, error)) (*answ
 	if len(r.login.Steps) > 0 {
 		r.cookies.add(req)
 	}
-	a, err := r.login.send(ctx, req)
+	a, err := r.login.insist(ctx, req)
 	if err != nil {
 		return nil, err
 	}

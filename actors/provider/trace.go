@@ -18,6 +18,7 @@ type Trace struct {
 
 	secret  bool // the path is configured as a secret
 	secrets []messages.Secret
+	batch   *batch // of connections over which the last request went; nil: none was sent
 }
 
 type traceKey struct{}
@@ -33,6 +34,28 @@ func traceOf(ctx context.Context) *Trace {
 		return t
 	}
 	return new(Trace)
+}
+
+// judge has the connection serve no further requests that brought an answer which no
+// server gives that is what it should be. Others would get the like.
+func (t *Trace) judge(e *Error) {
+	if t.batch != nil && e.speaksAgainst(t.Status) {
+		t.batch.retire()
+	}
+}
+
+// speaksAgainst reports whether e, after an answer with that status, speaks against
+// the machine that gave it: it is in trouble, or another one than it was. An answer
+// that refuses credentials or asks to wait does not.
+func (e *Error) speaksAgainst(status int) bool {
+	switch {
+	case status == 0:
+		return false
+	case e.Page, status >= 500:
+		return true
+	default:
+		return e.Class == messages.ClassTransient || e.Class == messages.ClassMalformed
+	}
 }
 
 // cover says that URLs are configured as secrets, and which texts in them are that

@@ -20,7 +20,9 @@ const (
 	idleTimeout     = 30 * time.Second // shorter than what servers commonly use, so that they seldom close first
 	keepAlive       = 15 * time.Second // finds connections whose other end is gone
 	lastDialTimeout = time.Minute      // of connections that no exchange bounds
-	silence         = 5 * time.Second  // of HTTP/2 before it is asked whether anybody is there, and then until it is given up
+	late            = time.Second      // of HTTP/2, before the other end is asked whether it is there
+	doubt           = 2 * time.Second  // of silence: new requests use another connection
+	silence         = 3 * time.Second  // of silence: the request goes to another connection
 )
 
 // TLS says how a server is reached over TLS. Verification is always on.
@@ -104,22 +106,21 @@ func (t *Transports) Close() {
 
 func (t *Transports) client(config *tls.Config) *http.Client {
 	return &http.Client{
-		Transport:     &agent{t.transport(config), t.userAgent},
+		Transport:     newRoutes(t, config),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-func (t *Transports) transport(config *tls.Config) *http.Transport {
+func (t *Transports) transport(config *tls.Config, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  t.proxy,
-		DialContext:            t.dial,
+		DialContext:            dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    lastDialTimeout,
 		OnProxyConnectResponse: checkProxy,
 		DisableCompression:     true, // an answer does that, and bounds it
 		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence},
-		MaxIdleConns:           idleAtAll,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: late, PingTimeout: lastDialTimeout}, // an exchange listens itself
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaders,
@@ -134,37 +135,15 @@ func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Res
 	return nil
 }
 
-// dial connects for the exchange that ctx belongs to, if any, and leaves the
-// connection to it until it is ready for requests: net/http detaches dialling
-// from the request that needs it, so that an end of the exchange would otherwise
-// leave a hanging dial or handshake behind.
+// dial connects for the exchange that ctx belongs to, if any: net/http detaches
+// dialling from the request that needs it, so that an end of the exchange would
+// otherwise leave a hanging dial behind.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, lastDialTimeout)
 	defer cancel()
-	x := exchangeOf(ctx)
-	if x != nil {
+	if x := exchangeOf(ctx); x != nil {
 		defer context.AfterFunc(x.ctx, cancel)()
 	}
 	dialer := net.Dialer{KeepAlive: keepAlive}
-	conn, err := dialer.DialContext(ctx, network, address)
-	if err == nil && x != nil {
-		x.guard(conn)
-	}
-	return conn, err
-}
-
-// agent sets the User-Agent of requests that have none.
-type agent struct {
-	*http.Transport
-
-	name string
-}
-
-// RoundTrip sends req, or a copy of it with the User-Agent.
-func (a *agent) RoundTrip(req *http.Request) (*http.Response, error) {
-	if _, ok := req.Header["User-Agent"]; !ok && a.name != "" {
-		req = req.Clone(req.Context())
-		req.Header.Set("User-Agent", a.name)
-	}
-	return a.Transport.RoundTrip(req)
+	return dialer.DialContext(ctx, network, address)
 }

@@ -1,0 +1,132 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+)
+
+// join makes the exchange one of those that use a batch.
+func (x *exchange) join(b *batch) {
+	x.mu.Lock()
+	before := x.batch
+	x.batch = b
+	x.mu.Unlock()
+	if before != nil {
+		before.leave()
+	}
+}
+
+// hold has the exchange use a connection, until another or the end. x is locked.
+func (x *exchange) hold(conn net.Conn) {
+	x.release()
+	secure, _ := conn.(*tls.Conn)
+	x.shared = secure != nil && secure.ConnectionState().NegotiatedProtocol == "h2"
+	if x.batch != nil {
+		x.batch.connected(x.shared)
+	}
+	if x.link = linkOf(conn); x.link == nil {
+		return
+	}
+	x.link.take(x.left(), x.shared)
+	x.owes, x.since = true, stopwatch()
+	if x.shared {
+		x.ear = newAlarm(doubt, x.listen)
+	}
+}
+
+// left returns how much time there is; 0: no end is known.
+func (x *exchange) left() time.Duration {
+	if deadline, ok := x.ctx.Deadline(); ok {
+		return max(time.Until(deadline), time.Millisecond)
+	}
+	return 0
+}
+
+// answered notes that the answer has begun: all of the request was delivered then.
+func (x *exchange) answered() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.owes {
+		x.owes = false
+		x.link.owe(-1)
+	}
+}
+
+// release ends the use of a connection. x is locked.
+func (x *exchange) release() {
+	if x.ear != nil {
+		x.ear.Stop()
+	}
+	if x.link == nil {
+		return
+	}
+	if x.owes {
+		x.link.owe(-1)
+	}
+	x.link.batch.free(x.link)
+	x.link, x.owes, x.ear = nil, false, nil
+}
+
+// abandon drops what was not delivered of a request that the exchange has given up,
+// and has others use another connection. One that many share goes on for those who
+// have it, if nothing of the request is left to be delivered.
+func (x *exchange) abandon() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ctx.Err() == nil || x.link == nil { // it ended by itself
+		return
+	}
+	if left, known := queued(x.link.Conn); !x.shared || x.owes && (left > 0 || !known) {
+		x.link.drop()
+	}
+	if context.Cause(x.ctx) != context.Canceled {
+		x.link.batch.retire()
+	}
+}
+
+// listen looks whether the other end of a shared connection is there still: it is
+// asked all the time, and answers even while the request is worked on.
+func (x *exchange) listen() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.link == nil || x.ctx.Err() != nil {
+		return
+	}
+	left, known := queued(x.link.Conn)
+	next, verdict := hear(x.link.silent(x.since), isPatient(x.ctx), known && left > 0)
+	switch verdict {
+	case doubtful:
+		x.link.batch.retire()
+	case gone:
+		x.cancel(errSilent)
+		return
+	}
+	x.ear = newAlarm(next, x.listen)
+}
+
+// presence is what silence says about the other end of a connection.
+type presence int
+
+const (
+	there presence = iota
+	doubtful
+	gone
+)
+
+// hear judges a connection that has been silent for so long, and says when to listen
+// again. An exchange whose request must not be sent twice goes on waiting while the
+// other end may have got it: one that is stopped for a while is silent, too.
+func hear(silent time.Duration, patient, undelivered bool) (next time.Duration, p presence) {
+	switch {
+	case silent < doubt:
+		return doubt - silent, there
+	case silent < silence:
+		return silence - silent, doubtful
+	case patient && !undelivered:
+		return late, doubtful
+	default:
+		return 0, gone
+	}
+}

@@ -157,6 +157,7 @@ type OAuth struct {
 	ClientCertificate  Secret   `key:"client_certificate"`                     // certificate of ClientKey, PEM; assertions carry its thumbprint
 	AssertionAlgorithm string   `key:"assertion_algorithm"`                    // empty: what suits the key; HS256 with a secret
 	AssertionAudience  string   `key:"assertion_audience" default:"token_url"` // an Audience constant or a literal; empty: AudienceTokenURL
+	TokenType          string   `key:"token_type"`                             // how the tokens are sent; empty: as the server says, or Bearer
 	Scopes             []string `key:"scopes"`                                 // sent as scope, if any
 	Audience           string   `key:"audience"`                               // sent as audience, if not empty
 	Resource           []string `key:"resource"`                               // sent as resource, repeated (RFC 8707)
@@ -226,6 +227,8 @@ type Login struct {
 	Steps    []Step   `key:"steps"` // sent before Request, in this order
 	Request  Request  `key:"request"`
 	Response Response `key:"response"`
+	// TokenType is how the tokens are sent; empty: as the server says, or Bearer.
+	TokenType string `key:"token_type"`
 }
 
 // Request is what [Login] sends. It counts as secret as a whole and prints
@@ -249,7 +252,7 @@ type Request struct {
 // TokenCookie and TokenText is set.
 type Response struct {
 	Token        string `key:"token"`         // path
-	TokenType    string `key:"token_type"`    // path; without it the type is Bearer
+	TokenType    string `key:"token_type"`    // path of what the server calls the type
 	ExpiresIn    string `key:"expires_in"`    // path of a lifetime in seconds
 	ExpiresInMS  string `key:"expires_in_ms"` // path of a lifetime in milliseconds
 	ExpiresAt    string `key:"expires_at"`    // path of an absolute time: RFC 3339, or epoch in seconds or milliseconds
@@ -269,8 +272,8 @@ type Response struct {
 
 // Static is a token that is configured, not acquired.
 type Static struct {
-	Token     Secret    `key:"token"`                       // required
-	TokenType string    `key:"token_type" default:"Bearer"` // empty: Bearer
+	Token     Secret    `key:"token"`      // required
+	TokenType string    `key:"token_type"` // how the token is sent; empty: Bearer
 	Scopes    []string  `key:"scopes"`
 	ExpiresAt time.Time `key:"expires_at"` // zero: no expiry
 }

@@ -86,6 +86,7 @@ func (v *checker) login(path string, l *Login, allowHTTP bool) {
 	v.steps(join(path, "steps"), l.Steps, allowHTTP)
 	v.request(join(path, "request"), &l.Request, allowHTTP)
 	v.response(join(path, "response"), &l.Response)
+	v.tokenType(join(path, "token_type"), l.TokenType)
 }
 
 func (v *checker) request(path string, r *Request, allowHTTP bool) {

@@ -9,11 +9,11 @@ import (
 // File is a token that another program keeps in a file. It is read at every
 // acquisition, and need not be there before.
 type File struct {
-	Path      string       `key:"path" content:"file"`         // required. In YAML, a relative path starts at the directory of the configuration file
-	Form      string       `key:"format"`                      // FormatToken or FormatJSON; empty: FormatToken
-	Response  FileResponse `key:"response"`                    // where FormatJSON has what
-	TokenType string       `key:"token_type" default:"Bearer"` // of a token that the file gives no type; empty: Bearer
-	Scopes    []string     `key:"scopes"`                      // of a token that the file gives no scopes
+	Path      string       `key:"path" content:"file"` // required. In YAML, a relative path starts at the directory of the configuration file
+	Form      string       `key:"format"`              // FormatToken or FormatJSON; empty: FormatToken
+	Response  FileResponse `key:"response"`            // where FormatJSON has what
+	TokenType string       `key:"token_type"`          // how the token is sent; empty: as the file says, or Bearer
+	Scopes    []string     `key:"scopes"`              // of a token that the file gives no scopes
 }
 
 // FileResponse says where a [File] holds what. Paths are gjson's; one that is
@@ -29,12 +29,12 @@ type FileResponse struct {
 // Exec is a command that prints a token. No shell reads it. It prints redacted.
 type Exec struct {
 	redacted
-	Command   []Secret `key:"command"`                     // the program, by its absolute path or a name in PATH, and its arguments; required
-	Env       Secrets  `key:"env"`                         // its variables, besides PATH, HOME and LANG of this process
-	Dir       string   `key:"dir"`                         // where it runs; empty: the working directory, in YAML the directory of the configuration file
-	Form      string   `key:"format"`                      // one of the Format constants; empty: FormatAuto
-	TokenType string   `key:"token_type" default:"Bearer"` // of a token that comes without one; empty: Bearer
-	Scopes    []string `key:"scopes"`                      // of a token that comes without any
+	Command   []Secret `key:"command"`    // the program, by its absolute path or a name in PATH, and its arguments; required
+	Env       Secrets  `key:"env"`        // its variables, besides PATH, HOME and LANG of this process
+	Dir       string   `key:"dir"`        // where it runs; empty: the working directory, in YAML the directory of the configuration file
+	Form      string   `key:"format"`     // one of the Format constants; empty: FormatAuto
+	TokenType string   `key:"token_type"` // how the token is sent; empty: as what is printed says, or Bearer
+	Scopes    []string `key:"scopes"`     // of a token that comes without any
 }
 
 // The forms in which a command prints a token, or a file holds one.

@@ -92,6 +92,7 @@ func (v *checker) endpoints(path string, c *OAuth, allowHTTP bool) {
 
 // wishes checks what to ask for.
 func (v *checker) wishes(path string, c *OAuth) {
+	v.tokenType(join(path, "token_type"), c.TokenType)
 	v.scopes(join(path, "scopes"), c.Scopes)
 	for i, text := range c.Resource {
 		v.resource(item(join(path, "resource"), i), text)

@@ -29,7 +29,8 @@ func Living(state string) bool {
 // value everywhere; [Token.Value] and [Token.Header] are the only ways to it.
 type Token struct {
 	Service     string    // name of the service it belongs to
-	Type        string    // token type, such as "Bearer" (RFC 6749, section 7.1)
+	Type        string    // how it is sent: the scheme of an Authorization header, such as "Bearer"
+	ServerType  string    // what the server called its type; empty: nothing else than Type
 	State       string    // StateFresh, StateDue or StateDegraded
 	Fingerprint string    // names the token in logs, events and InvalidateToken
 	Generation  uint64    // counts the service's tokens, from 1
@@ -79,7 +80,8 @@ type TokenInfo struct {
 	RefreshAt        time.Time     // the refresh point, jitter included
 	WarnAt           time.Time     // the warning point
 	RefreshThreshold time.Duration // how long before expiry refresh is due, jitter not included
-	TokenType        string
+	TokenType        string        // how the token is sent, such as "Bearer"
+	ServerTokenType  string        // what the server called its type; empty: nothing else than TokenType
 	Scopes           []string
 	ScopesMissing    []string // asked for, but not granted; nil: none
 	Generation       uint64   // counts the service's tokens; 0: none yet

@@ -129,7 +129,7 @@ func grant(e provider.Endpoint, c *config.OAuth, o *options) provider.Grant {
 		ClientID: c.ClientID, ClientSecret: secret(c.ClientSecret), Auth: c.ClientAuth,
 		Key: secret(c.ClientKey), KeyID: c.ClientKeyID, Certificate: secret(c.ClientCertificate),
 		Algorithm: c.AssertionAlgorithm, AssertionAudience: c.AssertionAudience,
-		Scopes: scopes, Audience: c.Audience, Resource: c.Resource,
+		Type: c.TokenType, Scopes: scopes, Audience: c.Audience, Resource: c.Resource,
 		Details: func() (provider.Document, error) {
 			value, parts, err := c.Details.Expand()
 			return provider.Document{Value: value, Parts: parts}, err

@@ -20,7 +20,7 @@ func login(e provider.Endpoint, l *config.Login, o *options) (provider.Provider,
 		return nil, err
 	}
 	return provider.NewLogin(provider.Login{
-		Endpoint: e, Steps: steps, Now: o.now,
+		Endpoint: e, Steps: steps, Type: l.TokenType, Now: o.now,
 		Request: func() (provider.HTTPRequest, error) { return request(&l.Request) },
 		Response: provider.Response{
 			Token: r.Token, TokenType: r.TokenType, ExpiresIn: r.ExpiresIn, ExpiresInMS: r.ExpiresInMS,

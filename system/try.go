@@ -78,7 +78,7 @@ func (a *Attempt) judge(v *service, res provider.Result, asked, answered schedul
 	at := func(d time.Duration) time.Time { return asked.Add(d).Time().UTC() }
 	t := messages.TokenInfo{
 		Service: a.Service, Provider: a.Provider, State: messages.StateFresh,
-		TokenType: res.Type, Scopes: res.Scopes, CreatedAt: at(0), Fingerprint: messages.Fingerprint(res.AccessToken.Reveal()),
+		TokenType: res.Type, ServerTokenType: res.ServerType, Scopes: res.Scopes, CreatedAt: at(0), Fingerprint: messages.Fingerprint(res.AccessToken.Reveal()),
 	}
 	if life.Expires {
 		plan := schedule.NewPlan(life.Length, v.schedule(), 0)

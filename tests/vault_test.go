@@ -462,3 +462,23 @@ func keptNow(t *testing.T, v config.Vault, service string) disk.Entry {
 	}
 	return disk.Entry{}
 }
+
+// What a server calls the type of its tokens is told beside how they are sent, also
+// after a restart.
+func TestTheServersTypeIsToldOverARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp, s := idptest.New(), setup{vault: kept(t)}
+		idp.Play(billing, func(context.Context, idptest.Call) (provider.Result, error) {
+			return provider.Result{AccessToken: messages.NewSecret("Bearer opaque"), ServerType: "JWT", Lifetime: time.Hour}, nil
+		})
+		for range 2 {
+			w := begin(t, idp, s)
+			tok, info := w.token(billing), w.info(billing)
+			if tok.Header() != "Bearer opaque" || tok.ServerType != "JWT" || info.TokenType != "Bearer" || info.ServerTokenType != "JWT" {
+				t.Errorf("%s %+v", tok.ServerType, info)
+			}
+			w.calls(billing, 1)
+			w.stop()
+		}
+	})
+}

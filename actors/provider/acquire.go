@@ -30,6 +30,8 @@ func Acquire(ctx context.Context, p Provider, req Request) (Result, error) {
 	if res.Type == "" {
 		res.Type = bearer
 	}
+	res.unwrap()
+	res.tellType()
 	if problem := unusableText(&res); problem != "" {
 		e := malformed(problem)
 		trace.judge(e)

@@ -21,7 +21,7 @@ type Exec struct {
 	Command func() (Execution, error)
 	Dir     string   // where it runs; empty: the working directory
 	Format  string   // one of the Format constants; empty: FormatAuto
-	Type    string   // of a token that comes without one; empty: Bearer
+	Type    string   // how the token is sent; empty: as what is printed says, or Bearer
 	Scopes  []string // of a token that comes without any
 }
 
@@ -55,7 +55,7 @@ func NewExec(e Exec) (Provider, error) {
 		return nil, &KeyError{"format", "is none of auto, token, json and exec_credential"}
 	}
 	var err error
-	if e.Type, err = typeSetting(e.Type); err != nil {
+	if e.Type, err = declaredType(e.Type); err != nil {
 		return nil, err
 	}
 	if e.Command == nil {
@@ -97,10 +97,12 @@ func (p *command) acquire(ctx context.Context, req Request) (Result, error) {
 		return Result{}, ended(err, x.said(&out, &req))
 	}
 	res, err := parsePrinted(p.Format, out.Stdout)
+	if err == nil {
+		err = res.declareFree(p.Type)
+	}
 	if err != nil {
 		return Result{}, because(err, x.said(&out, &req))
 	}
-	res.Type = cmp.Or(res.Type, p.Type)
 	if res.Scopes == nil {
 		res.Scopes = p.Scopes
 	}

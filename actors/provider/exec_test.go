@@ -96,7 +96,6 @@ func TestACommandsToken(t *testing.T) {
 		"alone, though it looks like JSON": {FormatToken, "{at}", Result{AccessToken: messages.NewSecret("{at}")}},
 		"as OAuth has it":                  {"", `{"access_token":"at","expires_in":60,"token_type":"bearer","scope":"a b"}`, Result{Lifetime: time.Minute, Scopes: []string{"a", "b"}}},
 		"in JSON, as it is said":           {FormatJSON, ` {"access_token":"at","expires_at":2209086245}`, Result{ExpiresAt: at}},
-		"of another type":                  {FormatJSON, `{"access_token":"at","token_type":"Other"}`, Result{Type: "Other"}},
 		"as ExecCredential":                {"", expiring, Result{ExpiresAt: at}},
 		"as ExecCredential, as it is said": {FormatExecCredential, expiring, Result{ExpiresAt: at}},
 		"as the one before":                {FormatExecCredential, credential("v1beta1", `{"token":"at"}`), Result{Lasting: true}},
@@ -123,7 +122,7 @@ func TestACommandsTokenHasWhatIsSet(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	e.Command = execution("print", `{"access_token":"at","token_type":"Other","scope":""}`)
-	if got := acquire(t, mustExec(t, e)); got.Type != "Other" || len(got.Scopes) != 0 {
+	if got := acquire(t, mustExec(t, e)); got.Type != "token" || got.ServerType != "Other" || len(got.Scopes) != 0 {
 		t.Errorf("%+v", got)
 	}
 }

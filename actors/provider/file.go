@@ -18,7 +18,7 @@ type File struct {
 	Path     string           // required
 	Format   string           // FormatToken, which empty means, or FormatJSON
 	Response FileResponse     // of FormatJSON
-	Type     string           // of a token that the file gives no type; empty: Bearer
+	Type     string           // how the token is sent; empty: as the file says, or Bearer
 	Scopes   []string         // of a token that the file gives no scopes
 	Now      func() time.Time // the clock; nil: time.Now
 }
@@ -47,7 +47,7 @@ func NewFile(f File) (Provider, error) {
 		return nil, &KeyError{"format", "is neither token nor json"}
 	}
 	var err error
-	if f.Type, err = typeSetting(f.Type); err != nil {
+	if f.Type, err = declaredType(f.Type); err != nil {
 		return nil, err
 	}
 	if f.Now == nil {
@@ -59,15 +59,6 @@ func NewFile(f File) (Provider, error) {
 	r.Scope = cmp.Or(r.Scope, "scope")
 	f.Scopes = slices.Clone(f.Scopes)
 	return &opaque{"file", (&file{f}).acquire}, nil
-}
-
-// typeSetting returns the token type that a setting means.
-func typeSetting(name string) (string, error) {
-	name = cmp.Or(canonicalType(name), bearer)
-	if !isHTTPToken(name) {
-		return "", &KeyError{"token_type", "is not one word"}
-	}
-	return name, nil
 }
 
 type file struct{ File }
@@ -83,7 +74,9 @@ func (p *file) acquire(context.Context, Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res.Type, res.Lasting, res.AnyLength = cmp.Or(res.Type, p.Type), true, true
+	res.declare(p.Type)
+	res.unwrap()
+	res.Lasting, res.AnyLength = true, true
 	if res.Scopes == nil {
 		res.Scopes = p.Scopes
 	}
@@ -124,9 +117,9 @@ func (r *FileResponse) result(doc gjson.Result, written time.Time) (Result, erro
 	v := values{doc: doc}
 	res := Result{
 		AccessToken: messages.NewSecret(get(&v, "token", r.Token, text)),
-		Type:        get(&v, "token_type", r.TokenType, optionalType),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 	}
+	res.called(get(&v, "token_type", r.TokenType, tokenType))
 	v.moment("response.expires_at", r.ExpiresAt)
 	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)
 	if missing(v.err) {
@@ -142,12 +135,4 @@ func (r *FileResponse) result(doc gjson.Result, written time.Time) (Result, erro
 	}
 	v.ends.fill(&res)
 	return res, nil
-}
-
-// optionalType is tokenType of a value that may be missing.
-func optionalType(v gjson.Result) (string, error) {
-	if absent(v) {
-		return "", nil
-	}
-	return tokenType(v)
 }

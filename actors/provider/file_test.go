@@ -56,7 +56,7 @@ func TestAFilesToken(t *testing.T) {
 	plain := fileOf(t, "at")
 	plain.Type, plain.Scopes = "token", []string{"x"}
 	named := jsonFile(t, `{"access_token":"at","token_type":"bearer","scope":"a"}`)
-	named.Type, named.Scopes = "token", []string{"x"}
+	named.Scopes = []string{"x"}
 	for name, c := range map[string]struct {
 		file  File
 		token string

@@ -33,6 +33,7 @@ type Grant struct {
 	Algorithm         string               // of the signature; empty: what suits the key
 	AssertionAudience string               // AudienceIssuer, AudienceTokenURL or a literal; empty: AudienceTokenURL
 
+	Type     string   // how the tokens are sent, such as Bearer; empty: as the server says, or Bearer
 	Scopes   []string // sent as scope, if any
 	Audience string   // sent as audience, if not empty
 	Resource []string // sent as resource, repeated (RFC 8707, section 2)
@@ -87,6 +88,9 @@ func newGrant(g Grant) (*grant, error) {
 	}
 	if g.Now == nil {
 		g.Now = time.Now
+	}
+	if g.Type, err = declaredType(g.Type); err != nil {
+		return nil, err
 	}
 	made := &grant{Grant: g}
 	if err := made.findEndpoint(); err != nil {
@@ -171,6 +175,9 @@ func (g *grant) ask(ctx context.Context, req *Request, fill filler) (Result, mem
 		return Result{}, members{}, err
 	}
 	res, m, err := a.oauthResult(g.setting(), i.hidden)
+	if err == nil {
+		err = res.declareFree(g.Type)
+	}
 	if err != nil {
 		g.doubt()
 		return res, m, i.checkClocks(a, err)

@@ -19,6 +19,7 @@ type Login struct {
 	// every acquisition. Its error is shown, so its text must not hold a secret.
 	Request  func() (HTTPRequest, error)
 	Response Response
+	Type     string           // how the tokens are sent, such as Bearer; empty: as the server says, or Bearer
 	Now      func() time.Time // the clock of templates; nil: time.Now
 }
 
@@ -65,6 +66,9 @@ func NewLogin(l Login) (Provider, error) {
 		l.Now = time.Now
 	}
 	host, errs := l.check()
+	if l.Type, err = declaredType(l.Type); err != nil {
+		errs = append(errs, err)
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -194,5 +198,6 @@ func (p *login) acquire(ctx context.Context, req Request) (Result, error) {
 		}
 	}
 	res, err := r.finish(ctx)
+	res.declare(p.Type)
 	return res, r.within(len(p.Steps), err)
 }

@@ -18,7 +18,7 @@ import (
 // answer need not be JSON if none of the paths and predicates is.
 type Response struct {
 	Token        string     // must lead to a text
-	TokenType    string     // empty: Bearer
+	TokenType    string     // to what the server calls the type; see [Login]
 	ExpiresIn    string     // to a lifetime in seconds
 	ExpiresInMS  string     // to a lifetime in milliseconds
 	ExpiresAt    string     // to RFC 3339, or to seconds or milliseconds since 1970
@@ -213,10 +213,10 @@ func (r *Response) result(a *answer, doc gjson.Result) (Result, error) {
 	token := get(&v, strings.TrimPrefix(r.place(), "response."), r.Token, r.reader(a))
 	res := Result{
 		AccessToken: messages.NewSecret(token),
-		Type:        get(&v, "token_type", r.TokenType, tokenType),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 		Date:        a.date(),
 	}
+	res.called(get(&v, "token_type", r.TokenType, tokenType))
 	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)
 	v.lifetime("response.expires_in_ms", r.ExpiresInMS, time.Millisecond)
 	v.moment("response.expires_at", r.ExpiresAt)

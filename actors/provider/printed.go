@@ -85,15 +85,7 @@ func parsePrinted(format string, text []byte) (Result, error) {
 
 // printedJSON reads what RFC 6749, section 5.1, calls an access token response.
 func printedJSON(doc gjson.Result) (Result, error) {
-	m := jsonMembers(doc)
-	res, err := m.result(time.Time{})
-	if err != nil {
-		return Result{}, err
-	}
-	if absent(m.get("token_type")) {
-		res.Type = ""
-	}
-	return res, nil
+	return jsonMembers(doc).result(time.Time{})
 }
 
 // execCredential reads an ExecCredential. One without an expiry is good until it

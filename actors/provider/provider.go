@@ -101,7 +101,8 @@ func (State) LogValue() slog.Value { return slog.StringValue(messages.Redacted) 
 // malformed. See [Lifetime].
 type Result struct {
 	AccessToken messages.Secret
-	Type        string // token type; empty: Bearer
+	Type        string // how the token is sent: the scheme of an Authorization header; empty: Bearer
+	ServerType  string // what the server called the type; empty: nothing, or Type
 	Lifetime    time.Duration
 	ExpiresAt   time.Time
 	Date        time.Time // the IdP's clock when it answered; zero: unknown

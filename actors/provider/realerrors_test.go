@@ -139,7 +139,7 @@ func TestRealTokens(t *testing.T) {
 		"a control of Latin-1": {holds(`"a\u0085t"`), noText},
 		"a tab":                {holds(`"a\tt"`), noText},
 		"a space before":       {holds(`" at"`), noText},
-		"a scheme before":      {holds(`"Bearer at"`), noText},
+		"a scheme before":      {holds(`"Bearer at"`), "Bearer at for 59s"},
 		"a letter of Latin-1":  {holds(`"\u00e4t"`), noText},
 		"half a character":     {holds(`"\ud800"`), noText},
 		"a number":             {holds(`12345`), "malformed: access_token is not a text"},

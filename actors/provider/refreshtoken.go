@@ -93,6 +93,9 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 	}
 	res, next, err := p.renew(ctx, &req, now, first)
 	res.State, res.RefreshToken = State{}, messages.Secret{}
+	if p.grant.Type != "" && res.Type == bearer { // of a fallback that declares nothing
+		res.Type = p.grant.Type
+	}
 	if next != now {
 		res.State = next.state()
 	}

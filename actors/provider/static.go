@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,13 +26,11 @@ func NewStatic(s Static) (Provider, error) {
 	if s.Token == nil {
 		return nil, &KeyError{"token", "missing"}
 	}
-	s.Type = canonicalType(s.Type)
-	if s.Type == "" {
-		s.Type = bearer
+	var err error
+	if s.Type, err = declaredType(s.Type); err != nil {
+		return nil, err
 	}
-	if !isHTTPToken(s.Type) {
-		return nil, &KeyError{"token_type", "is not one word"}
-	}
+	s.Type = cmp.Or(s.Type, bearer)
 	if s.Now == nil {
 		s.Now = time.Now
 	}

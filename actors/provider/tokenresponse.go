@@ -177,21 +177,18 @@ func (m members) result(date time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, unusablef("access_token %s", err)
 	}
-	kind, err := tokenType(m.get("token_type"))
+	said, err := tokenType(m.get("token_type"))
 	if err != nil {
 		return Result{}, unusablef("token_type %s", err)
-	}
-	// RFC 6749, section 7.1: not to be used by who does not know how.
-	if bound(kind) {
-		return Result{}, unusablef("token_type %s: the token works with proofs of a key only, and was not asked for as such", kind)
 	}
 	granted, err := scopes(m.get("scope"))
 	if err != nil {
 		return Result{}, unusablef("scope %s", err)
 	}
 	res := Result{
-		AccessToken: messages.NewSecret(token), Type: kind, Date: date, Scopes: granted,
+		AccessToken: messages.NewSecret(token), Date: date, Scopes: granted,
 	}
+	res.called(said)
 	m.ends().fill(&res)
 	if refresh := m.refreshToken(); refresh != "" {
 		res.RefreshToken = messages.NewSecret(refresh)

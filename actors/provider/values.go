@@ -84,24 +84,25 @@ func duration(v gjson.Result, unit time.Duration) (time.Duration, error) {
 	}
 }
 
-// tokenType returns a token type as Authorization headers spell it; types are
-// not case-sensitive (RFC 6749, section 5.1). Unknown ones stay as they are.
+// tokenType returns what a server calls the type of a token, empty if nothing.
 func tokenType(v gjson.Result) (string, error) {
-	if absent(v) || v.Type == gjson.String && strings.TrimSpace(v.Str) == "" {
-		return bearer, nil
+	if absent(v) {
+		return "", nil
 	}
 	if v.Type != gjson.String {
 		return "", errNoText
 	}
-	return canonicalType(strings.TrimSpace(v.Str)), nil
+	return strings.TrimSpace(v.Str), nil
 }
 
 // bound reports whether tokens of a type are good for nothing without a proof of
 // a key with every request: RFC 9449, RFC 9200, and what came of OAuth 1.
-func bound(kind string) bool { return kind == "DPoP" || kind == "PoP" || kind == "MAC" }
+func bound(kind string) bool { return kind == dpop || kind == "PoP" || kind == "MAC" }
+
+const dpop = "DPoP"
 
 func canonicalType(name string) string {
-	for _, known := range []string{bearer, "DPoP", "PoP", "MAC", "Basic"} {
+	for _, known := range []string{bearer, dpop, "PoP", "MAC", "Basic"} {
 		if strings.EqualFold(name, known) {
 			return known
 		}

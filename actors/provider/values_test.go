@@ -93,28 +93,32 @@ func TestInstant(t *testing.T) {
 func TestTokenType(t *testing.T) {
 	cases := map[string]struct {
 		json string
+		said string
 		want string
 		err  error
 	}{
-		"as it should be": {`"Bearer"`, "Bearer", nil},
-		"lower case":      {`"bearer"`, "Bearer", nil},
-		"upper case":      {`"BEARER"`, "Bearer", nil},
-		"dpop":            {`"dpop"`, "DPoP", nil},
-		"mac":             {`"mac"`, "MAC", nil},
-		"pop":             {`"pop"`, "PoP", nil},
-		"spaces around":   {`" bearer "`, "Bearer", nil},
-		"a line end":      {`"Bearer\n"`, "Bearer", nil},
-		"spaces alone":    {`" "`, "Bearer", nil},
-		"unknown":         {`"urn:x"`, "urn:x", nil},
-		"empty":           {`""`, "Bearer", nil},
-		"absent":          {"", "Bearer", nil},
-		"null":            {"null", "Bearer", nil},
-		"a number":        {"1", "", errNoText},
+		"as it should be": {`"Bearer"`, "Bearer", "Bearer", nil},
+		"lower case":      {`"bearer"`, "bearer", "Bearer", nil},
+		"upper case":      {`"BEARER"`, "BEARER", "Bearer", nil},
+		"dpop":            {`"dpop"`, "dpop", "DPoP", nil},
+		"mac":             {`"mac"`, "mac", "MAC", nil},
+		"pop":             {`"pop"`, "pop", "PoP", nil},
+		"spaces around":   {`" bearer "`, "bearer", "Bearer", nil},
+		"a line end":      {`"Bearer\n"`, "Bearer", "Bearer", nil},
+		"spaces alone":    {`" "`, "", "Bearer", nil},
+		"unknown":         {`"urn:x"`, "urn:x", "Bearer", nil},
+		"another scheme":  {`"Basic"`, "Basic", "Bearer", nil},
+		"empty":           {`""`, "", "Bearer", nil},
+		"absent":          {"", "", "Bearer", nil},
+		"null":            {"null", "", "Bearer", nil},
+		"a number":        {"1", "", "Bearer", errNoText},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got, err := tokenType(gjson.Parse(c.json)); got != c.want || err != c.err {
-				t.Errorf("got %q, %v", got, err)
+			var res Result
+			said, err := tokenType(gjson.Parse(c.json))
+			if res.called(said); said != c.said || res.ServerType != c.said || res.Type != c.want || err != c.err {
+				t.Errorf("got %q, %+v, %v", said, res, err)
 			}
 		})
 	}

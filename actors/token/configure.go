@@ -91,7 +91,8 @@ func (s *State) record(service string) *vault.Record {
 	rec.Generation = h.token.Generation
 	rec.Invalidated, rec.Suspect = s.invalidated, s.suspect
 	rec.AccessToken, rec.TokenCredential = h.box, uint64(s.more().acquired)
-	rec.Type, rec.Scopes, rec.Fingerprint = h.token.Type, h.token.Scopes, h.token.Fingerprint
+	rec.Type, rec.ServerType = h.token.Type, h.token.ServerType
+	rec.Scopes, rec.Fingerprint = h.token.Scopes, h.token.Fingerprint
 	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
 	rec.RefreshAt, rec.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
 	rec.Repeated, rec.Asked, rec.FirmEnd = h.repeated, int(s.asked), h.firm.Time()

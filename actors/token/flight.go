@@ -189,6 +189,7 @@ type landing struct {
 	box         vault.Sealed
 	fingerprint string
 	kind        string
+	called      string // kind by the server's name for it, if that is another
 	scopes      []string
 	life        time.Duration   // 0: no expiry
 	stated      time.Duration   // the end as the server stated it: life and the second taken off it; 0: no expiry
@@ -289,7 +290,7 @@ func (t *trip) judge(res provider.Result) *landing {
 	text := res.AccessToken.Reveal()
 	l := &landing{
 		asked: asked, took: took, life: life.Length, stated: life.Stated, notBefore: life.NotBefore, notes: life.Notes,
-		kind: res.Type, scopes: res.Scopes, fingerprint: messages.Fingerprint(text), unfit: perr,
+		kind: res.Type, called: res.ServerType, scopes: res.Scopes, fingerprint: messages.Fingerprint(text), unfit: perr,
 	}
 	if perr == nil {
 		l.firm = t.firm(res, life, asked, answered)

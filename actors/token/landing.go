@@ -122,7 +122,7 @@ func (k *keeper) announceNew(now schedule.Instant, before *State, took time.Dura
 func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 	h := &held{
 		token: messages.Token{
-			Service: k.slot.name, Type: l.kind, Fingerprint: l.fingerprint, Generation: 1,
+			Service: k.slot.name, Type: l.kind, ServerType: l.called, Fingerprint: l.fingerprint, Generation: 1,
 			Scopes: slices.Clone(l.scopes), CreatedAt: l.asked.Time(),
 		},
 		birth: l.asked, roll: k.env.Roll(),

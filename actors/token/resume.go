@@ -73,8 +73,8 @@ func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) 
 func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {
 	h := &held{
 		token: messages.Token{
-			Service: rec.Key.Service, Type: rec.Type, Fingerprint: rec.Fingerprint, Generation: rec.Generation,
-			Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
+			Service: rec.Key.Service, Type: rec.Type, ServerType: rec.ServerType,
+			Fingerprint: rec.Fingerprint, Generation: rec.Generation, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		},
 		birth: onBothClocks(now, rec.CreatedAt),
 	}

@@ -289,7 +289,8 @@ func (s *State) info(now schedule.Instant) messages.TokenInfo {
 		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)
 		info.RefreshAt, info.WarnAt = h.at.Refresh.Shown(now), h.at.Warn.Shown(now)
 		info.RefreshThreshold = h.lead
-		info.TokenType, info.Scopes = h.token.Type, slices.Clone(h.token.Scopes)
+		info.TokenType, info.ServerTokenType = h.token.Type, h.token.ServerType
+		info.Scopes = slices.Clone(h.token.Scopes)
 		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint
 	}
 	return info

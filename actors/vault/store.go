@@ -26,6 +26,7 @@ type Record struct {
 	TokenCredential   uint64 // CredentialVersion that the access token was acquired with; 0: this record's
 	State             Sealed // what the provider wants to have again
 	Type              string
+	ServerType        string // what the server called the type, if that is another
 	Scopes            []string
 	CreatedAt         time.Time
 	ExpiresAt         time.Time // zero: no expiry, if there is an access token

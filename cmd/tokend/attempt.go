@@ -162,6 +162,7 @@ type attempt struct {
 	Status           int       `json:"status,omitempty"`
 	Took             string    `json:"took,omitempty"`
 	TokenType        string    `json:"token_type,omitempty"`
+	ServerTokenType  string    `json:"server_token_type,omitempty"`
 	Scopes           []string  `json:"scopes,omitempty"`
 	Fingerprint      string    `json:"fingerprint,omitempty"`
 	CreatedAt        time.Time `json:"created_at,omitzero"`
@@ -200,7 +201,7 @@ func attemptJSON(v verdict) attempt {
 	return attempt{
 		Service: a.Service, Result: v.result(), Provider: a.Provider, ClientAuth: a.ClientAuth,
 		URL: a.URL, Status: a.Status, Took: v.took(),
-		TokenType: t.TokenType, Scopes: t.Scopes, Fingerprint: t.Fingerprint,
+		TokenType: t.TokenType, ServerTokenType: t.ServerTokenType, Scopes: t.Scopes, Fingerprint: t.Fingerprint,
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, RefreshAt: t.RefreshAt, WarnAt: t.WarnAt,
 		RefreshThreshold: exact(t.RefreshThreshold), Error: problemJSON(a),
 		Skipped: v.skipped, Advice: v.advice(), Warnings: v.doubts(),

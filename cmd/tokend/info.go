@@ -95,6 +95,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"created", point(info.CreatedAt, from(info.CreatedAt, now))},
 		{"refresh threshold", info.RefreshThreshold},
 		{"type", info.TokenType},
+		{"type by the server", info.ServerTokenType},
 		{"scopes", strings.Join(info.Scopes, " ")},
 		{"scopes missing", strings.Join(info.ScopesMissing, " ")},
 		{"generation", strconv.FormatUint(info.Generation, 10)},

@@ -13,7 +13,8 @@ import (
 type Token struct {
 	AccessToken messages.Secret `json:"access_token"`
 	TokenType   string          `json:"token_type,omitempty"`
-	ExpiresIn   *int64          `json:"expires_in,omitempty"` // seconds left when it was written; nil: no expiry
+	ServerType  string          `json:"server_token_type,omitempty"` // what the server calls it, if that is another
+	ExpiresIn   *int64          `json:"expires_in,omitempty"`        // seconds left when it was written; nil: no expiry
 	ExpiresAt   time.Time       `json:"expires_at,omitzero"`
 	Service     string          `json:"service"`
 	State       string          `json:"state"`
@@ -38,6 +39,7 @@ func TokenOf(t messages.Token, now time.Time) Token {
 	wire := Token{
 		AccessToken: messages.NewSecret(t.Value()),
 		TokenType:   t.Type,
+		ServerType:  t.ServerType,
 		ExpiresAt:   instant(t.ExpiresAt),
 		Service:     t.Service,
 		State:       t.State,
@@ -93,6 +95,7 @@ func (t Token) AppendJSON(b []byte) []byte {
 func (t Token) appendRest(b []byte) []byte {
 	o := object{b}
 	o.text("token_type", t.TokenType)
+	o.text("server_token_type", t.ServerType)
 	if t.ExpiresIn != nil {
 		o.integer("expires_in", *t.ExpiresIn)
 	}
@@ -139,7 +142,7 @@ func (t *Token) UnmarshalJSON(data []byte) error {
 // size bounds the length of the token's JSON if nothing in it needs escaping.
 func (t Token) size() int {
 	const names = 256 // names, punctuation, numbers and the time
-	return names + len(t.AccessToken.Reveal()) + len(t.TokenType) + len(t.Service) + len(t.State) + len(t.Fingerprint) + len(t.Scope) + t.placementSize()
+	return names + len(t.AccessToken.Reveal()) + len(t.TokenType) + len(t.ServerType) + len(t.Service) + len(t.State) + len(t.Fingerprint) + len(t.Scope) + t.placementSize()
 }
 
 // placementSize is the part of size that most tokens do not have.

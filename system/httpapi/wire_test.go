@@ -117,3 +117,20 @@ func TestReadinessNextTryIsTheFirst(t *testing.T) {
 		t.Error("there is a next try without services")
 	}
 }
+
+func TestTheServersTypeIsWrittenWhereThereIsOne(t *testing.T) {
+	tok := billing()
+	tok.ServerType = "JWT"
+	wire := TokenOf(tok, noon)
+	if text := string(wire.AppendJSON(nil)); !strings.Contains(text, `"token_type":"Bearer","server_token_type":"JWT",`) {
+		t.Errorf("wrote %s", text)
+	}
+	var back Token
+	if err := json.Unmarshal(wire.AppendJSON(nil), &back); err != nil || back.ServerType != "JWT" {
+		t.Errorf("read %+v, %v", back, err)
+	}
+	info := TokenInfoOf(messages.TokenInfo{TokenType: "Bearer", ServerTokenType: "JWT"})
+	if text, err := json.Marshal(info); err != nil || !strings.Contains(string(text), `"token_type":"Bearer","server_token_type":"JWT",`) {
+		t.Errorf("wrote %s, %v", text, err)
+	}
+}

@@ -18,6 +18,7 @@ type TokenInfo struct {
 	WarnAt           time.Time `json:"warn_at,omitzero"`
 	RefreshThreshold string    `json:"refresh_threshold,omitempty"`
 	TokenType        string    `json:"token_type,omitempty"`
+	ServerTokenType  string    `json:"server_token_type,omitempty"` // what the server calls it, if that is another
 	Scopes           []string  `json:"scopes,omitempty"`
 	ScopesMissing    []string  `json:"scopes_missing,omitempty"` // asked for, but not granted
 	Generation       uint64    `json:"generation"`
@@ -80,7 +81,7 @@ func TokenInfoOf(i messages.TokenInfo) TokenInfo {
 		Service: i.Service, Provider: i.Provider, State: i.State, Suspect: i.Suspect,
 		CreatedAt: instant(i.CreatedAt), ExpiresAt: instant(i.ExpiresAt),
 		RefreshAt: instant(i.RefreshAt), WarnAt: instant(i.WarnAt),
-		TokenType: i.TokenType, Scopes: i.Scopes, ScopesMissing: i.ScopesMissing,
+		TokenType: i.TokenType, ServerTokenType: i.ServerTokenType, Scopes: i.Scopes, ScopesMissing: i.ScopesMissing,
 		Generation: i.Generation, Fingerprint: i.Fingerprint,
 		Required: i.Required, Eager: i.Eager,
 		LastError: failureOf(i.LastError), Counters: Counters(i.Counters),

@@ -14,6 +14,7 @@ type content struct {
 	AccessToken []byte    `json:"access_token,omitempty"`
 	State       []byte    `json:"state,omitempty"`
 	Type        string    `json:"type,omitempty"`
+	ServerType  string    `json:"server_type,omitempty"`
 	Scopes      []string  `json:"scopes,omitzero"` // none is not the same as unknown
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
@@ -92,7 +93,7 @@ func (d *dataKey) pack(key vault.Key, h header, c content) ([]byte, error) {
 // contentOf opens the boxes of a record.
 func contentOf(rec *vault.Record) (header, content, error) {
 	c := content{
-		Type: rec.Type, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
+		Type: rec.Type, ServerType: rec.ServerType, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
 		StatedEnd: rec.StatedEnd, FirmEnd: rec.FirmEnd, Asked: rec.Asked, Repeated: rec.Repeated,
 		Invalidated: rec.Invalidated, Suspect: rec.Suspect,
@@ -122,7 +123,7 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		CredentialVersion: h.credential, Generation: h.generation,
 		AccessToken: seal(vault.AccessToken, h.generation, c.AccessToken),
 		State:       seal(vault.ProviderState, c.Flight, c.State),
-		Type:        c.Type, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
+		Type:        c.Type, ServerType: c.ServerType, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		StatedEnd: c.StatedEnd, FirmEnd: c.FirmEnd, Asked: c.Asked, Repeated: c.Repeated,
 		Invalidated: c.Invalidated, Suspect: c.Suspect,

@@ -103,7 +103,7 @@ func (b *bench) record(service string, revision uint64, token, state string) *va
 	return &vault.Record{
 		Version: vault.RecordVersion, Key: vault.Key{Service: service}, Revision: revision,
 		CredentialVersion: 77, Generation: 3, AccessToken: b.box(service, vault.AccessToken, token),
-		State: b.box(service, vault.ProviderState, state), Type: "Bearer", Scopes: []string{"a", "b"},
+		State: b.box(service, vault.ProviderState, state), Type: "Bearer", ServerType: "JWT", Scopes: []string{"a", "b"},
 		CreatedAt: birth, ExpiresAt: birth.Add(time.Hour), RefreshAt: birth.Add(40 * time.Minute),
 		WarnAt: birth.Add(50 * time.Minute), Fingerprint: messages.Fingerprint(token), Flight: 9,
 		Failure: &messages.Failure{Class: messages.ClassTransient, Text: "refused", At: birth, Attempts: 2, NextTry: birth.Add(time.Minute)},

@@ -27,7 +27,7 @@ log: {format: json, level: debug}
 vault: {path: DIR/vault, keys: [QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=]}
 services:
   a: {provider: static, token: abc}
-  b: {provider: exec, command: [/bin/sh, -c, "echo '{\"access_token\": \"def\", \"expires_in\": 2}'"], eager: true}
+  b: {provider: exec, command: [/bin/sh, -c, "echo '{\"access_token\": \"def'$$'\", \"expires_in\": 2}'"], eager: true}
 `
 
 // busied gives the node something to say, much more than a pipe holds.

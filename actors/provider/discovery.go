@@ -135,6 +135,19 @@ func noMetadata(a *answer) error {
 	return e
 }
 
+// another says whose metadata those of another issuer are, and what to do if nothing
+// but the slash at the end is another.
+func (d *discovery) another(issuer gjson.Result) error {
+	said := new(secrets).show(issuer.String(), maxDescription)
+	if issuer.Type == gjson.String && strings.TrimRight(issuer.Str, "/") == strings.TrimRight(d.issuer, "/") {
+		if strings.HasSuffix(issuer.Str, "/") {
+			return unusablef("the metadata is of issuer %q, with a slash at its end: set issuer to exactly that", said)
+		}
+		return unusablef("the metadata is of issuer %q, without a slash at its end: set issuer to exactly that", said)
+	}
+	return unusablef("the metadata is of issuer %q, which is not exactly the one that is set", said)
+}
+
 // judge takes the token endpoint out of metadata. These count only if they are of
 // the very issuer that was asked (RFC 8414, section 3.3): else they might lead
 // the client's secret to somebody else.
@@ -144,8 +157,7 @@ func (d *discovery) judge(a *answer) (*url.URL, error) {
 		return nil, err
 	}
 	if issuer := m.Get("issuer"); issuer.Type != gjson.String || issuer.Str != d.issuer {
-		said := new(secrets).show(issuer.String(), maxDescription)
-		return nil, unusablef("the metadata is of issuer %q, which is not exactly the one that is set", said)
+		return nil, d.another(issuer)
 	}
 	address := m.Get("token_endpoint")
 	if alias := m.Get("mtls_endpoint_aliases.token_endpoint"); d.mutual && alias.Exists() { // RFC 8705, section 5
@@ -155,8 +167,16 @@ func (d *discovery) judge(a *answer) (*url.URL, error) {
 	if err != nil {
 		return nil, unusablef("metadata of the issuer: %s", err)
 	}
-	if u.User != nil || d.mutual && u.Scheme != "https" {
-		return nil, unusablef("metadata of the issuer: token_endpoint: has a user in it, or is not https://")
+	switch {
+	case u.User != nil:
+		return nil, unusablef("metadata of the issuer: token_endpoint: has a user in it")
+	case u.Scheme == "https":
+		return u, nil
+	case d.mutual:
+		return nil, unusablef("metadata of the issuer: token_endpoint: is not https://, without which client_auth tls shows no certificate")
+	case a.url.Scheme == "https" && !d.AllowHTTP: // also on this machine, where another user may listen
+		return nil, unusablef("metadata of the issuer: token_endpoint: is http://, though the issuer is https://: set allow_http if that is meant")
+	default:
+		return u, nil
 	}
-	return u, nil
 }

@@ -215,7 +215,7 @@ func TestMetadataThatCannotBeUsed(t *testing.T) {
 		},
 		"with a user": {
 			200, `{"issuer":"ISSUER","token_endpoint":"https://u:canary@idp.example/"}`, messages.ClassMalformed,
-			"metadata of the issuer: token_endpoint: has a user in it, or is not https://",
+			"metadata of the issuer: token_endpoint: has a user in it",
 		},
 		"too large": {200, `{"issuer":"` + strings.Repeat("x", maxBody) + `"}`, messages.ClassMalformed, "answer is larger than 1048576 bytes"},
 	} {
@@ -269,6 +269,64 @@ func TestAClientWithACertificateTakesTheEndpointForIt(t *testing.T) {
 	acquire(t, mustClient(t, settings))
 }
 
+// What came over https must not send a secret into the clear, on this machine neither.
+func TestMetadataOverHTTPSNameEndpointsOfHTTPS(t *testing.T) {
+	const clear = "metadata of the issuer: token_endpoint: is http://, though the issuer is https://: set allow_http if that is meant"
+	const far = "metadata of the issuer: token_endpoint: http:// would send secrets in the clear: use https://, or set allow_http"
+	const mutual = "metadata of the issuer: token_endpoint: is not https://, without which client_auth tls shows no certificate"
+	for name, c := range map[string]struct {
+		members     string
+		auth        string
+		allow, over bool // allow_http; the issuer is https://
+		want        string
+	}{
+		"this machine":              {`"token_endpoint":"http://127.0.0.1/t"`, "", false, true, clear},
+		"by its name":               {`"token_endpoint":"http://LOCALHOST:1/t"`, "", false, true, clear},
+		"by its other address":      {`"token_endpoint":"http://[::1]/t"`, "", false, true, clear},
+		"another host":              {`"token_endpoint":"http://idp.example/t"`, "", false, true, far},
+		"permitted":                 {`"token_endpoint":"http://127.0.0.1/t"`, "", true, true, ""},
+		"https":                     {`"token_endpoint":"https://idp.example/t"`, "", false, true, ""},
+		"an issuer of http":         {`"token_endpoint":"http://127.0.0.1/t"`, "", false, false, ""},
+		"an alias":                  {`"token_endpoint":"https://idp.example/t","mtls_endpoint_aliases":{"token_endpoint":"http://127.0.0.1/t"}`, AuthTLS, false, true, mutual},
+		"an alias, permitted":       {`"token_endpoint":"https://idp.example/t","mtls_endpoint_aliases":{"token_endpoint":"http://127.0.0.1/t"}`, AuthTLS, true, true, mutual},
+		"an alias that is not used": {`"token_endpoint":"https://idp.example/t","mtls_endpoint_aliases":{"token_endpoint":"http://127.0.0.1/t"}`, "", false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issuer := "http://127.0.0.1"
+			if c.over {
+				issuer = "https://idp.example"
+			}
+			at, err := url.Parse(issuer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := &discovery{Endpoint: Endpoint{AllowHTTP: c.allow}, issuer: issuer, mutual: c.auth == AuthTLS}
+			_, err = d.judge(&answer{url: at, status: 200, header: http.Header{}, body: []byte(`{"issuer":"` + issuer + `",` + c.members + `}`)})
+			got := ""
+			if err != nil {
+				got = Classify(err).Text
+			}
+			if got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnIssuerThatDiffersByASlash(t *testing.T) {
+	for name, c := range map[string]struct{ set, said, want string }{
+		"one too few":  {"https://idp.example", "https://idp.example/", `the metadata is of issuer "https://idp.example/", with a slash at its end: set issuer to exactly that`},
+		"one too many": {"https://idp.example/t/", "https://idp.example/t", `the metadata is of issuer "https://idp.example/t", without a slash at its end: set issuer to exactly that`},
+		"another host": {"https://idp.example", "https://idp.example.org/", `the metadata is of issuer "https://idp.example.org/", which is not exactly the one that is set`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &discovery{issuer: c.set}
+			_, err := d.judge(&answer{url: &url.URL{Scheme: "https"}, status: 200, header: http.Header{}, body: []byte(`{"issuer":"` + c.said + `"}`)})
+			wantFailure(t, Classify(err), messages.ClassMalformed, c.want)
+		})
+	}
+}
+
 // Whatever metadata say, a secret goes to nobody but the issuer's own endpoint, and
 // not in the clear.
 func FuzzMetadata(f *testing.F) {
@@ -293,7 +351,7 @@ func FuzzMetadata(f *testing.F) {
 			}
 			return
 		}
-		if u.User != nil || u.Hostname() == "" || u.Scheme != "https" && (mutual || u.Scheme != "http" || !loopback(u.Hostname())) {
+		if u.User != nil || u.Hostname() == "" || u.Scheme != "https" {
 			t.Errorf("the endpoint is %s", u)
 		}
 	})

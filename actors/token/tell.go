@@ -11,21 +11,14 @@ import (
 	"tokend/messages"
 )
 
-// missing returns which of the scopes that are asked for were not granted, each
-// once; nil if all were, or if nobody knows what was granted. Their order does not
-// matter, nor that more was granted (RFC 6749, sections 3.3 and 5.1).
+// missing returns which of the scopes that are asked for were not granted; nil if all
+// were, or if it is unknown what was granted.
 func (o *Options) missing(granted []string) []string {
 	p, ok := o.Provider.(provider.Scoped)
 	if !ok || granted == nil {
 		return nil
 	}
-	var missing []string
-	for _, scope := range p.Asked() {
-		if !slices.Contains(granted, scope) && !slices.Contains(missing, scope) {
-			missing = append(missing, scope)
-		}
-	}
-	return missing
+	return provider.Missing(p.Asked(), granted)
 }
 
 // tellScopes warns when less was granted than was asked for, and not already with

@@ -77,11 +77,17 @@ func (c *child) watch(ctx context.Context, to chan<- news) {
 // runOnce runs the command once. It returns true if it is to be run again.
 func (c *child) runOnce(e *execCommand, signals <-chan os.Signal, news <-chan news) (again bool, err error) {
 	cmd := c.command()
-	if err := cmd.Start(); err != nil {
+	started, ended := make(chan error, 1), make(chan error, 1)
+	go func() {
+		defer pin()() // until the command has ended, which would not outlive the thread
+		err := cmd.Start()
+		if started <- err; err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return false, &failure{exit: exitNoProgram, code: "not_executable", err: err}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	var kill <-chan time.Time
 	for {
 		select {
@@ -113,6 +119,7 @@ func (c *child) command() *exec.Cmd {
 	return &exec.Cmd{
 		Path: c.file, Args: c.args, Env: c.holder.environ(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		SysProcAttr: bound(),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -111,7 +112,7 @@ func TestANodeThatDoesNotAnswerIsToldOnce(t *testing.T) {
 	var stderr bytes.Buffer
 	h := &holder{node: n, variables: []variable{{"A", "a"}}}
 	defer h.drop()
-	if err := h.take(t.Context(), true); err != nil {
+	if err := errors.Join(h.take(t.Context()), h.makeFiles(), h.write(h.tokens)); err != nil {
 		t.Fatal(err)
 	}
 	c := &child{holder: h, complain: &stderr}

@@ -104,14 +104,38 @@ func (e *execCommand) run(ctx context.Context, args []string, dash int) error {
 	}
 	h := &holder{node: n, variables: variables, asHeader: e.output == formatHeader}
 	defer h.drop()
-	if err := h.take(ctx, e.inFile); err != nil {
+	if err := h.take(ctx); err != nil {
 		return err
 	}
 	c := &child{file: file, args: args[dash:], holder: h, complain: e.stderr}
 	if e.onChange == "" && !e.inFile {
 		return c.replace()
 	}
+	if err := e.prepare(h); err != nil {
+		return err
+	}
 	return c.supervise(ctx, e)
+}
+
+// prepare makes what must not outlive this process: the guard is there before a token
+// is in a file.
+func (e *execCommand) prepare(h *holder) error {
+	if e.inFile {
+		if err := h.makeFiles(); err != nil {
+			return err
+		}
+	}
+	if e.guard != nil {
+		var err error
+		if h.guard, err = e.guard(h.dir); err != nil {
+			h.guard = nil
+			complain(e.stderr, "warning", fmt.Sprintf("if this process is killed, what it has started may go on, and its files stay: %v", err))
+		}
+	}
+	if e.inFile {
+		return h.write(h.tokens)
+	}
+	return nil
 }
 
 func (e *execCommand) check() error {

@@ -16,9 +16,14 @@ type holder struct {
 	node      *node
 	variables []variable
 	tokens    []httpapi.Token
-	asHeader  bool   // they are given as the headers that carry them
-	dir       string // of the files; empty: there are none
+	asHeader  bool     // they are given as the headers that carry them
+	dir       string   // of the files; empty: there are none
+	lock      *os.File // held as long as the files are; nil: none
+	guard     *guard   // removes them if this process is killed; nil: none
 }
+
+// filesPrefix begins the names of the directories of files.
+const filesPrefix = "tokend-exec-"
 
 // text returns what the command is given of a token.
 func (h *holder) text(token httpapi.Token) (string, error) {
@@ -28,16 +33,21 @@ func (h *holder) text(token httpapi.Token) (string, error) {
 	return token.AccessToken.Reveal(), nil
 }
 
-// take gets every token, and puts each into a file if so wanted.
-func (h *holder) take(ctx context.Context, inFiles bool) error {
-	var err error
-	if h.tokens, err = h.fetch(ctx); err != nil || !inFiles {
-		return err
-	}
-	if h.dir, err = os.MkdirTemp(runtimeDir(), "tokend-exec-"); err != nil {
+// take gets every token.
+func (h *holder) take(ctx context.Context) (err error) {
+	h.tokens, err = h.fetch(ctx)
+	return err
+}
+
+// makeFiles makes the directory of the files, which hold nothing yet.
+func (h *holder) makeFiles() (err error) {
+	place := runtimeDir()
+	sweep(place)
+	if h.dir, err = os.MkdirTemp(place, filesPrefix); err != nil {
 		return internal(err)
 	}
-	return h.write(h.tokens)
+	h.lock, err = holdFiles(h.dir)
+	return internal(err)
 }
 
 // fetch gets every token. It changes nothing, and may run beside everything else.
@@ -108,13 +118,22 @@ func (h *holder) environ() []string {
 		}
 		env = append(env, v.name+"="+value)
 	}
+	if h.guard != nil {
+		env = append(env, h.guard.entry())
+	}
 	return env
 }
 
-// drop removes the files.
+// drop removes the files, and lets the guard go.
 func (h *holder) drop() {
 	if h.dir != "" {
-		_ = os.RemoveAll(h.dir) // it is in a place that is emptied by itself, too
+		_ = os.RemoveAll(h.dir) // the guard, or the next tokend exec, tries again
+	}
+	if h.lock != nil {
+		_ = h.lock.Close()
+	}
+	if h.guard != nil {
+		h.guard.dismiss()
 	}
 }
 

@@ -15,6 +15,9 @@ func main() { os.Exit(realMain()) }
 // realMain ends when the first signal has been obeyed. The handler is gone by
 // then, so that a second signal ends the process at once.
 func realMain() int {
+	if isGuard(os.Args) {
+		return runGuard(os.Args)
+	}
 	stdout, stderr := newOutlet(os.Stdout), newOutlet(os.Stderr)
 	log.SetOutput(withoutQuotes{stderr})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -23,7 +26,7 @@ func realMain() int {
 	p := program{
 		stdin: os.Stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
 		noCoreDumps: noCoreDumps, started: startedAs(os.Args[0]),
-		manager: serviceManager,
+		manager: serviceManager, guard: startGuard,
 	}
 	code := run(ctx, p, os.Args[1:])
 	stdout.flush()

@@ -15,10 +15,11 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	noCoreDumps    func() error            // turns them off for the whole process; nil: it is somebody else's
-	started        string                  // the command that the program was started as; empty: tokend
-	manager        func() (manager, error) // of this process; nil: none
-	line           []string                // the command line, without the program
+	noCoreDumps    func() error                     // turns them off for the whole process; nil: it is somebody else's
+	started        string                           // the command that the program was started as; empty: tokend
+	manager        func() (manager, error)          // of this process; nil: none
+	guard          func(dir string) (*guard, error) // cleans up after a tokend exec that is killed; nil: nobody does
+	line           []string                         // the command line, without the program
 }
 
 // run executes one command line and returns the exit code.

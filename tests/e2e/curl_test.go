@@ -16,8 +16,10 @@ func TestCurlTakesTheTokenFromEveryDoor(t *testing.T) {
 	for name, line := range map[string]string{
 		"a file of headers":         "curl -sSf -H @" + filepath.Join(n.dir, "header") + " " + api,
 		"netrc":                     "curl -sSf --netrc-file <(tokend get billing --output netrc --machine 127.0.0.1) " + api,
-		"a header of tokend":        `curl -sSf -H "$(tokend get billing --output header)" ` + api,
-		"a variable of tokend exec": `tokend exec billing -- sh -c 'curl -sSf -H "Authorization: Bearer $TOKEND_TOKEN_BILLING" ` + api + `'`,
+		"a header of tokend":        `tokend get billing --output header | curl -sSf -H @- ` + api,
+		"a header at a descriptor":  `curl -sSf -H @<(tokend get billing --output header) ` + api,
+		"a file of tokend exec":     `tokend exec --file --output header H=billing -- sh -c 'curl -sSf -H @"$H" ` + api + `'`,
+		"a variable of tokend exec": `tokend exec billing -- sh -c 'printf "Authorization: Bearer %s\n" "$TOKEND_TOKEN_BILLING" | curl -sSf -H @- ` + api + `'`,
 	} {
 		if got := n.must(t, line); got != "invoices" {
 			t.Errorf("%s: %q", name, got)

@@ -100,7 +100,9 @@ func isPort(text string) bool {
 // anything that is not a socket. It is removed when the listener is closed. Beside
 // it stands PATH.lock, locked while the socket is open and never removed: of
 // several nodes that start at once on what was left behind, one gets the socket
-// and the others an error. A TCP listener without TLS must be on loopback.
+// and the others an error. A TCP listener without TLS must be on loopback. One at
+// localhost is at 127.0.0.1 and ::1, as far as the machine has them; one of them that is
+// taken is an error.
 func Listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	l, err := listen(ctx, e)
 	if err != nil {
@@ -117,7 +119,11 @@ func listen(ctx context.Context, e Endpoint) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(e.Address, unixScheme); ok {
 		return listenUnix(ctx, path, e)
 	}
-	return listenTCP(ctx, strings.TrimPrefix(e.Address, tcpScheme), e.TLS != nil)
+	hostport := strings.TrimPrefix(e.Address, tcpScheme)
+	if port, ok := isLocalhost(hostport); ok {
+		return listenLocalhost(ctx, port)
+	}
+	return listenTCP(ctx, hostport, e.TLS != nil)
 }
 
 // Permit gives a Unix socket that [Listen] has opened the mode and the group of e.

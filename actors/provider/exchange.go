@@ -154,6 +154,9 @@ func (x *exchange) lost(err error) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.ctx.Err() == nil && x.link != nil && x.link.wasDropped() {
+		err = errSilent // as another exchange has found before
+	}
 	return &lost{host: x.host, phase: x.phase, err: err}
 }
 

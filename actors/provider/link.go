@@ -23,11 +23,12 @@ type link struct {
 	users   int           // exchanges that have it; guarded by the routes
 	resting *list.Element // where it waits for the next; guarded by the routes
 
-	mu     sync.Mutex
-	shared bool          // it carries several requests at a time
-	owed   int           // requests to which nothing was answered yet
-	bound  time.Duration // how long the kernel tries to deliver something; 0: as it likes
-	closed bool
+	mu      sync.Mutex
+	shared  bool          // it carries several requests at a time
+	owed    int           // requests to which nothing was answered yet
+	bound   time.Duration // how long the kernel tries to deliver something; 0: as it likes
+	closed  bool
+	dropped bool // with what was on its way
 }
 
 var stopwatchBegan = time.Now()
@@ -88,8 +89,18 @@ func (l *link) Close() error {
 
 // drop ends the connection with all that is on its way still.
 func (l *link) drop() {
-	l.owe(1)
+	l.mu.Lock()
+	l.owed++
+	l.dropped = l.dropped || !l.closed
+	l.mu.Unlock()
 	_ = l.Close()
+}
+
+// wasDropped reports whether it was dropped, for whichever of those who had it.
+func (l *link) wasDropped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dropped
 }
 
 // take notes that a request is about to be sent, for which there is so much time. The

@@ -90,16 +90,27 @@ type TokenInfoReply struct {
 	Err  error
 }
 
-// InvalidateReply answers [InvalidateToken]. Invalidated is false when the
-// fingerprint was not the current token's, when the current token stays served
-// because the last invalidation was too recent, when the IdP handed the same token
-// out again, and when no other token can be had now for a reason other than rejected
-// credentials: then it serves on, and is suspect in its info.
+// InvalidateReply answers [InvalidateToken]. Reason is one of the Kept constants when
+// Invalidated is false, and empty else.
 type InvalidateReply struct {
 	Unlogged
 	Invalidated bool
+	Reason      string
 	Err         error
 }
+
+// Why a token was not given up that a caller has reported as refused.
+const (
+	KeptNoToken    = "no_token"    // there is none
+	KeptNotCurrent = "not_current" // another one is current: the caller had an older one
+	KeptExpired    = "expired"     // it has died already
+	KeptTooSoon    = "too_soon"    // the invalidation before was too recent
+	KeptNoOther    = "no_other"    // no other can be had now, so it stays served
+	KeptSameToken  = "same_token"  // the IdP hands out the same one again
+)
+
+// Kept returns the reply of a token that is not given up.
+func Kept(reason string) *InvalidateReply { return &InvalidateReply{Reason: reason} }
 
 // ServicesReply answers [ListServices], sorted by name.
 type ServicesReply struct {

@@ -195,13 +195,24 @@ func (s *System) Refresh(ctx context.Context, service string) error {
 // invalidation was too recent, or if the IdP has handed the same one out again.
 // It waits for the acquisition it causes.
 func (s *System) Invalidate(ctx context.Context, service, fingerprint string) (bool, error) {
+	r, err := s.invalidate(ctx, service, fingerprint)
+	return r.Invalidated, err
+}
+
+// InvalidateWhy is [System.Invalidate] and says why a token was not given up: one of
+// [messages.KeptNoToken] and its like, empty if it was.
+func (s *System) InvalidateWhy(ctx context.Context, service, fingerprint string) (reason string, err error) {
+	r, err := s.invalidate(ctx, service, fingerprint)
+	return r.Reason, err
+}
+
+func (s *System) invalidate(ctx context.Context, service, fingerprint string) (*messages.InvalidateReply, error) {
 	slot := s.directory.Lookup(service)
 	if slot == nil {
-		return false, s.missing(service)
+		return &messages.InvalidateReply{}, s.missing(service)
 	}
-	reply := slot.Call(&messages.InvalidateToken{Service: service, Fingerprint: fingerprint}).Wait(ctx)
-	r := reply.(*messages.InvalidateReply)
-	return r.Invalidated, r.Err
+	r := slot.Call(&messages.InvalidateToken{Service: service, Fingerprint: fingerprint}).Wait(ctx).(*messages.InvalidateReply)
+	return r, r.Err
 }
 
 // Subscribe returns a channel of the events of the given services, of all

@@ -46,13 +46,13 @@ func (k *keeper) onRefreshToken(c actor.Context, w *waiter) {
 func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken, w *waiter) {
 	now, st := k.env.Clock.Now(), k.state()
 	h := st.held
-	if h == nil || (m.Fingerprint != "" && m.Fingerprint != h.token.Fingerprint) {
-		w.answer(k.env.Root, &messages.InvalidateReply{})
+	if reason := notHeld(h, m.Fingerprint); reason != "" {
+		w.answer(k.env.Root, messages.Kept(reason))
 		return
 	}
 	if st.invalidated {
 		if st.backoff(now) || st.flight.phase == stuck { // no other will come soon
-			w.answer(k.env.Root, &messages.InvalidateReply{Invalidated: !st.living(now)})
+			w.answer(k.env.Root, givenUp(!st.living(now), messages.KeptNoOther))
 			return
 		}
 		k.waitForOther(c, now, w)
@@ -63,25 +63,55 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 		st = k.change(func(s *State) { s.editMore(func(e *extra) { e.pressure.suspicious = true }) })
 	}
 	switch {
-	case !st.living(now), pressure.until.Until(now) > 0:
-		w.answer(k.env.Root, &messages.InvalidateReply{})
+	case !st.living(now):
+		w.answer(k.env.Root, messages.Kept(messages.KeptExpired))
+	case pressure.until.Until(now) > 0:
+		w.answer(k.env.Root, messages.Kept(messages.KeptTooSoon))
 	case st.failure != nil && st.backoff(now):
 		k.change(func(s *State) {
 			s.suspectHeld(s.failure.Class)
 			s.hasten(now, k.env.Roll())
 		})
-		w.answer(k.env.Root, &messages.InvalidateReply{})
+		w.answer(k.env.Root, messages.Kept(messages.KeptNoOther))
 		k.settle(c)
 	case h.repeated:
 		k.press(now)
 		k.change(func(s *State) { s.suspectHeld("") }) // until the IdP has its say
-		w.answer(k.env.Root, &messages.InvalidateReply{})
+		w.answer(k.env.Root, messages.Kept(messages.KeptSameToken))
 		k.settle(c)
 	default:
 		k.press(now)
 		k.giveUp(now)
 		k.waitForOther(c, now, w)
 	}
+}
+
+// notHeld says why a refused token is not the one that is held; empty: it is.
+func notHeld(h *held, fingerprint string) string {
+	switch {
+	case h == nil:
+		return messages.KeptNoToken
+	case fingerprint != "" && fingerprint != h.token.Fingerprint:
+		return messages.KeptNotCurrent
+	default:
+		return ""
+	}
+}
+
+// givenUp returns the reply of a token that is given up, or else kept for a reason.
+func givenUp(done bool, reason string) *messages.InvalidateReply {
+	if done {
+		return &messages.InvalidateReply{Invalidated: true}
+	}
+	return messages.Kept(reason)
+}
+
+// unreplaced says why a token stays, after an attempt that has ended with err.
+func unreplaced(err error) string {
+	if err != nil {
+		return messages.KeptNoOther
+	}
+	return messages.KeptSameToken
 }
 
 // waitForOther makes the asker wait for what replaces the refused token.
@@ -159,7 +189,7 @@ func (k *keeper) settleWaiters(now schedule.Instant, err error) {
 		case *messages.RefreshToken:
 			return &messages.TokenInfoReply{Info: k.slot.Info(), Err: err}
 		case *messages.InvalidateToken:
-			return &messages.InvalidateReply{Invalidated: !living || st.held.token.Fingerprint != w.refused}
+			return givenUp(!living || st.held.token.Fingerprint != w.refused, unreplaced(err))
 		}
 		if living {
 			return k.tokenReply(now, &k.slot.misses)

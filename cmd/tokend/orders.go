@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokend/messages"
 	"tokend/system/httpapi"
 )
 
@@ -69,7 +70,8 @@ without it whatever token is current is given up.
   tokend invalidate billing --fingerprint 0123456789ab
 
 The token is not given up if another one is current, if the last invalidation was too
-recent, or if the identity provider hands the same one out again. That is no failure.
+recent, if no other can be had now, or if the identity provider hands the same one out
+again. That is no failure, and the output says which of them it was.
 
 --output json prints what the node answers.
 
@@ -111,10 +113,25 @@ func (p program) invalidate(ctx context.Context, at place, output, service, fing
 		return err
 	}
 	said := "not invalidated"
-	if answer.Invalidated {
+	switch why, known := reasons[answer.Reason]; {
+	case answer.Invalidated:
 		said = "invalidated"
+	case known:
+		said += ": " + why
+	case answer.Reason != "":
+		said += ": " + answer.Reason
 	}
 	return p.say(paint{}, []string{service, said})
+}
+
+// reasons say in words why a token was not given up.
+var reasons = map[string]string{
+	messages.KeptNoToken:    "the service has no token",
+	messages.KeptNotCurrent: "another token is current",
+	messages.KeptExpired:    "the token has expired already",
+	messages.KeptTooSoon:    "the last invalidation was too recent",
+	messages.KeptNoOther:    "no other token can be had now, so it stays served",
+	messages.KeptSameToken:  "the identity provider hands out the same token again",
 }
 
 // say prints words in one line.

@@ -32,7 +32,8 @@ func noFields(name string, _ *json.Decoder) error { return unknownField(name) }
 
 // Invalidated is the answer of POST /v1/services/{service}/invalidate.
 type Invalidated struct {
-	Invalidated bool `json:"invalidated"`
+	Invalidated bool   `json:"invalidated"`
+	Reason      string `json:"reason,omitempty"` // why not
 }
 
 // invalidate answers POST /v1/services/{service}/invalidate when the acquisition
@@ -54,11 +55,22 @@ func (h *handler) invalidate(w http.ResponseWriter, r *http.Request, service str
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), MaxWait)
 	defer cancel()
-	done, err := h.keeper.Invalidate(ctx, service, fingerprint)
+	answer, err := h.giveUp(ctx, service, fingerprint)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, Invalidated{Invalidated: done})
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// giveUp has the keeper invalidate, and say why it does not if it can.
+func (h *handler) giveUp(ctx context.Context, service, fingerprint string) (Invalidated, error) {
+	k, ok := h.keeper.(ExplainingKeeper)
+	if !ok {
+		done, err := h.keeper.Invalidate(ctx, service, fingerprint)
+		return Invalidated{Invalidated: done}, err
+	}
+	reason, err := k.InvalidateWhy(ctx, service, fingerprint)
+	return Invalidated{Invalidated: reason == "", Reason: reason}, err
 }
 
 // textField reads a field that is a text.

@@ -48,6 +48,13 @@ type PlacingKeeper interface {
 	Placement(service string) *messages.Placement
 }
 
+// ExplainingKeeper is a [Keeper] that says why it does not invalidate.
+type ExplainingKeeper interface {
+	// InvalidateWhy is Invalidate and returns why the token was not given up, one of the
+	// Kept constants of messages; empty if it was.
+	InvalidateWhy(ctx context.Context, service, fingerprint string) (reason string, err error)
+}
+
 // VaultKeeper is a [Keeper] that may keep tokens over a restart.
 type VaultKeeper interface {
 	// VaultState tells how what keeps them does, at once, and whether there is such a

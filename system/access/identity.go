@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,16 +53,17 @@ const (
 )
 
 // Names returns what a client may call a certificate, which must have been
-// verified: dns:HOST in lower case, uri:URI, and subject:DN in the form of RFC 2253
-// (subject:CN=probe,O=Acme). A SPIFFE ID is left out if it is not the only URI.
+// verified: dns:HOST in lower case, uri:URI as the certificate has it, letter by letter,
+// and subject:DN in the form of RFC 2253 (subject:CN=probe,O=Acme). A SPIFFE ID is left
+// out if it is not the only URI.
 func Names(cert *x509.Certificate) []string {
 	var names []string
 	for _, host := range cert.DNSNames {
 		names = append(names, dnsName+strings.ToLower(host))
 	}
-	for _, uri := range cert.URIs {
-		text := uri.String()
-		if strings.HasPrefix(text, spiffe) && len(cert.URIs) > 1 {
+	uris := urisOf(cert)
+	for _, text := range uris {
+		if len(uris) > 1 && len(text) >= len(spiffe) && strings.EqualFold(text[:len(spiffe)], spiffe) {
 			continue
 		}
 		names = append(names, uriName+text)
@@ -70,6 +72,33 @@ func Names(cert *x509.Certificate) []string {
 		names = append(names, subjectName+subject)
 	}
 	return names
+}
+
+// sanExtension is the one in which a certificate names alternatives of its subject.
+var sanExtension = asn1.ObjectIdentifier{2, 5, 29, 17}
+
+// urisOf returns the URIs of a certificate as they are written in it. What the parser has
+// made of them may be another's: it knows no difference between some.
+func urisOf(cert *x509.Certificate) []string {
+	var uris []string
+	at := slices.IndexFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(sanExtension) })
+	if at < 0 { // it was not read from its encoded form
+		for _, uri := range cert.URIs {
+			uris = append(uris, uri.String())
+		}
+		return uris
+	}
+	var names []asn1.RawValue
+	if rest, err := asn1.Unmarshal(cert.Extensions[at].Value, &names); err != nil || len(rest) > 0 {
+		return nil
+	}
+	const tagURI = 6
+	for _, name := range names {
+		if name.Class == asn1.ClassContextSpecific && name.Tag == tagURI {
+			uris = append(uris, string(name.Bytes))
+		}
+	}
+	return uris
 }
 
 // subjectOf writes the subject in the order in which the certificate has it.

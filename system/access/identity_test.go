@@ -1,12 +1,17 @@
 package access
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"math/big"
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 )
 
 func certificate(t *testing.T, dns []string, uris []string, subject pkix.Name) *x509.Certificate {
@@ -53,6 +58,82 @@ func TestNamesOfACertificate(t *testing.T) {
 	}
 	if got := Names(&x509.Certificate{RawSubject: []byte{1, 2}}); got != nil {
 		t.Errorf("of a broken subject: %q", got)
+	}
+}
+
+// encoded returns a certificate that was read from its encoded form, with these URIs,
+// letter by letter.
+func encoded(t *testing.T, uris ...string) *x509.Certificate {
+	t.Helper()
+	var names []asn1.RawValue
+	for _, uri := range uris {
+		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(uri)})
+	}
+	san, err := asn1.Marshal(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: sanExtension, Value: san}},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatalf("%q: %v", uris, err)
+	}
+	return cert
+}
+
+// A URI is another one if any letter of it is: nobody is taken for who is called nearly
+// the same.
+func TestURIsAreComparedAsWritten(t *testing.T) {
+	p := policy(t,
+		Client{Name: "app", SAN: "spiffe://td/app", Grants: grants("get", "a")},
+		Client{Name: "uri", SAN: "uri:https://h/x%41", Grants: grants("get", "b")},
+	)
+	for name, c := range map[string]struct {
+		uris []string
+		want string // the services, of a and b
+	}{
+		"the same":                          {[]string{"spiffe://td/app"}, "a"},
+		"the scheme in capitals":            {[]string{"SPIFFE://td/app"}, ""},
+		"the domain in capitals":            {[]string{"spiffe://TD/app"}, ""},
+		"the path in capitals":              {[]string{"spiffe://td/App"}, ""},
+		"a letter that is escaped":          {[]string{"spiffe://td/%61pp"}, ""},
+		"a slash at the end":                {[]string{"spiffe://td/app/"}, ""},
+		"two slashes":                       {[]string{"spiffe://td//app"}, ""},
+		"an empty fragment":                 {[]string{"spiffe://td/app#"}, ""},
+		"an empty query":                    {[]string{"spiffe://td/app?"}, ""},
+		"a user":                            {[]string{"spiffe://@td/app"}, ""},
+		"an empty port":                     {[]string{"spiffe://td:/app"}, ""},
+		"dots":                              {[]string{"spiffe://td/x/../app"}, ""},
+		"an escaped letter, as it was said": {[]string{"https://h/x%41"}, "b"},
+		"the letter instead":                {[]string{"https://h/xA"}, ""},
+		"escaped in other case":             {[]string{"https://h/x%4A"}, ""},
+		"two IDs, one in capitals":          {[]string{"spiffe://td/app", "SPIFFE://td/b"}, ""},
+		"an ID twice":                       {[]string{"spiffe://td/app", "spiffe://td/app"}, ""},
+		"an ID beside a URI":                {[]string{"spiffe://td/app", "https://h/x%41"}, "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			caller := p.Match(Identity{Names: Names(encoded(t, c.uris...))}).Caller()
+			got := ""
+			for _, service := range []string{"a", "b"} {
+				if caller.May(Get, service) {
+					got += service
+				}
+			}
+			if got != c.want {
+				t.Errorf("it may get %q, want %q", got, c.want)
+			}
+		})
 	}
 }
 

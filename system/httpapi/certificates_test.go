@@ -232,3 +232,63 @@ func TestACertificateCountsWhileItIsGood(t *testing.T) {
 		})
 	}
 }
+
+// TestARefusedCertificateIsLookedAtAgain keeps one connection open while the CA of its
+// certificate is missing, and comes back.
+func TestARefusedCertificateIsLookedAtAgain(t *testing.T) {
+	ca := newAuthority(t)
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	pair, server := ca.issue(end), ca.issue(end.Add(24*time.Hour))
+	shared := policyOf(t, 0, access.Client{Name: "app", SAN: "dns:app.example", Grants: granting("get", "billing")})
+	for name, change := range map[string]struct{ away, back func(d *Door, f TLSFiles) }{
+		"the CA is replaced, and put back": {
+			func(_ *Door, f TLSFiles) { put(t, f, nil, newAuthority(t)) },
+			func(_ *Door, f TLSFiles) { put(t, f, nil, ca) },
+		},
+		"another listener's files, and these again": {
+			func(d *Door, _ TLSFiles) { use(t, d, withCA(t, server, newAuthority(t))) },
+			func(d *Door, f TLSFiles) { use(t, d, f) },
+		},
+		"no CA at all, and this again": {
+			func(d *Door, f TLSFiles) { use(t, d, TLSFiles{Cert: f.Cert, Key: f.Key}) },
+			func(d *Door, f TLSFiles) { use(t, d, f) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, now := filesIn(t.TempDir()), &clock{now: time.Now()}
+			put(t, files, &server, ca)
+			d, l := serveDoor(t, newFake(), Endpoint{Address: aPort.Address, TLS: &files}, Options{Access: shared, Now: now.read}, DoorOptions{})
+			c := secureLine(t, l, ca, pair)
+			for i, step := range []struct {
+				change func(d *Door, f TLSFiles)
+				want   int
+			}{{nil, http.StatusOK}, {change.away, http.StatusForbidden}, {nil, http.StatusForbidden}, {change.back, http.StatusOK}, {nil, http.StatusOK}} {
+				if step.change != nil {
+					step.change(d, files)
+					now.set(now.read().Add(lookAgain))
+				}
+				if status, _ := c.get("/v1/token/billing"); status != step.want {
+					t.Errorf("step %d: status %d, want %d", i, status, step.want)
+				}
+			}
+		})
+	}
+}
+
+// withCA returns files that take certificates of clients by that CA alone.
+func withCA(t *testing.T, server tls.Certificate, ca *authority) TLSFiles {
+	t.Helper()
+	files := filesIn(t.TempDir())
+	put(t, files, &server, ca)
+	return files
+}
+
+// use makes a door go on with these files.
+func use(t *testing.T, d *Door, files TLSFiles) {
+	t.Helper()
+	read, err := ReadCertificates(files, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.UseCertificates(read)
+}

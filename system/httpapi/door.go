@@ -176,8 +176,9 @@ type conn struct {
 // sight is what a policy has made of a connection.
 type sight struct {
 	party *access.Party
-	cas   *x509.CertPool // that its certificate leads to; nil: it has none
-	until time.Time      // when that is no longer good
+	shown bool           // it has shown a certificate
+	cas   *x509.CertPool // by which that was judged; nil: none were taken
+	until time.Time      // when it is to be looked at again
 }
 
 func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
@@ -224,9 +225,10 @@ func (c *conn) counts(p *access.Policy, now func() time.Time) bool {
 	return s != nil && p.Of(s.party) && c.holds(s, now)
 }
 
-// holds reads the clock only where a certificate is what counts.
+// holds reads the clock only where a certificate was shown. One that was refused may be
+// good by now: its CA was missing, or its time had not come.
 func (c *conn) holds(s *sight, now func() time.Time) bool {
-	if s.cas == nil {
+	if !s.shown {
 		return true
 	}
 	at := now()
@@ -244,9 +246,9 @@ func (c *conn) look(p *access.Policy, state *tls.ConnectionState, now time.Time)
 	s := &sight{}
 	if cert := c.door.cert.Load(); cert != nil && state != nil && len(state.PeerCertificates) > 0 {
 		current := cert.current(now)
+		s.shown, s.cas, s.until = true, current.clientCAs, now.Add(lookAgain)
 		if until, err := current.verify(state.PeerCertificates, now); err == nil {
-			id.Names = access.Names(state.PeerCertificates[0])
-			s.cas, s.until = current.clientCAs, until
+			id.Names, s.until = access.Names(state.PeerCertificates[0]), until
 		}
 	}
 	s.party = p.Match(id)

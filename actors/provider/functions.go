@@ -28,6 +28,7 @@ type function struct {
 	least, most int                             // number of values
 	bytes       bool                            // it comes to bytes, which need an encoding before they are sent
 	passes      bool                            // bytes that are given to it come out of it
+	raw         bool                            // so do characters that mean something in a URL
 	pure        bool                            // it comes to the same whenever its values are the same
 	part        string                          // part of the request that it needs; empty: none
 	public      bool                            // nothing that it comes to is secret by itself
@@ -74,9 +75,9 @@ var functions = map[string]*function{
 	"base64_decode": decoding("base64_decode TEXT", base64Decode),
 	"lower":         changed("lower TEXT", func(v string) (string, error) { return strings.ToLower(v), nil }),
 	"upper":         changed("upper TEXT", func(v string) (string, error) { return strings.ToUpper(v), nil }),
-	"json":          textual("json TEXT", func(v string) (string, error) { return asJSONString(v), nil }),
+	"json":          rawly(textual("json TEXT", func(v string) (string, error) { return asJSONString(v), nil })),
 	"url_escape":    textual("url_escape TEXT", func(v string) (string, error) { return escapeURL(v), nil }),
-	"concat":        {usage: "concat TEXT…", least: 1, most: anyNumber, passes: true, pure: true, apply: func(_ *scope, args []string) (string, error) { return strings.Join(args, ""), nil }},
+	"concat":        {usage: "concat TEXT…", least: 1, most: anyNumber, passes: true, raw: true, pure: true, apply: func(_ *scope, args []string) (string, error) { return strings.Join(args, ""), nil }},
 
 	"method": requestPart(partMethod, func(p *requestParts) string { return p.method }),
 	"host":   requestPart(partHost, func(p *requestParts) string { return p.host }),
@@ -132,7 +133,12 @@ func textual(usage string, f func(string) (string, error)) *function {
 func changed(usage string, f func(string) (string, error)) *function {
 	made := textual(usage, f)
 	made.passes = true
-	return made
+	return rawly(made)
+}
+
+func rawly(f *function) *function {
+	f.raw = true
+	return f
 }
 
 func decoding(usage string, f func(string) (string, error)) *function {

@@ -39,10 +39,14 @@ func (r *rendering) address(t *templated) error {
 	if err := t.checkHost(r.scope); err != nil {
 		return spoilt("url", err)
 	}
-	text, err := t.url.render(r.scope)
+	pieces, err := t.url.pieces(r.scope)
 	if err != nil {
 		return spoilt("url", err)
 	}
+	if err := checkURL("request.url", pieces); err != nil {
+		return err
+	}
+	text := joined(pieces)
 	if r.url, err = url.Parse(text); err != nil {
 		return spoilt("url", errors.New("not a URL"))
 	}
@@ -129,6 +133,18 @@ func (r *rendering) query(t *templated) (err error) {
 }
 
 func (r *rendering) headers(t *templated) (err error) {
+	for name, one := range t.headers {
+		if !strings.EqualFold(name, "Cookie") {
+			continue
+		}
+		pieces, err := one.pieces(r.scope)
+		if err != nil {
+			return spoilt(below("headers", name), err)
+		}
+		if err := checkCookie("request.headers."+name, pieces); err != nil {
+			return err
+		}
+	}
 	r.req.Headers, err = renderAll("headers", t.headers, nil, r.scope, always)
 	return err
 }

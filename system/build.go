@@ -28,6 +28,7 @@ type build struct {
 	files    map[string]*watched // all of them, by path
 	sinks    []*sink.Sink
 	exposed  []*config.FieldError // of sinks
+	sharing  [][]string           // services that are configured to live on one login, in groups
 }
 
 // service is one service of a build. It is immutable but for made, which is
@@ -77,6 +78,9 @@ func (s *System) build(cfg *config.Config, previous *build) (*build, error) {
 		errs = append(errs, under("services."+name, err))
 		b.services[name] = svc
 		b.placed = b.placed || svc != nil && svc.placement != nil
+	}
+	if !invalid {
+		b.sharing = full.SharedLogins()
 	}
 	return b, sorted(errors.Join(errs...))
 }

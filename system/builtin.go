@@ -88,6 +88,7 @@ func (s *System) refreshToken(e provider.Endpoint, svc *config.Service, name str
 	c := svc.RefreshToken
 	r := provider.RefreshToken{
 		Grant: grant(e, &c.OAuth, s.options), RefreshToken: secret(c.RefreshToken), Where: c.RefreshToken.File(),
+		Logins: s.logins,
 	}
 	if c.Fallback != nil {
 		fallback, err := s.provider(name, c.Fallback.Service(svc), policy)

@@ -28,6 +28,8 @@ func (s *System) run(ctx context.Context, b *build) error {
 	previous := s.services.Swap(b)
 	s.leftovers = s.leftovers || b.leaves(previous)
 	s.warnOfLogins(b, previous)
+	s.warnOfShared(b, previous)
+	s.recallLogins(b, previous)
 	s.watch()
 	return s.tell(ctx, b)
 }
@@ -77,11 +79,16 @@ func (s *System) supervise(ctx context.Context, services map[string]*token.Optio
 // before any more.
 func (s *System) tidy(b *build) {
 	hosts, settings := make(map[string]bool), make(map[provider.TLS]bool)
-	for _, v := range b.services {
+	lives := make(map[string]bool)
+	for name, v := range b.services {
+		if v.loggedIn() {
+			lives[name] = true
+		}
 		hosts[gateOf(v)] = true
 		settings[tlsOf(&v.configured)] = true
 	}
 	s.gates.keep(hosts)
 	s.transports.Keep(settings)
+	s.logins.Keep(lives)
 	s.forgetGone(b)
 }

@@ -27,6 +27,7 @@ type System struct {
 	env        *token.Env
 	store      atomic.Pointer[disk.Store] // nil: nothing is kept over a restart; set by Start
 	transports *provider.Transports
+	logins     *provider.Logins // which services live on which refresh tokens
 	publisher  *publisher.Publisher
 	directory  supervisor.Directory
 	gates      gates
@@ -74,6 +75,7 @@ func New(cfg *config.Config, opts ...Option) (*System, error) {
 		transports: provider.NewTransports(userAgent()), reader: newReader(),
 		applying: make(chan struct{}, 1), ended: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	s.logins = provider.NewLogins(provider.Sharing{Found: s.onLoginShared, Spent: s.onLoginSpent})
 	if s.actors == nil {
 		s.actors = newActorSystem(o.log)
 	}
@@ -137,12 +139,14 @@ func (s *System) Start(ctx context.Context) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	s.takeStock()
+	s.recallLogins(s.services.Load(), nil)
 	s.watch()
 	b := s.services.Load()
 	if err := s.tell(ctx, b); err != nil {
 		return s.abandonStart(err)
 	}
 	s.warnOfLogins(b, nil)
+	s.warnOfShared(b, nil)
 	return nil
 }
 

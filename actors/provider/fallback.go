@@ -23,7 +23,7 @@ func (p *refreshToken) startAnew(ctx context.Context, req *Request, now family, 
 		next = string(res.State.Bytes()) // of a login
 	}
 	if next != "" {
-		now = family{Version: familyVersion, First: now.First, Current: next}
+		now = family{Version: familyVersion, First: now.First, Current: next, Anew: true}
 	}
 	return res, now, nil
 }

@@ -3,8 +3,6 @@ package provider
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -30,6 +28,8 @@ type RefreshToken struct {
 	// goes on being asked until the login works again or RefreshToken returns another.
 	// Nil: there is none.
 	Fallback Provider
+	// Logins knows which services live on which refresh tokens; nil: this is the only one.
+	Logins *Logins
 }
 
 // NewRefreshToken returns a Provider for r, which is [Hosted]; see
@@ -50,7 +50,10 @@ func NewRefreshToken(r RefreshToken) (Provider, error) {
 	if r.RefreshToken == nil {
 		return nil, &KeyError{"refresh_token", "missing"}
 	}
-	p := &refreshToken{g, r.RefreshToken, r.Where, r.Fallback}
+	p := &refreshToken{g, r.RefreshToken, r.Where, r.Fallback, clientOf(&r.Grant), r.Logins}
+	if p.logins == nil {
+		p.logins = NewLogins(Sharing{})
+	}
 	return g.provider("refresh_token", p.acquire), nil
 }
 
@@ -59,6 +62,8 @@ type refreshToken struct {
 	first    func() (Text, error)
 	where    string
 	fallback Provider
+	client   string // stands for whose refresh token is sent, and where
+	logins   *Logins
 }
 
 // family is the refresh tokens that came of one login, as a State holds them.
@@ -78,6 +83,10 @@ type family struct {
 	Next  int64 `json:"next,omitempty"`
 	// Client stands for whose it was, and where, when it was found to be lost.
 	Client string `json:"client,omitempty"`
+	// Anew: Current came of a fallback, not of First.
+	Anew bool `json:"anew,omitempty"`
+	// SpentBy names the service that lives on the same login and has used Current up.
+	SpentBy string `json:"spent_by,omitempty"`
 }
 
 const familyVersion = 1
@@ -105,14 +114,18 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 // renew returns what comes of the family now, and the family after it. When that
 // is found to be lost, it says so once.
 func (p *refreshToken) renew(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
-	at, client := p.grant.Now(), p.client()
-	if now.Lost && now.Client != client {
+	at := p.grant.Now()
+	p.logins.note(req.Service, p.logins.chain(p.client, now))
+	if now.Lost && now.Client != p.client {
 		now.Since = 0 // what has been corrected counts for a new loss, which people know of
 	}
 	if now.Lost && !req.Asked && !now.due(at) {
-		return p.instead(ctx, req, now, first, p.known())
+		return p.instead(ctx, req, now, first, p.known(req, now))
 	}
 	res, next, err := p.follow(ctx, req, now, first)
+	if by, ok := errors.AsType[*spentElsewhere](err); ok {
+		return p.giveUp(ctx, req, now, first, by)
+	}
 	dead := isDead(err)
 	if err == nil || !dead && !next.Lost {
 		return res, next, err
@@ -122,7 +135,7 @@ func (p *refreshToken) renew(ctx context.Context, req *Request, now family, firs
 		e.Text = printable(e.Text+": "+p.remedy(), maxText)
 		next.Previous = ""
 	}
-	if next = next.tried(at, client); !now.Lost {
+	if next = next.tried(at, p.client); !now.Lost {
 		e.Lost = e.Text
 	}
 	return p.instead(ctx, req, next, first, &e)
@@ -150,16 +163,39 @@ func (p *refreshToken) instead(ctx context.Context, req *Request, now family, fi
 	return res, anew, err
 }
 
-// client stands for whose refresh token is sent, and where.
-func (p *refreshToken) client() string {
-	sum := sha256.Sum256([]byte(p.grant.ClientID + "\x00" + p.grant.TokenURL + "\x00" + p.grant.Issuer))
-	return hex.EncodeToString(sum[:8])
+// known says that the login is lost as was found before, and nothing was sent.
+func (p *refreshToken) known(req *Request, now family) *Error {
+	text := "the login is lost: " + p.remedy()
+	if now.SpentBy != "" {
+		text = p.shared(req.Service, now.SpentBy)
+	}
+	return &Error{Class: messages.ClassRejected, Text: printable(text, maxText)}
 }
 
-// known says that the login is lost as was found before, and nothing was sent.
-func (p *refreshToken) known() *Error {
-	return &Error{Class: messages.ClassRejected, Text: printable("the login is lost: "+p.remedy(), maxText)}
+// giveUp returns what is served when another service has used the refresh token at
+// hand up. It is not sent any more.
+func (p *refreshToken) giveUp(ctx context.Context, req *Request, now family, first Text, by *spentElsewhere) (Result, family, error) {
+	next := now
+	next.Lost, next.Previous, next.Client, next.SpentBy = true, "", p.client, by.service
+	next.Since, next.Next = max(now.Since, 1), 0
+	e := p.known(req, next)
+	if now.SpentBy != by.service {
+		e.Lost = e.Text
+	}
+	return p.instead(ctx, req, next, first, e)
 }
+
+// shared says that two services live on one login, and what to do about it.
+func (p *refreshToken) shared(service, by string) string {
+	return "services " + service + " and " + by + " live on one refresh token, which " + by +
+		" has used and the server has replaced: " + p.remedy() + " of " + service
+}
+
+// spentElsewhere says that another service has used a refresh token up. Nothing was
+// sent.
+type spentElsewhere struct{ service string }
+
+func (*spentElsewhere) Error() string { return "the refresh token was spent elsewhere" }
 
 // remedy says what to do about a lost login.
 func (p *refreshToken) remedy() string {
@@ -186,8 +222,7 @@ func (p *refreshToken) follow(ctx context.Context, req *Request, now family, fir
 // familyOf returns the family at hand: that of the state, unless it is of another
 // login than first.
 func familyOf(first Text, state State) (family, error) {
-	sum := sha256.Sum256([]byte(first.Reveal()))
-	fresh := family{Version: familyVersion, First: hex.EncodeToString(sum[:]), Current: first.Reveal()}
+	fresh := family{Version: familyVersion, First: sumOf(first.Reveal()), Current: first.Reveal()}
 	var kept family
 	if json.Unmarshal(state.Bytes(), &kept) != nil {
 		return fresh, nil // nothing, or of another kind of provider
@@ -211,7 +246,7 @@ func (f family) state() State {
 // new refresh token the old one stays good.
 func (f family) after(token string, m members) family {
 	f.Current, f.Previous = token, ""
-	f.Lost, f.Since, f.Tries, f.Next, f.Client = false, 0, 0, 0, ""
+	f.Lost, f.Since, f.Tries, f.Next, f.Client, f.SpentBy = false, 0, 0, 0, "", ""
 	if next := m.refreshToken(); next != "" && next != token {
 		f.Current, f.Previous = next, token
 	}
@@ -230,11 +265,22 @@ func (f family) own(first Text) []Text {
 // use exchanges token. The family it returns counts beside an error, too: an
 // answer may be of no use but for its refresh token.
 func (p *refreshToken) use(ctx context.Context, req *Request, now *family, first Text, token string) (Result, family, error) {
+	held := p.logins.mark(p.client, sumOf(token))
+	leave, by, err := p.logins.enter(ctx, req.Service, held)
+	switch {
+	case err != nil:
+		return Result{}, *now, unreadyf("another service uses the same refresh token, and has not got an answer yet")
+	case by != "":
+		return Result{}, *now, &spentElsewhere{by}
+	}
+	defer leave()
 	res, m, err := p.send(ctx, req, token, now.own(first))
 	if err != nil && m.get == nil {
 		return Result{}, *now, err
 	}
-	return res, now.after(token, m), err
+	next := now.after(token, m)
+	p.logins.rotated(req.Service, held, p.logins.chain(p.client, next))
+	return res, next, err
 }
 
 // send sends token, and once more if no answer came. The first try leaves time

@@ -138,7 +138,7 @@ func newSystem(cfg *config.Config, log *logrus.Logger) (*system.System, error) {
 
 // judge says what a configuration without mistakes is worth.
 func (c *checkCommand) judge(ctx context.Context, sys *system.System, cfg *config.Config) (err error) {
-	for _, text := range remarks(cfg) {
+	for _, text := range append(remarks(cfg), sharedLogins(cfg)...) {
 		complain(c.stderr, "warning", text)
 	}
 	switch {

@@ -29,10 +29,16 @@ const node = "TOKEND_NODE"
 // TLS ends.
 func oidcProviderServer(t *testing.T) *world {
 	t.Helper()
-	return start(t, true, func(base string, w *world) http.Handler {
+	return start(t, true, oidcProvider(t, 10*time.Minute))
+}
+
+// oidcProvider makes the proxy of a server whose tokens of clients live that long.
+func oidcProvider(t *testing.T, lifetime time.Duration) func(base string, w *world) http.Handler {
+	return func(base string, w *world) http.Handler {
 		settings := filepath.Join(w.dir, "settings.json")
 		w.write(t, "settings.json", string(must(json.Marshal(map[string]any{
 			"issuer": base, "clients": oidcProviderClients(w), "jwks": jwks(jose.JSONWebKey{KeyID: "own", Key: w.keys["authority"]}),
+			"lifetime": lifetime.Seconds(),
 		}))))
 		to := must(url.Parse("http://127.0.0.1:" + runNode(t, settings)))
 		return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
@@ -50,7 +56,7 @@ func oidcProviderServer(t *testing.T) *world {
 			r.Out.Body = io.NopCloser(strings.NewReader(r.In.PostForm.Encode()))
 			r.Out.ContentLength = int64(len(r.In.PostForm.Encode()))
 		}}
-	})
+	}
 }
 
 func peer(r *http.Request) *x509.Certificate {

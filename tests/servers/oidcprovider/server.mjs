@@ -27,6 +27,15 @@ const provider = new Provider(settings.issuer, {
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    // Tokens for this resource are JWTs, the others are opaque.
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (ctx, resource) => ({
+        scope: 'read', audience: resource, accessTokenTTL: settings.lifetime,
+        accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } },
+      }),
+    },
     mTLS: {
       enabled: true,
       tlsClientAuth: true,
@@ -41,7 +50,8 @@ const provider = new Provider(settings.issuer, {
   issueRefreshToken: () => true,
   rotateRefreshToken: true,
   scopes: ['openid', 'offline_access', 'read'],
-  routes: { token: '/token' },
+  routes: { token: '/token', introspection: '/introspect' },
+  ttl: { ClientCredentials: settings.lifetime },
 });
 
 provider.proxy = true;

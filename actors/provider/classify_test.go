@@ -131,8 +131,28 @@ var classified = map[string]struct {
 		&Error{Class: messages.ClassTransient, Reason: ReasonAuthority, Text: "certificate signed by unknown authority: set tls.ca_file"},
 	},
 	"a certificate for another name": {
-		dialError(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "idp.example"}),
+		dialError(x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"other.example"}}, Host: "idp.example"}),
 		&Error{Class: messages.ClassTransient, Reason: ReasonName, Text: "certificate is for another name than idp.example:443: set tls.server_name"},
+	},
+	"a certificate for an address": {
+		dialError(x509.HostnameError{Certificate: &x509.Certificate{IPAddresses: []net.IP{{127, 0, 0, 1}}}, Host: "idp.example"}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonName, Text: "certificate is for another name than idp.example:443: set tls.server_name"},
+	},
+	"a certificate for no name": {
+		dialError(x509.HostnameError{Certificate: &x509.Certificate{EmailAddresses: []string{"canary"}}, Host: "idp.example"}),
+		&Error{Class: messages.ClassTransient, Reason: ReasonNoName, Text: "certificate of idp.example:443 has no SAN (subject alternative name), and its Common Name counts no more: have it replaced by one that names the host there"},
+	},
+	"a server without a common cipher": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}},
+		&Error{Class: messages.ClassTransient, Reason: ReasonOldTLS, Text: "idp.example:443 ended the TLS handshake: tls: handshake failure: " + oldTLS},
+	},
+	"a server that knows old versions": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: errors.New("tls: server selected unsupported protocol version 302")},
+		&Error{Class: messages.ClassTransient, Reason: ReasonOldTLS, Text: "idp.example:443 speaks TLS 1.1 or older: " + oldVersion},
+	},
+	"a server that says something else": {
+		&url.Error{Op: "Post", URL: "https://idp.example/", Err: &net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}},
+		&Error{Class: messages.ClassTransient, Text: "idp.example:443 ended the TLS handshake: tls: internal error"},
 	},
 	"a server without TLS": {
 		dialError(tls.RecordHeaderError{}),

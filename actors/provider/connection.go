@@ -134,6 +134,9 @@ func certificateText(err error, where string) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "certificate signed by unknown authority: set tls.ca_file"
 	}
+	if hasNoName(err) {
+		return fmt.Sprintf("certificate of %s has no SAN (subject alternative name), and its Common Name counts no more: have it replaced by one that names the host there", where)
+	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return fmt.Sprintf("certificate is for another name than %s: set tls.server_name", where)
 	}
@@ -149,6 +152,12 @@ func certificateText(err error, where string) string {
 	return ""
 }
 
+// What may help where both sides have nothing in common.
+const (
+	oldVersion = "have it updated, TLS 1.2 is the least"
+	oldTLS     = "have it offer a cipher with ECDHE; if it knows RSA key exchange alone, start with GODEBUG=tlsrsakex=1"
+)
+
 func tlsText(err error, where string) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Sprintf("%s does not speak TLS: is it http://?", where)
@@ -156,10 +165,18 @@ func tlsText(err error, where string) string {
 	// An alert of the peer; crypto/tls has a fixed text for each.
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" && e.Err != nil {
 		text := fmt.Sprintf("%s ended the TLS handshake: %s", where, e.Err)
-		if wantsCertificate(err) {
+		switch {
+		case wantsCertificate(err):
 			text += ": set tls.cert_file and tls.key_file"
+		case isOldVersion(err):
+			text += ": " + oldVersion
+		case isOldTLS(err):
+			text += ": " + oldTLS
 		}
 		return text
+	}
+	if isOldVersion(err) {
+		return where + " speaks TLS 1.1 or older: " + oldVersion
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -141,11 +142,15 @@ func (d *discovery) another(issuer gjson.Result) error {
 	said := new(secrets).show(issuer.String(), maxDescription)
 	if issuer.Type == gjson.String && strings.TrimRight(issuer.Str, "/") == strings.TrimRight(d.issuer, "/") {
 		if strings.HasSuffix(issuer.Str, "/") {
-			return unusablef("the metadata is of issuer %q, with a slash at its end: set issuer to exactly that", said)
+			return otherIssuer(said, "with a slash at its end: set issuer to exactly that")
 		}
-		return unusablef("the metadata is of issuer %q, without a slash at its end: set issuer to exactly that", said)
+		return otherIssuer(said, "without a slash at its end: set issuer to exactly that")
 	}
-	return unusablef("the metadata is of issuer %q, which is not exactly the one that is set", said)
+	return otherIssuer(said, "which is not exactly the one that is set")
+}
+
+func otherIssuer(said, how string) error {
+	return &unusable{text: fmt.Sprintf("the metadata is of issuer %q, %s", said, how), reason: ReasonIssuer}
 }
 
 // judge takes the token endpoint out of metadata. These count only if they are of

@@ -1,10 +1,14 @@
 package provider
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,9 +29,46 @@ func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 func hour() time.Time { return time.Now().Add(time.Hour) }
 
+// nameless has a server show a certificate whose only name is its Common Name.
+func nameless(t *testing.T, ca *authority) func(*httptest.Server) {
+	t.Helper()
+	return func(s *httptest.Server) {
+		key := newKey(t)
+		s.TLS = serverTLS(tls.Certificate{Certificate: [][]byte{ca.sign(t, key.Public(), nil)}, PrivateKey: key})
+	}
+}
+
+// rsaAlone has a server know nothing but the exchange of keys by RSA.
+func rsaAlone(t *testing.T, ca *authority) func(*httptest.Server) {
+	t.Helper()
+	return func(s *httptest.Server) {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.TLS = serverTLS(tls.Certificate{Certificate: [][]byte{ca.sign(t, key.Public(), []string{"idp.example"})}, PrivateKey: key})
+		s.TLS.MaxVersion, s.TLS.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	}
+}
+
+// sign returns a certificate of a server called idp.test, with those names as SAN.
+func (a *authority) sign(t *testing.T, key any, names []string) []byte {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "idp.test"}, DNSNames: names,
+		NotAfter: hour(), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
 func TestTLS(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
 	_, certFile, keyFile := ca.issue(t, hour())
+	const noSAN = "certificate of ADDRESS has no SAN (subject alternative name), and its Common Name counts no more: have it replaced by one that names the host there"
 	wantCert := func(s *httptest.Server) {
 		pool := x509.NewCertPool()
 		pool.AddCert(ca.cert)
@@ -48,7 +89,10 @@ func TestTLS(t *testing.T) {
 		"a name it does not have":           {tls: TLS{CAFile: ca.file, ServerName: "wrong.example"}, want: "certificate is for another name than ADDRESS: set tls.server_name"},
 		"an expired certificate":            {tls: TLS{CAFile: ca.file}, until: time.Now().Add(-time.Hour), want: "certificate of ADDRESS has expired or is not valid yet"},
 		"no client certificate":             {tls: TLS{CAFile: ca.file}, change: wantCert, want: "ADDRESS ended the TLS handshake: tls: certificate required: set tls.cert_file and tls.key_file"},
-		"too old a version":                 {tls: TLS{CAFile: ca.file}, change: func(s *httptest.Server) { s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, want: "ADDRESS ended the TLS handshake: tls: protocol version not supported"},
+		"too old a version":                 {tls: TLS{CAFile: ca.file}, change: func(s *httptest.Server) { s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, want: "ADDRESS ended the TLS handshake: tls: protocol version not supported: " + oldVersion},
+		"RSA key exchange alone":            {tls: TLS{CAFile: ca.file}, change: rsaAlone(t, ca), want: "ADDRESS ended the TLS handshake: tls: handshake failure: " + oldTLS},
+		"a Common Name alone":               {tls: TLS{CAFile: ca.file}, change: nameless(t, ca), want: noSAN},
+		"a Common Name alone, asked for":    {tls: TLS{CAFile: ca.file, ServerName: "idp.test"}, change: nameless(t, ca), want: noSAN},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

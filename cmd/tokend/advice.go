@@ -130,12 +130,40 @@ func adviceOnReason(a *system.Attempt) string {
 	case provider.ReasonProxy:
 		return "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment"
 	case provider.ReasonPage, provider.ReasonNotJSON:
+		if a.Failure.Status == http.StatusUnauthorized || a.Failure.Status == http.StatusForbidden {
+			return fmt.Sprintf("something before the server answers in its place, such as a firewall: have it let this machine pass, and check %s", address)
+		}
 		return fmt.Sprintf("whatever answers there is no token endpoint: check %s, and that no login page or proxy stands before it", address)
+	case provider.ReasonIssuer:
+		return "set issuer to exactly what the metadata say, a slash at its end included, if that is the server you mean"
+	default:
+		return cmp.Or(adviceOnLife(a), adviceOnTLS(a.Failure.Reason, address))
+	}
+}
+
+// adviceOnLife is about tokens whose lifetimes make no sense.
+func adviceOnLife(a *system.Attempt) string {
+	login := a.Provider == config.KindLogin
+	switch a.Failure.Reason {
 	case provider.ReasonNoLifetime:
 		return "set default_ttl to how long such a token lives"
+	case provider.ReasonNotPositive:
+		return lifeAdvice(login, "the server gives out a token that is over: ask it again, and if it says so each time, have the token's lifetime in the server set to more than 0")
+	case provider.ReasonUnreadable:
+		return lifeAdvice(login, "have the server state the end of its tokens in seconds, or as a time")
+	case provider.ReasonTooLong:
+		return lifeAdvice(login, "if such a token may be used so long, set max_ttl, which bounds it")
 	default:
-		return adviceOnTLS(a.Failure.Reason, address)
+		return ""
 	}
+}
+
+// lifeAdvice is text with what a login can do besides.
+func lifeAdvice(login bool, text string) string {
+	if login {
+		return text + "; or leave out the key under response that leads there, and set default_ttl"
+	}
+	return text
 }
 
 func adviceOnTLS(reason, address string) string {
@@ -144,6 +172,10 @@ func adviceOnTLS(reason, address string) string {
 		return "set tls.ca_file to the certificate of the authority that signed the server's"
 	case provider.ReasonName:
 		return fmt.Sprintf("use the name that the certificate is for in %s, or set tls.server_name to it", address)
+	case provider.ReasonNoName:
+		return "the server's certificate has a Common Name and no SAN: have it replaced by one that names the host as SAN; tls.server_name cannot help"
+	case provider.ReasonOldTLS:
+		return "have the server updated to TLS 1.2 with ECDHE, or later; until then, if it knows RSA key exchange alone, start tokend with GODEBUG=tlsrsakex=1 in its environment"
 	case provider.ReasonCertificate:
 		return "the server's certificate is not valid: have it renewed, and check the clock of this machine"
 	case provider.ReasonClientCertificate:
@@ -166,6 +198,10 @@ func addressKey(a *system.Attempt) string {
 func adviceOnStatus(a *system.Attempt) string {
 	address, status := addressKey(a), a.Failure.Status
 	switch {
+	case a.Provider == config.KindLogin && a.Failure.Class == messages.ClassRejected && status >= 400:
+		return "check what the request proves itself with: user, password, headers; and response.rejected, if that is not what the answer means"
+	case a.Provider == config.KindLogin && refusing(status) && a.Failure.Class == messages.ClassTransient:
+		return fmt.Sprintf("check %s and what is sent; if the server answers so to a wrong password, have response.rejected hold for it", address)
 	case status == http.StatusUnauthorized && a.Provider == config.KindLogin:
 		return "check what the request proves itself with: user, password, headers"
 	case status == http.StatusUnauthorized:
@@ -188,6 +224,17 @@ func adviceOnStatus(a *system.Attempt) string {
 		return fmt.Sprintf("the server does not take the request: check %s and what is sent, and look into its log", address)
 	default:
 		return ""
+	}
+}
+
+// refusing reports whether servers refuse logins with such a status.
+func refusing(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
+		http.StatusPreconditionFailed, http.StatusUnprocessableEntity, http.StatusLocked:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -77,6 +77,7 @@ type TokenInfo struct {
 	Since            time.Time     // since when the service has, or has not, a valid token
 	CreatedAt        time.Time     // zero without a token, as are the next three
 	ExpiresAt        time.Time     // also zero for a token without expiry, as are the next two
+	NotBefore        time.Time     // when the token begins to be valid by its own word; zero once it is
 	RefreshAt        time.Time     // the refresh point, jitter included
 	WarnAt           time.Time     // the warning point
 	RefreshThreshold time.Duration // how long before expiry refresh is due, jitter not included

@@ -32,6 +32,10 @@ func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
 
 func (k *keeper) onRefreshToken(c actor.Context, w *waiter) {
 	now := k.env.Clock.Now()
+	if st := k.state(); st.succeeded() && st.flight.phase == grounded {
+		w.answer(k.env.Root, &messages.TokenInfoReply{Info: k.slot.Info()})
+		return
+	}
 	if f := k.state().flight; f.phase == grounded || f.probe {
 		k.demand(now)
 		k.change(func(s *State) { s.byName = true })
@@ -65,6 +69,10 @@ func (k *keeper) onInvalidateToken(c actor.Context, m *messages.InvalidateToken,
 	switch {
 	case !st.living(now):
 		w.answer(k.env.Root, messages.Kept(messages.KeptExpired))
+	case st.successor() != nil:
+		k.giveUp(now)
+		w.answer(k.env.Root, &messages.InvalidateReply{Invalidated: true})
+		k.settle(c) // the one that waits is the token now
 	case pressure.until.Until(now) > 0:
 		w.answer(k.env.Root, messages.Kept(messages.KeptTooSoon))
 	case st.failure != nil && st.backoff(now):

@@ -53,6 +53,11 @@ func (s *State) startOver(now schedule.Instant, credential Credential) {
 	if s.held != nil && s.more().acquired == 0 {
 		s.acquiredWith(s.credential)
 	}
+	if p := s.successor(); p != nil && p.acquired == 0 {
+		old := *p
+		old.acquired = s.credential
+		s.setPending(&old)
+	}
 	s.credential = credential
 	s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false
 	s.trust()
@@ -84,20 +89,25 @@ func (s *State) record(service string) *vault.Record {
 		Refused: s.more().refused.Refused, ProbeAt: s.more().probe.Time(),
 		Unasked: !s.needed,
 	}
-	h := s.held
-	if h == nil {
+	if s.held == nil {
 		return rec
 	}
-	rec.Generation = h.token.Generation
-	rec.Invalidated, rec.Suspect = s.invalidated, s.suspect
-	rec.AccessToken, rec.TokenCredential = h.box, uint64(s.more().acquired)
+	s.held.fillIn(rec)
+	rec.Invalidated, rec.Suspect, rec.Asked = s.invalidated, s.suspect, int(s.asked)
+	rec.TokenCredential, rec.ValidFrom = uint64(s.more().acquired), s.more().from.Time()
+	rec.Next = s.successor().record(service)
+	return rec
+}
+
+// fillIn writes a token into its record.
+func (h *held) fillIn(rec *vault.Record) {
+	rec.Generation, rec.AccessToken = h.token.Generation, h.box
 	rec.Type, rec.ServerType = h.token.Type, h.token.ServerType
 	rec.Scopes, rec.Fingerprint = h.token.Scopes, h.token.Fingerprint
 	rec.CreatedAt, rec.ExpiresAt = h.birth.Time(), h.at.Expiry.Time()
 	rec.RefreshAt, rec.WarnAt = h.at.Refresh.Time(), h.at.Warn.Time()
-	rec.Repeated, rec.Asked, rec.FirmEnd = h.repeated, int(s.asked), h.firm.Time()
+	rec.Repeated, rec.FirmEnd = h.repeated, h.firm.Time()
 	if h.tail > 0 {
-		rec.StatedEnd = s.reissue().End.Time()
+		rec.StatedEnd = h.at.Expiry.Add(h.tail).Time()
 	}
-	return rec
 }

@@ -20,7 +20,7 @@ const (
 // decide says what to do about a caller who wants a token with that life left.
 func (s *State) decide(now schedule.Instant, asked time.Duration) decision {
 	switch {
-	case s.enough(now, asked):
+	case s.enough(now, asked), s.succeeded() && s.living(now):
 		return answer
 	case s.flight.phase == queued, s.flight.phase == flying:
 		return join
@@ -83,6 +83,8 @@ func (s *State) scheduled(now schedule.Instant) schedule.Instant {
 		return schedule.Instant{}
 	case s.firm() && !s.nextTry.IsZero():
 		return s.nextTry
+	case s.succeeded():
+		return alive
 	case !s.needed && s.failure == nil: // nobody wants the token that keeping alive brought
 		return alive
 	case !s.nextTry.IsZero():
@@ -114,6 +116,9 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 			at = schedule.Earliest(now, at, s.reissue().Over())
 		}
 	}
+	if p := s.successor(); p != nil {
+		at = schedule.Earliest(now, at, p.at)
+	}
 	for _, o := range s.more().overdue {
 		at = schedule.Earliest(now, at, o.at)
 	}
@@ -122,7 +127,8 @@ func (s *State) next(now schedule.Instant) schedule.Instant {
 
 // warns reports whether the warning about the token at hand is still to be given.
 func (s *State) warns(now schedule.Instant) bool {
-	return !s.warned && s.living(now) && (s.failure != nil || !s.held.quiet())
+	quiet := s.held != nil && (s.held.quiet() || s.successor() != nil && !s.held.warnAlways)
+	return !s.warned && s.living(now) && (s.failure != nil || !quiet)
 }
 
 // sameAgain reports whether what landed is the token at hand, living no longer

@@ -68,6 +68,9 @@ func (k *keeper) showWaiting() { k.slot.waiting.Store(int32(len(k.waiting.queue)
 
 func (k *keeper) onCommand(c actor.Context, w *waiter) {
 	k.serving = w
+	if k.state().successor() != nil {
+		k.settle(c) // it may have become the token
+	}
 	switch m := w.command.(type) {
 	case *messages.GetToken:
 		k.onGetToken(c, m, w)
@@ -129,6 +132,7 @@ const mostSpread = 5 * time.Second
 // settle does what is due and arms the timer for what comes next.
 func (k *keeper) settle(c actor.Context) {
 	now := k.env.Clock.Now()
+	k.mature(now)
 	k.loseFlight(c, now)
 	k.announce(now)
 	if at := k.state().attempt(now); at.Reached(now) {

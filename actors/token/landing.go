@@ -14,7 +14,9 @@ import (
 
 // onLanded takes up the outcome that a flight has left in the slot.
 func (k *keeper) onLanded(c actor.Context) {
-	k.announce(k.env.Clock.Now()) // what died meanwhile did so before this came
+	now := k.env.Clock.Now()
+	k.mature(now)
+	k.announce(now) // what died meanwhile did so before this came
 	if l := k.slot.landed.Load(); l != nil {
 		k.takeOver(l)
 		k.slot.landed.CompareAndSwap(l, nil)
@@ -60,7 +62,10 @@ func (k *keeper) take(now schedule.Instant, l *landing) {
 		k.repeat(now, l)
 	case l.unfit != nil:
 		failed := *l
-		failed.err = l.unfit
+		if failed.err = l.unfit; st.flight.probe {
+			k.probed(now, &failed)
+			return
+		}
 		k.fail(now, &failed)
 	default:
 		k.adopt(now, l)
@@ -77,34 +82,64 @@ const maxOverdue = 16
 // adopt makes the token that landed the service's.
 func (k *keeper) adopt(now schedule.Instant, l *landing) {
 	before, o := k.state(), k.options()
-	h := k.newHeld(before, o, l)
+	h, from := k.newHeld(before, o, l), schedule.Instant{}
+	if l.notBefore > 0 {
+		from = l.asked.Add(l.notBefore)
+	}
+	if !from.IsZero() && !from.Reached(now) && before.mayAwait(now, h) {
+		k.await(now, h, from, l)
+		return
+	}
 	k.change(func(s *State) {
-		s.touchDown(l)
-		s.used(l.asked, o)
-		s.held = h
+		s.succeed(now, l, o)
 		s.acquiredWith(0)
-		s.invalidated, s.suspect, s.expired, s.untold, s.warned, s.slow, s.forced = false, false, false, false, false, false, false
-		s.failure, s.streak, s.nextTry, s.asked = nil, 0, schedule.Instant{}, 1
-		s.trust()
-		s.setProbe(now, l.probe)
-		s.rememberEnd(before.held)
-		s.awaitTurn(now)
-		if s.extra != nil {
-			s.editMore(func(e *extra) { e.pressure.suspicious = false })
-		}
-		if !before.living(now) {
-			s.since = now
-		}
-		if o.WarnAlways && before.living(now) && !before.warned && before.life() > 0 {
-			s.editMore(func(e *extra) {
-				e.overdue = append(slices.Clone(e.overdue), overdue{before.held.at.Warn, before.held})
-				e.overdue = e.overdue[max(0, len(e.overdue)-maxOverdue):]
-			})
-		}
+		s.hand(now, h, from, o)
 	})
 	k.slot.succeeded(l.took)
-	k.tellScopes(before, h)
-	k.announceNew(now, before, l.took)
+	k.tellNew(now, before, l.took)
+}
+
+// succeed ends a flight that brought a token.
+func (s *State) succeed(now schedule.Instant, l *landing, o *Options) {
+	s.touchDown(l)
+	s.used(l.asked, o)
+	s.recover()
+	s.forced = false
+	s.trust()
+	s.setProbe(now, l.probe)
+}
+
+// recover forgets what was wrong.
+func (s *State) recover() { s.failure, s.streak, s.nextTry, s.slow = nil, 0, schedule.Instant{}, false }
+
+// hand makes h the token to be handed out, which begins to be valid at from.
+func (s *State) hand(now schedule.Instant, h *held, from schedule.Instant, o *Options) {
+	before, lived := s.held, s.living(now)
+	if o.WarnAlways && lived && !s.warned && s.life() > 0 {
+		s.editMore(func(e *extra) {
+			e.overdue = append(slices.Clone(e.overdue), overdue{before.at.Warn, before})
+			e.overdue = e.overdue[max(0, len(e.overdue)-maxOverdue):]
+		})
+	}
+	s.held, s.asked = h, 1
+	s.invalidated, s.suspect, s.expired, s.untold, s.warned = false, false, false, false, false
+	s.setPending(nil)
+	s.setFrom(from)
+	s.rememberEnd(before)
+	s.awaitTurn(now)
+	if s.extra != nil {
+		s.editMore(func(e *extra) { e.pressure.suspicious = false })
+	}
+	if !lived {
+		s.since = now
+	}
+}
+
+// tellNew tells of the token at hand, which is new; before is the state without it.
+func (k *keeper) tellNew(now schedule.Instant, before *State, took time.Duration) {
+	k.tellScopes(before, k.state().held)
+	k.tellEarly(now)
+	k.announceNew(now, before, took)
 	k.settleWaiters(now, nil)
 }
 
@@ -112,7 +147,7 @@ func (k *keeper) adopt(now schedule.Instant, l *landing) {
 func (k *keeper) announceNew(now schedule.Instant, before *State, took time.Duration) {
 	st := k.state()
 	about := st.occurrence(k.slot.name, now, st.held)
-	if before.living(now) || before.untold {
+	if before.held != nil && !before.barred() && (!before.expired || before.untold) {
 		k.publish(&messages.TokenRefreshed{Occurrence: about, Took: took})
 	} else {
 		k.publish(&messages.TokenAcquired{Occurrence: about, Took: took})
@@ -129,9 +164,7 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 	}
 	h.mark(false)
 	h.keep(l.box)
-	if before.held != nil {
-		h.token.Generation = before.held.token.Generation + 1
-	}
+	h.number(before.held)
 	if l.life > 0 {
 		h.schedule(l.life, o)
 		h.tail = max(l.stated-l.life, 0)
@@ -140,6 +173,13 @@ func (k *keeper) newHeld(before *State, o *Options, l *landing) *held {
 		h.firm = l.asked.Add(l.firm)
 	}
 	return h
+}
+
+// number counts the token after the one before it, nil if there was none.
+func (h *held) number(before *held) {
+	if before != nil {
+		h.token.Generation = before.token.Generation + 1
+	}
 }
 
 // schedule plans the token's life.

@@ -336,13 +336,22 @@ func (h *harness) crash() {
 	h.Helper()
 	h.system.Root.Poison(h.slot.PID())
 	synctest.Wait()
-	h.start()
+	if _, err := h.system.Root.SpawnNamed(Props(h.slot), h.slot.PID().Id); err != nil {
+		h.Fatal(err)
+	}
+	synctest.Wait()
 }
 
 // restart ends the process, and begins another with what the store holds.
 func (h *harness) restart() {
 	h.Helper()
 	h.stop()
+	h.restarted()
+}
+
+// restarted begins a process after another has ended.
+func (h *harness) restarted() {
+	h.Helper()
 	name := fmt.Sprint("service/billing", len(h.names()), time.Now().UnixNano())
 	slot, err := NewSlot("billing", h.system.NewLocalPID(name), h.env, h.slot.Options(), nil)
 	if err != nil {

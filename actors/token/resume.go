@@ -68,6 +68,10 @@ func (s *State) resumeHeld(rec *vault.Record, now schedule.Instant, o *Options) 
 	if s.held.lasts() {
 		s.awaitTurn(now)
 	}
+	if !rec.ValidFrom.IsZero() {
+		s.setFrom(onBothClocks(now, rec.ValidFrom))
+	}
+	s.resumePending(rec.Next, now, o)
 }
 
 func heldFrom(rec *vault.Record, now schedule.Instant, o *Options) *held {

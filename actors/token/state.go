@@ -47,6 +47,8 @@ type extra struct {
 	overdue  []overdue
 	alive    *alive // nil: the provider lives on nothing that dies of disuse; immutable
 	refused  refused
+	pending  *pending         // the token that waits until it is valid; nil: none does
+	from     schedule.Instant // when held begins to be valid; zero: it is, as far as is known
 	probe    schedule.Instant // when a lost login is to be tried by itself; zero: not
 	acquired Credential       // what held was acquired with, if the provider works with another now; 0: it does not
 }
@@ -54,7 +56,8 @@ type extra struct {
 // empty reports whether there is nothing of it.
 func (e *extra) empty() bool {
 	return e.previous.IsZero() && e.pressure == pressure{} && len(e.overdue) == 0 && e.alive == nil && e.acquired == 0 &&
-		e.refused == refused{} && e.probe.IsZero()
+		e.refused == refused{} && e.probe.IsZero() &&
+		e.pending == nil && e.from.IsZero()
 }
 
 // more returns what few services have, to be read.
@@ -289,6 +292,9 @@ func (s *State) info(now schedule.Instant) messages.TokenInfo {
 		info.CreatedAt, info.ExpiresAt = h.birth.Time(), h.at.Expiry.Shown(now)
 		info.RefreshAt, info.WarnAt = h.at.Refresh.Shown(now), h.at.Warn.Shown(now)
 		info.RefreshThreshold = h.lead
+		if from := s.more().from; !from.IsZero() && !from.Reached(now) {
+			info.NotBefore = from.Shown(now)
+		}
 		info.TokenType, info.ServerTokenType = h.token.Type, h.token.ServerType
 		info.Scopes = slices.Clone(h.token.Scopes)
 		info.Generation, info.Fingerprint = h.token.Generation, h.token.Fingerprint

@@ -43,6 +43,9 @@ type Record struct {
 	Refused           Refused
 	ProbeAt           time.Time // when a login that was lost is to be tried by itself; zero: it is not
 	Flight            uint64    // number of the last acquisition
+	ValidFrom         time.Time // when the token begins to be valid; zero: when it came
+	Next              *Record   // the token that waits until it is valid, and what is about it alone; nil: none does
+	AdoptAt           time.Time // of a Next: when it replaces the token before it
 	Unasked           bool      // nobody has needed the service yet: it was used to keep a login alive
 }
 

@@ -274,6 +274,9 @@ func TestInfoLeavesOutWhatIsNotThere(t *testing.T) {
 	}) {
 		t.Errorf("missing scopes are left out of %q", rows)
 	}
+	if rows := infoRows(httpapi.TokenInfo{NotBefore: noon.Add(time.Minute)}, noon); !slices.ContainsFunc(rows, func(row []string) bool { return row[0] == "not before" }) {
+		t.Errorf("the beginning is left out of %q", rows)
+	}
 	if rows := infoRows(httpapi.TokenInfo{Suspect: true}, noon); !slices.ContainsFunc(rows, func(row []string) bool { return row[0] == "suspect" }) {
 		t.Errorf("suspicion is left out of %q", rows)
 	}

@@ -90,6 +90,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		{"state", info.State},
 		{"suspect", suspicion(info)},
 		{"expires", point(info.ExpiresAt, expiry(info, now))},
+		{"not before", notBefore(info, now)},
 		{"refresh", point(info.RefreshAt, from(info.RefreshAt, now))},
 		{"warning", point(info.WarnAt, from(info.WarnAt, now))},
 		{"created", point(info.CreatedAt, from(info.CreatedAt, now))},
@@ -112,6 +113,14 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 		}
 	}
 	return rows
+}
+
+// notBefore tells of a token that serves before it is valid.
+func notBefore(info httpapi.TokenInfo, now time.Time) string {
+	if info.NotBefore.IsZero() {
+		return ""
+	}
+	return point(info.NotBefore, from(info.NotBefore, now)) + ": servers may refuse the token until then"
 }
 
 // suspicion tells why a token may be of no use to some.

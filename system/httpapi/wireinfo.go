@@ -14,6 +14,7 @@ type TokenInfo struct {
 	Suspect          bool      `json:"suspect,omitempty"` // reported as refused; it serves for want of a better one
 	CreatedAt        time.Time `json:"created_at,omitzero"`
 	ExpiresAt        time.Time `json:"expires_at,omitzero"`
+	NotBefore        time.Time `json:"not_before,omitzero"` // until then the token is not valid by its own word
 	RefreshAt        time.Time `json:"refresh_at,omitzero"`
 	WarnAt           time.Time `json:"warn_at,omitzero"`
 	RefreshThreshold string    `json:"refresh_threshold,omitempty"`
@@ -80,7 +81,7 @@ func TokenInfoOf(i messages.TokenInfo) TokenInfo {
 	wire := TokenInfo{
 		Service: i.Service, Provider: i.Provider, State: i.State, Suspect: i.Suspect,
 		CreatedAt: instant(i.CreatedAt), ExpiresAt: instant(i.ExpiresAt),
-		RefreshAt: instant(i.RefreshAt), WarnAt: instant(i.WarnAt),
+		NotBefore: instant(i.NotBefore), RefreshAt: instant(i.RefreshAt), WarnAt: instant(i.WarnAt),
 		TokenType: i.TokenType, ServerTokenType: i.ServerTokenType, Scopes: i.Scopes, ScopesMissing: i.ScopesMissing,
 		Generation: i.Generation, Fingerprint: i.Fingerprint,
 		Required: i.Required, Eager: i.Eager,

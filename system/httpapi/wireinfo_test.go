@@ -12,8 +12,9 @@ func TestWhatIsSpecialAboutATokenIsWrittenOnlyWhereItIs(t *testing.T) {
 		info messages.TokenInfo
 		want map[string]any
 	}{
-		"nothing": {messages.TokenInfo{}, map[string]any{"suspect": nil}},
+		"nothing": {messages.TokenInfo{}, map[string]any{"suspect": nil, "not_before": nil}},
 		"suspect": {messages.TokenInfo{Suspect: true}, map[string]any{"suspect": true}},
+		"early":   {messages.TokenInfo{NotBefore: noon}, map[string]any{"not_before": "2026-03-01T12:00:00Z"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

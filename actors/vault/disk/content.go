@@ -33,6 +33,10 @@ type content struct {
 	Flight      uint64    `json:"flight,omitempty"`
 	Unasked     bool      `json:"unasked,omitempty"`
 
+	ValidFrom time.Time `json:"valid_from,omitzero"`
+	Next      *content  `json:"next,omitempty"` // without what is not about its token
+	AdoptAt   time.Time `json:"adopt_at,omitzero"`
+
 	TokenCredential uint64 `json:"token_credential,omitempty"`
 }
 
@@ -56,6 +60,9 @@ type refused struct {
 func (c *content) wipe() {
 	clear(c.AccessToken)
 	clear(c.State)
+	if c.Next != nil {
+		c.Next.wipe()
+	}
 }
 
 // place returns where a record stands in the file.
@@ -96,14 +103,22 @@ func contentOf(rec *vault.Record) (header, content, error) {
 		Type: rec.Type, ServerType: rec.ServerType, Scopes: rec.Scopes, CreatedAt: rec.CreatedAt, ExpiresAt: rec.ExpiresAt,
 		RefreshAt: rec.RefreshAt, WarnAt: rec.WarnAt, Fingerprint: rec.Fingerprint, Flight: rec.Flight,
 		StatedEnd: rec.StatedEnd, FirmEnd: rec.FirmEnd, Asked: rec.Asked, Repeated: rec.Repeated,
-		Invalidated: rec.Invalidated, Suspect: rec.Suspect,
+		Invalidated: rec.Invalidated, Suspect: rec.Suspect, ValidFrom: rec.ValidFrom, AdoptAt: rec.AdoptAt,
 		Unasked: rec.Unasked, TokenCredential: rec.TokenCredential, Refused: refused(rec.Refused), ProbeAt: rec.ProbeAt,
 	}
 	if f := rec.Failure; f != nil {
 		c.Failure = (*failure)(f)
 	}
 	var err error
+	if rec.Next != nil {
+		_, next, err := contentOf(rec.Next)
+		if err != nil {
+			return header{}, content{}, err
+		}
+		c.Next = &next
+	}
 	if c.AccessToken, err = rec.AccessToken.OpenBytes(); err != nil {
+		c.wipe()
 		return header{}, content{}, err
 	}
 	if c.State, err = rec.State.OpenBytes(); err != nil {
@@ -118,7 +133,7 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 	seal := func(part vault.Part, generation uint64, secret []byte) vault.Sealed {
 		return v.SealBytes(vault.Label{Service: key.Service, Part: part, Generation: generation}, secret)
 	}
-	return &vault.Record{
+	rec := &vault.Record{
 		Version: vault.RecordVersion, Key: key, Revision: h.revision,
 		CredentialVersion: h.credential, Generation: h.generation,
 		AccessToken: seal(vault.AccessToken, h.generation, c.AccessToken),
@@ -126,8 +141,12 @@ func recordOf(v *vault.Vault, key vault.Key, h header, c content) *vault.Record 
 		Type:        c.Type, ServerType: c.ServerType, Scopes: c.Scopes, CreatedAt: c.CreatedAt, ExpiresAt: c.ExpiresAt,
 		RefreshAt: c.RefreshAt, WarnAt: c.WarnAt, Fingerprint: c.Fingerprint,
 		StatedEnd: c.StatedEnd, FirmEnd: c.FirmEnd, Asked: c.Asked, Repeated: c.Repeated,
-		Invalidated: c.Invalidated, Suspect: c.Suspect,
+		Invalidated: c.Invalidated, Suspect: c.Suspect, ValidFrom: c.ValidFrom, AdoptAt: c.AdoptAt,
 		Failure: (*messages.Failure)(c.Failure), Flight: c.Flight, Unasked: c.Unasked,
 		TokenCredential: c.TokenCredential, Refused: vault.Refused(c.Refused), ProbeAt: c.ProbeAt,
 	}
+	if c.Next != nil {
+		rec.Next = recordOf(v, key, header{generation: h.generation + 1}, *c.Next)
+	}
+	return rec
 }

@@ -106,7 +106,9 @@ func (b *bench) record(service string, revision uint64, token, state string) *va
 		State: b.box(service, vault.ProviderState, state), Type: "Bearer", ServerType: "JWT", Scopes: []string{"a", "b"},
 		CreatedAt: birth, ExpiresAt: birth.Add(time.Hour), RefreshAt: birth.Add(40 * time.Minute),
 		WarnAt: birth.Add(50 * time.Minute), Fingerprint: messages.Fingerprint(token), Flight: 9,
-		Failure: &messages.Failure{Class: messages.ClassTransient, Text: "refused", At: birth, Attempts: 2, NextTry: birth.Add(time.Minute)},
+		Failure:   &messages.Failure{Class: messages.ClassTransient, Text: "refused", At: birth, Attempts: 2, NextTry: birth.Add(time.Minute)},
+		StatedEnd: birth.Add(time.Hour + time.Second), FirmEnd: birth.Add(time.Hour), Asked: 4, Repeated: true,
+		Invalidated: true, Suspect: true, ValidFrom: birth.Add(time.Minute),
 	}
 }
 
@@ -173,6 +175,26 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 		t.Error(diff)
 	}
 	b.want(s, "erp", "", "")
+}
+
+func TestTheTokenThatWaitsComesBackWithItsRecord(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	rec := b.record("billing", 5, "token", "state")
+	next := b.record("billing", 0, "next", "")
+	next.CredentialVersion, next.Generation, next.AdoptAt = 0, 4, birth.Add(5*time.Minute)
+	rec.Next = next
+	s.Save(rec)
+	b.close(s)
+	s = b.open()
+	b.want(s, "billing", "token", "state")
+	got := b.load(s, "billing").Next
+	if got == nil || reveal(b, got.AccessToken) != "next" {
+		t.Fatalf("%+v", got)
+	}
+	if diff := cmp.Diff(plainOf(*next), plainOf(*got), cmp.AllowUnexported(vault.Sealed{}), cmp.Comparer(vault.Sealed.Same)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestTheNewestRecordWins(t *testing.T) {

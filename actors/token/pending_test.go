@@ -105,11 +105,11 @@ func TestATokenThatIsNotValidYetWaits(t *testing.T) {
 func (h *harness) stillOld(old messages.Token, until time.Duration) {
 	h.Helper()
 	requests := h.requests()
-	for _, at := range []time.Duration{0, (until - time.Since(h.calls[0])) / 2, until - time.Since(h.calls[0]) - time.Nanosecond} {
-		h.at(max(time.Since(h.calls[0]), min(until-time.Nanosecond, 10*time.Minute+at)))
+	for _, at := range []time.Duration{0, (until - time.Since(h.first())) / 2, until - time.Since(h.first()) - time.Nanosecond} {
+		h.at(max(time.Since(h.first()), min(until-time.Nanosecond, 10*time.Minute+at)))
 		tok, err := h.get(h.Context(), 59*time.Minute)
 		if err != nil || tok.Fingerprint != old.Fingerprint || tok.Generation != old.Generation || !tok.ExpiresAt.Equal(old.ExpiresAt) {
-			h.Errorf("after %v: %v, %v", time.Since(h.calls[0]), tok, err)
+			h.Errorf("after %v: %v, %v", time.Since(h.first()), tok, err)
 		}
 		if err := h.refresh(); err != nil {
 			h.Error(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,13 @@ func jwt(n int, end time.Time) string {
 	return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"exp":%d,"n":%d}`, end.Unix(), n)) + ".sig"
 }
 
+// first returns when the IdP was asked first.
+func (h *harness) first() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls[0]
+}
+
 // offsets returns when the IdP was asked.
 func (h *harness) offsets() []time.Duration {
 	h.mu.Lock()
@@ -85,13 +93,13 @@ func (h *harness) names() []string {
 func (h *harness) wantNames(want ...string) {
 	h.Helper()
 	if got := h.names(); !slices.Equal(got, want) {
-		h.Errorf("after %v: published %q, want %q", time.Since(h.calls[0]), got, want)
+		h.Errorf("after %v: published %q, want %q", time.Since(h.first()), got, want)
 	}
 }
 
 // at waits until that long after the first request.
 func (h *harness) at(after time.Duration) {
-	time.Sleep(time.Until(h.calls[0].Add(after)))
+	time.Sleep(time.Until(h.first().Add(after)))
 	synctest.Wait()
 }
 
@@ -149,7 +157,7 @@ func TestTheSameTokenUntilItDies(t *testing.T) {
 			}
 			bubble(t, func(h *harness) {
 				first := h.mustGet()
-				begin := h.calls[0]
+				begin := h.first()
 				h.at(life - time.Nanosecond)
 				if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint || tok.Generation != 1 || !tok.ExpiresAt.Equal(begin.Add(life)) {
 					h.Errorf("a nanosecond before its end: %v until %v", tok, tok.ExpiresAt)
@@ -193,7 +201,7 @@ func endOnce(left, life time.Duration) provider.Result {
 func TestWhenTheSameTokenIsAskedFor(t *testing.T) {
 	bubble(t, func(h *harness) {
 		h.mustGet()
-		refresh := h.slot.Info().RefreshAt.Sub(h.calls[0])
+		refresh := h.slot.Info().RefreshAt.Sub(h.first())
 		h.at(time.Hour + time.Minute)
 		rest := time.Hour - refresh
 		want := []time.Duration{0, refresh, refresh + rest/2, refresh + rest*3/4, refresh + rest*7/8, time.Hour, time.Hour + 200*time.Millisecond}
@@ -302,7 +310,7 @@ func TestTheSameTokenOverACrashAndARestart(t *testing.T) {
 			var hook *test.Hook
 			bubble(t, func(h *harness) {
 				first := h.mustGet()
-				end := h.calls[0].Add(life)
+				end := h.first().Add(life)
 				h.at(life - 5*time.Minute)
 				asked := h.requests()
 				begin.again(h)
@@ -374,10 +382,10 @@ func TestTokensInTurnKeepTheirEnds(t *testing.T) {
 func tokensInTurn(t *testing.T, several int) {
 	const life = time.Hour
 	bubble(t, func(h *harness) {
-		begin, last := time.Now(), time.Time{}
+		begin, last := time.Now(), atomic.Pointer[time.Time]{}
 		h.play(func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
 			if n == several {
-				last = time.Now()
+				last.Store(new(time.Now()))
 			}
 			if time.Since(begin) > 4*life {
 				return issue(n, life), nil
@@ -396,7 +404,7 @@ func tokensInTurn(t *testing.T, several int) {
 					h.Fatalf("dead: %v", tok)
 				}
 			}
-			if !last.IsZero() && !time.Now().Before(last.Add(life)) && err == nil {
+			if last.Load() != nil && !time.Now().Before(last.Load().Add(life)) && err == nil {
 				h.Fatalf("after %v: %v", time.Since(begin), tok)
 			}
 			time.Sleep(10 * time.Second)
@@ -482,7 +490,7 @@ func TestMaxTTLDoesNotHideTheEndThatWasStated(t *testing.T) {
 		h.mustGet()
 		for range 8 { // each answer says 90 min, of which an hour counts
 			time.Sleep(10 * time.Minute)
-			if tok := h.mustGet(); tok.ExpiresAt.After(h.calls[0].Add(90 * time.Minute)) {
+			if tok := h.mustGet(); tok.ExpiresAt.After(h.first().Add(90 * time.Minute)) {
 				h.Fatalf("%v until %v", tok, tok.ExpiresAt)
 			}
 		}

@@ -150,7 +150,6 @@ func known(err error) error {
 type refusal struct {
 	status      int
 	says        meaning // of its error
-	failed      bool    // it calls itself a failure
 	code        string  // its error code, as it may be shown
 	description string  // what else it says about it
 	what        string  // what is missing, where the status does not tell

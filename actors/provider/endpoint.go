@@ -124,10 +124,12 @@ func hostPort(u *url.URL) string {
 // refuse returns what an answer without a token says. setting names the key that
 // holds the URL; what is said is not redacted yet.
 func (a *answer) refuse(setting string, s *saying, hidden *secrets) *refusal {
+	if a.status >= 400 {
+		s.challenge(a.header.Get("WWW-Authenticate"))
+	}
 	r := &refusal{
 		status:      a.status,
 		says:        s.means,
-		failed:      s.failed,
 		code:        hidden.showCode(s.code),
 		description: hidden.show(s.reason, maxDescription),
 		page:        a.isPage(),

@@ -186,7 +186,7 @@ func (x *exchange) send(client *http.Client, req *http.Request) (*answer, error)
 		x.abandon()
 		return nil, x.lost(err)
 	}
-	a.unread = err != nil || a.tooLarge
+	a.unread = err != nil || a.tooLarge || a.encoded()
 	a.received = time.Now()
 	return a, nil
 }
@@ -220,6 +220,12 @@ func readBounded(from io.Reader) ([]byte, error) { return io.ReadAll(io.LimitRea
 func (a *answer) zipped() bool {
 	encoding := strings.TrimSpace(a.header.Get("Content-Encoding"))
 	return strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip")
+}
+
+// encoded reports whether the body is as nothing was asked for, and cannot be read.
+func (a *answer) encoded() bool {
+	encoding := strings.TrimSpace(a.header.Get("Content-Encoding"))
+	return encoding != "" && !strings.EqualFold(encoding, "identity") && !a.zipped()
 }
 
 // unzip works on what has been read, which is bounded: net/http would read on for

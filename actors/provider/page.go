@@ -25,7 +25,7 @@ func (a *answer) isPage() bool {
 	html := kind == "text/html" || kind == "application/xhtml+xml"
 	start := a.body[:min(len(a.body), maxMarks)]
 	switch {
-	case len(start) == 0:
+	case len(start) == 0, a.unread:
 		return html && a.unread
 	case edgeError.Match(start):
 		return true

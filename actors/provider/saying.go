@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -26,13 +27,15 @@ func (s *saying) doubtful() bool { return !s.failed && !s.fine && s.reason != ""
 var reasonPaths = []string{
 	"error_description", "error.message", "error.description", "message", "msg", "errmsg",
 	"errorSummary", "reason", "detail", "title", "fault.faultstring",
+	// None of these is where the ones before are.
+	"Message", "errorMessage", "error_message", "error_msg", "errMsg", "err_msg", "errors.0.message", "errors.0.detail",
 }
 
 // Where servers keep an error code. In an answer with a status of success, words at
 // the general ones may as well say that all is well.
 var (
 	objectCodes  = []string{"error.code", "error.type", "error.status", "error.name"}
-	errorCodes   = []string{"error_code", "errorCode", "errcode", "err_code", "errno", "fault.detail.errorcode"}
+	errorCodes   = []string{"error_code", "errorCode", "errcode", "err_code", "errno", "fault.detail.errorcode", "__type"}
 	generalCodes = []string{"code", "status"}
 )
 
@@ -44,8 +47,11 @@ func sayingOf(doc gjson.Result, status int) saying {
 		s.object(doc)
 	case !isFine(scalar(code)):
 		s.failed = true
-		if s.learn(scalar(code)); code.Type == gjson.True {
+		switch s.learn(scalar(code)); {
+		case code.Type == gjson.True:
 			s.code, s.means = "", s.sentence()
+		case isSentence(s.code) && meaningOf(s.reason) == slowing: // "Access Denied", because of too many requests
+			s.means = slowing
 		}
 	default:
 		s.others(doc, status)
@@ -89,11 +95,28 @@ func (s *saying) codes(doc gjson.Result, paths []string, words bool) {
 		code := scalar(doc.Get(path))
 		means := meaningOf(code)
 		switch {
-		case s.code != "", isFine(code), path == "status" && (means == wordless || isFailure(code)):
+		case s.code != "", isFine(code), path == "status" && (isFailure(code) || means == wordless && doc.Get(path).Num < 400):
 		case means == wordless:
 			s.means = wordless
 		case words:
 			s.learn(code)
+		}
+	}
+}
+
+// challenged finds an error in WWW-Authenticate (RFC 6750, section 3).
+var challenged = regexp.MustCompile(`(?i)\b(error|error_description)="([^"]*)"`)
+
+// challenge takes up what the header of an answer says whose body says nothing.
+func (s *saying) challenge(header string) {
+	if s.code != "" || s.reason != "" {
+		return
+	}
+	for _, found := range challenged.FindAllStringSubmatch(header, 2) {
+		if strings.EqualFold(found[1], "error") {
+			s.learn(found[2])
+		} else {
+			s.reason = found[2]
 		}
 	}
 }
@@ -103,8 +126,9 @@ func (s *saying) sentence() meaning { return max(meaningOf(s.reason), wordless) 
 
 // isFailed reports whether an answer calls itself a failure.
 func isFailed(doc gjson.Result) bool {
-	for _, name := range []string{"ok", "success"} {
-		if v := doc.Get(name); v.Type == gjson.False || v.Type == gjson.String && strings.EqualFold(v.Str, "false") {
+	for _, name := range []string{"ok", "success", "Success", "isSuccess", "IsSuccess"} {
+		switch v := doc.Get(name); {
+		case v.Type == gjson.False, v.Type == gjson.Number && v.Num == 0, v.Type == gjson.String && strings.EqualFold(v.Str, "false"):
 			return true
 		}
 	}

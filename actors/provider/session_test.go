@@ -20,6 +20,8 @@ func TestACookieIsDeletedAtItsOwnPathOnly(t *testing.T) {
 		"at another path, before":   {sets(), sets("sid=; Max-Age=0; path=/old", "sid=at; path=/"), "at"},
 		"of another domain":         {sets(), sets("sid=at", "sid=x; Max-Age=0; domain=.example.com"), "at"},
 		"by a date":                 {sets(), sets("sid=at; path=/", "sid=x; expires=Thu, 01 Jan 1970 00:00:00 GMT; path=/old"), "at"},
+		"by a date of two digits":   {sets(), sets("sid=at; path=/", "sid=x; expires=Thursday, 01-Jan-70 00:00:01 GMT; path=/old"), "at"},
+		"by a date of C":            {sets(), sets("sid=at; path=/", "sid=x; expires=Thu Jan  1 00:00:01 1970; path=/old"), "at"},
 		"by an empty value":         {sets(), sets("sid=at; path=/", "sid=; path=/old"), "at"},
 		"at the path of the answer": {sets(), sets("sid=at; path=/", "sid=x; Max-Age=0"), missing},
 		"at its own path":           {sets(), sets("sid=at; path=/a", "sid=x; Max-Age=-1; path=/a"), missing},

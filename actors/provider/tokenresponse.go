@@ -18,6 +18,7 @@ import (
 // members looks up the top-level members of an answer.
 type members struct {
 	doc  gjson.Result // all of them, as JSON
+	form bool         // they came as a form
 	get  func(name string) gjson.Result
 	each func(visit func(name, value string))
 }
@@ -123,7 +124,7 @@ func formMembers(form url.Values) members {
 	}
 	text, _ := json.Marshal(first) // texts cannot fail
 	return members{
-		doc: gjson.ParseBytes(text),
+		doc: gjson.ParseBytes(text), form: true,
 		get: func(name string) gjson.Result {
 			if !form.Has(name) {
 				return gjson.Result{}
@@ -167,6 +168,9 @@ func (m members) ends() ends {
 	e.lifetime("expires_in", m.get("expires_in"), time.Second)
 	for _, name := range []string{"expires_at", "expires_on", "exp"} {
 		e.moment(name, m.get(name))
+	}
+	if n, ok := number(m.get("expires")); ok && m.form && n < longestLife.Seconds() { // before RFC 6749
+		e.lifetime("expires", m.get("expires"), time.Second)
 	}
 	return e
 }

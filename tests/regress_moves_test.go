@@ -188,6 +188,7 @@ func (m *machine) step() idptest.Step {
 		{"no expiry", idptest.Immortal()},
 		{"no lifetime", idptest.Bare()},
 		{fmt.Sprintf("%v, again and again", life), idptest.Cached(life)},
+		{fmt.Sprintf("%v, valid after %v", life, 10*delay), idptest.Early(life, 10*delay)},
 		{fmt.Sprintf("%v, after %v whatever happens", life, delay), idptest.Deaf(delay, idptest.Token(life))},
 		{fmt.Sprintf("%v, after %v", life, delay/4), idptest.After(delay/4, idptest.Token(life))},
 		{fmt.Sprintf("%v, after %v", life, delay/20), idptest.After(delay/20, idptest.Token(life))},

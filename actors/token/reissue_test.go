@@ -213,6 +213,75 @@ func TestWhenTheSameTokenIsAskedFor(t *testing.T) {
 	})
 }
 
+// A server that counts in whole seconds may end a token up to one second before it says
+// so. It is not served for that second, but the server hands out the next one only then.
+func TestTheSameTokenOfAServerThatCountsInSeconds(t *testing.T) {
+	seconds := func(left, _ time.Duration) provider.Result {
+		return provider.Result{Lifetime: max(left.Truncate(time.Second), -1), WholeSeconds: true}
+	}
+	whole := func(_, life time.Duration) provider.Result {
+		return provider.Result{Lifetime: life, WholeSeconds: true}
+	}
+	dated := func(left, _ time.Duration) provider.Result {
+		now := time.Now()
+		return provider.Result{ExpiresAt: now.Add(left).Truncate(time.Second), Date: now.Truncate(time.Second)}
+	}
+	tests := map[string]struct {
+		cache    *cache
+		atExpiry bool
+		skewed   time.Duration // by how much what is stated later may move the end
+	}{
+		"expires_in, what is left":           {&cache{state: seconds}, false, time.Second},
+		"expires_in, the whole life":         {&cache{state: whole}, false, 0},
+		"expires_at and a Date":              {&cache{state: dated}, false, time.Second},
+		"a JWT":                              {&cache{value: jwt, state: whole}, false, time.Second},
+		"known in advance":                   {&cache{state: whole}, true, 0},
+		"known in advance, a JWT":            {&cache{value: jwt, state: whole}, true, time.Second},
+		"late by half a second":              {&cache{state: seconds, delay: 450 * time.Millisecond}, false, time.Second},
+		"known in advance, late by a little": {&cache{state: whole, delay: 900 * time.Millisecond}, true, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			const life = time.Hour
+			tc.cache.life = life
+			var hook *test.Hook
+			bubble(t, func(h *harness) {
+				first := h.mustGet()
+				h.at(life - time.Second - tc.skewed - time.Nanosecond)
+				if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint {
+					h.Errorf("%v", tok)
+				}
+				before := h.requests()
+				h.at(life - time.Second)
+				var tok messages.Token
+				if h.slot.Cached(&tok, 0) || h.slot.Living(&tok) {
+					h.Errorf("served in its last second: %v", tok)
+				}
+				h.wantState(messages.StateExpired)
+				if !h.slot.Turning() {
+					h.Error("the next one is not expected any moment")
+				}
+				next := h.mustGet() // waits
+				if took := time.Since(h.first()) - life; took < tc.cache.delay || took > tc.cache.delay+500*time.Millisecond {
+					h.Errorf("the next one came %v after the stated end", took)
+				}
+				if next.Fingerprint == first.Fingerprint || next.Generation != 2 {
+					h.Errorf("%v", next)
+				}
+				if n := h.requests(); before > 5 || n-before > 4 {
+					h.Errorf("%d requests before the end and %d at it, at %v", before, n-before, h.offsets())
+				}
+				h.at(life + 10*time.Second)
+				h.wantNames("token_acquired", "token_refreshed")
+				h.logged(hook)
+			}, func(h *harness, o *Options) {
+				h.script, o.AtExpiry = tc.cache.answer, tc.atExpiry
+				h.env.Log, hook = test.NewNullLogger()
+			})
+		})
+	}
+}
+
 // An IdP that is too late is trouble: from two seconds after the end.
 func TestATokenThatIsNotFollowedIsTroubleAfterTwoSeconds(t *testing.T) {
 	var hook *test.Hook

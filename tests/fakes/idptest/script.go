@@ -137,10 +137,15 @@ func (r *record) next() Step {
 
 // issue makes the service's next token.
 func (s *Script) issue(service string, life time.Duration) Issue {
+	return s.issueAfter("", service, life)
+}
+
+// issueAfter is issue of a token that begins with prefix.
+func (s *Script) issueAfter(prefix, service string, life time.Duration) Issue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.of(service)
-	value := fmt.Sprintf("%s-%s-%d", Canary, service, len(r.issued)+1)
+	value := fmt.Sprintf("%s%s-%s-%d", prefix, Canary, service, len(r.issued)+1)
 	issue := Issue{Fingerprint: messages.Fingerprint(value), Expires: time.Now().Add(life), value: value}
 	r.issued = append(r.issued, issue)
 	return issue

@@ -123,6 +123,7 @@ func TestStepsSayOfALifetimeWhatTheyAreToSay(t *testing.T) {
 		"one that never dies":     {idptest.Immortal(), provider.Result{NoExpiry: true}},
 		"one that says nothing":   {idptest.Bare(), provider.Result{}},
 		"one that is prolonged":   {idptest.Prolonged(time.Hour), provider.Result{Lifetime: time.Hour}},
+		"one that is early":       {idptest.Early(time.Hour, time.Minute), provider.Result{Lifetime: time.Hour}},
 		"one by a clock too fast": {idptest.Dated(time.Hour, time.Minute), provider.Result{ExpiresAt: start.Add(61 * time.Minute), Date: start.Add(time.Minute)}},
 	}
 	for name, tc := range tests {

@@ -2,7 +2,9 @@ package idptest
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"time"
 
 	"tokend/actors/provider"
@@ -42,6 +44,17 @@ func Dated(life, skew time.Duration) Step {
 		issue := call.script.issue(call.Service, life)
 		date := time.Now().Add(skew)
 		return provider.Result{AccessToken: messages.NewSecret(issue.value), ExpiresAt: date.Add(life), Date: date}, nil
+	}
+}
+
+// Early brings a new token that lives for life, a JWT that says that it is not valid
+// before from has passed.
+func Early(life, from time.Duration) Step {
+	return func(_ context.Context, call Call) (provider.Result, error) {
+		part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) + "." }
+		claims := fmt.Sprintf(`{"nbf":%d}`, time.Now().Add(from).Unix())
+		issue := call.script.issueAfter(part(`{"alg":"none"}`)+part(claims), call.Service, life)
+		return provider.Result{AccessToken: messages.NewSecret(issue.value), Lifetime: life}, nil
 	}
 }
 

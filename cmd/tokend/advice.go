@@ -24,7 +24,7 @@ func advice(a *system.Attempt) string {
 		return ""
 	}
 	return cmp.Or(
-		adviceOnLocal(a), adviceOnCode(a), adviceOnReason(a), adviceOnStatus(a), adviceOnClass(a),
+		adviceOnLife(a), adviceOnLocal(a), adviceOnCode(a), adviceOnReason(a), adviceOnStatus(a), adviceOnClass(a),
 	)
 }
 
@@ -37,8 +37,7 @@ func adviceOnLocal(a *system.Attempt) string {
 		}
 		return "check path, and that whoever writes the file does so in time, and in a way that this user may read"
 	case config.KindExec:
-		switch a.Failure.Reason {
-		case provider.ReasonNotSent, provider.ReasonNoLifetime:
+		if a.Failure.Reason == provider.ReasonNotSent {
 			return ""
 		}
 		return "run the command by hand, as this user and with the variables PATH, HOME, LANG and those of env alone; check format, and if it is slow raise timeout"
@@ -137,7 +136,7 @@ func adviceOnReason(a *system.Attempt) string {
 	case provider.ReasonIssuer:
 		return "set issuer to exactly what the metadata say, a slash at its end included, if that is the server you mean"
 	default:
-		return cmp.Or(adviceOnLife(a), adviceOnTLS(a.Failure.Reason, address))
+		return adviceOnTLS(a.Failure.Reason, address)
 	}
 }
 

@@ -71,6 +71,8 @@ var advised = map[string]struct {
 	"no life left":                   {client, "basic", provider.Error{Class: malformed, Reason: provider.ReasonNotPositive}, "the server gives out a token that is over"},
 	"no life left, of a login":       {login, "", provider.Error{Class: malformed, Reason: provider.ReasonNotPositive}, "the server gives out a token that is over: ask it again, and if it says so each time, have the token's lifetime in the server set to more than 0; or leave out the key under response"},
 	"a life that cannot be read":     {client, "basic", provider.Error{Class: malformed, Reason: provider.ReasonUnreadable}, "have the server state the end of its tokens"},
+	"no life left, of a file":        {config.KindFile, "", provider.Error{Class: malformed, Reason: provider.ReasonNotPositive}, "the server gives out a token that is over"},
+	"one of a command":               {config.KindExec, "", provider.Error{Class: malformed, Reason: provider.ReasonUnreadable}, "have the server state the end of its tokens"},
 	"a life that is too long":        {client, "basic", provider.Error{Class: malformed, Reason: provider.ReasonTooLong}, "if such a token may be used so long, set max_ttl"},
 	"a page of a firewall":           {client, "basic", provider.Error{Class: transient, Status: 403, Reason: provider.ReasonPage}, "something before the server answers in its place, such as a firewall"},
 	"400 of a login that is refused": {login, "", withStatus(rejected, 400), "check what the request proves itself with: user, password, headers; and response.rejected"},

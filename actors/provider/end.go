@@ -116,9 +116,9 @@ func lessASecond(life time.Duration) time.Duration {
 }
 
 // mistaken returns why a lifetime of over 5 years is taken for a time, nil if it is
-// not. Where there is a bound for such lifetimes, only one that is near to one of
-// the clocks is a time.
-func (e *end) mistaken(bounded bool, clocks ...time.Time) error {
+// not. Where such long lifetimes are permitted, only one that is near to one of the
+// clocks is a time.
+func (e *end) mistaken(long bool, clocks ...time.Time) error {
 	if e.err != nil || e.number == 0 || e.life <= longestLife {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (e *end) mistaken(bounded bool, clocks ...time.Time) error {
 			return fmt.Errorf("%s is a time: use expires_at", digits(e.number))
 		}
 	}
-	if bounded {
+	if long {
 		return nil
 	}
 	return fmt.Errorf("%s is a time: use expires_at; or it is a lifetime of %d years: set max_ttl, which then bounds it", digits(e.number), years(e.life))

@@ -69,7 +69,7 @@ func Lifetime(res Result, asked, answered time.Time, by Bounds) (Life, *Error) {
 	if err := all.dead(); err != nil {
 		return Life{}, err
 	}
-	unread := l.read(all, c, by)
+	unread := l.read(all, c, by.Max > 0 || res.AnyLength)
 	if !l.Expires && len(unread) > 0 {
 		return Life{}, (&unusable{text: unread[0].problem(), reason: ReasonUnreadable}).failure()
 	}
@@ -99,10 +99,11 @@ func (r *Result) all() ends {
 	return all
 }
 
-// read takes up what the sources say, and returns those that cannot be read.
-func (l *Life) read(all ends, c *comparison, by Bounds) (unread ends) {
+// read takes up what the sources say, and returns those that cannot be read. long says
+// that lifetimes of over 5 years are permitted.
+func (l *Life) read(all ends, c *comparison, long bool) (unread ends) {
 	for _, e := range all {
-		if err := e.mistaken(by.Max > 0, c.answered, c.said); err != nil {
+		if err := e.mistaken(long, c.answered, c.said); err != nil {
 			e.err = err
 		}
 		switch {

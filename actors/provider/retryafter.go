@@ -44,9 +44,10 @@ func retryAfter(value string, now time.Time) time.Duration {
 // dateOf returns the IdP's clock when it answered (RFC 9110, section 6.6.1), zero
 // if the answer does not tell.
 func dateOf(header http.Header) time.Time {
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return time.Time{}
+	text := header.Get("Date")
+	if date, err := http.ParseTime(text); err == nil {
+		return date.UTC()
 	}
-	return date.UTC()
+	date, _ := ofText(text)
+	return date
 }

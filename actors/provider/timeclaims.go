@@ -55,9 +55,10 @@ func payloadOf(token string) ([]byte, bool) {
 	return payload, payload != nil
 }
 
-// jwtPart returns the JSON object that a part of a JWT encodes, nil if none.
+// jwtPart returns the JSON object that a part of a JWT encodes, nil if none. Some
+// servers take the other alphabet of base64.
 func jwtPart(part string) []byte {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(part, "="))
+	raw, err := base64.RawURLEncoding.DecodeString(strings.NewReplacer("=", "", "+", "-", "/", "_").Replace(part))
 	if err != nil || len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -407,6 +408,10 @@ func TestWhatIsNotAcquiredMayLiveLong(t *testing.T) {
 	at := noon.Add(20 * 365 * 24 * time.Hour)
 	now := func() time.Time { return noon }
 	long := signed(fmt.Sprintf(`{"exp":%d}`, at.Unix()))
+	century := jsonFile(t, `{"access_token":"at","expires_in":3153600000}`)
+	if life, err := Lifetime(acquire(t, mustFile(t, century)), noon, noon, Bounds{}); err != nil || life.Length < maxLifetime-48*time.Hour {
+		t.Errorf("a century in a file: %+v, %v", life, err)
+	}
 	for name, p := range map[string]Provider{
 		"static":          must(NewStatic(Static{Token: fixed("at"), ExpiresAt: at, Now: now})),
 		"a static JWT":    must(NewStatic(Static{Token: fixed(long), Now: now})),
@@ -438,4 +443,15 @@ func must(p Provider, err error) Provider {
 		panic(err)
 	}
 	return p
+}
+
+func TestClaimsInTheOtherAlphabet(t *testing.T) {
+	payload := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf(`{"exp":%d,"a":"???>>>"}`, epochOf(time.Minute))))
+	if !strings.ContainsAny(payload, "+/") {
+		t.Fatal(payload)
+	}
+	token := "eyJhbGciOiJIUzI1NiJ9." + payload + ".c2ln"
+	if got := told(`{"access_token":"`+token+`"}`, time.Time{}, Bounds{}); got != "1m0s jwt" {
+		t.Error(got)
+	}
 }

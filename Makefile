@@ -132,6 +132,11 @@ fuzz: ## Run every fuzz target for FUZZTIME
 kill: ## Kill 500 nodes in a row and look at what they leave in the vault, and crash loops
 	TOKEND_KILLS=300 TOKEND_LOGIN_KILLS=200 TOKEND_CRASH_LOOPS=1 $(GO) test -count=1 -timeout $(TIMEOUT) -v ./tests/kill
 
+.PHONY: pauses
+pauses: ## Stop nodes in the middle of a refresh, cut them off, and look for lost logins; as root, install what that needs
+	tests/pauses/install
+	TOKEND_PAUSES=50 $(GO) test -count=1 -timeout $(TIMEOUT) -v ./tests/pauses
+
 .PHONY: bench
 bench: ## Compare tokend with its peers, print the table and fail if a bound is broken
 	cd tests/bench && $(GO) run .

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -32,8 +33,32 @@ func (d *deadline) Deadline() (time.Time, bool) {
 
 // Done starts the timer.
 func (d *deadline) Done() <-chan struct{} {
-	d.once.Do(func() { d.timed, d.cancel = context.WithDeadline(d.Context, d.at) })
+	d.once.Do(func() { d.timed, d.cancel = spared(d.Context, d.at) })
 	return d.timed.Done()
+}
+
+// How long a request has still whose time came while the process was stopped.
+const (
+	mercy = 3 * time.Second        // a little more than what answers it has
+	busy  = 250 * time.Millisecond // how late a busy machine may notice that it is time
+)
+
+// spared returns a context that ends at a time, or a while later if the process was
+// stopped then: what the request waits for may have come meanwhile.
+func spared(parent context.Context, at time.Time) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	timer := time.AfterFunc(time.Until(at), func() {
+		if late := time.Since(at); late > busy {
+			more := time.NewTimer(min(late, mercy))
+			defer more.Stop()
+			select {
+			case <-more.C:
+			case <-ctx.Done():
+			}
+		}
+		cancel(context.DeadlineExceeded)
+	})
+	return ctx, func() { timer.Stop(); cancel(nil) }
 }
 
 // Err agrees with Done also before that was called.
@@ -46,8 +71,16 @@ func (d *deadline) Err() error {
 	if time.Now().Before(d.at) {
 		return nil
 	}
-	<-d.Done() // the same clock: it is closed, or just about to be
-	return d.timed.Err()
+	done := d.Done()
+	if time.Since(d.at) <= busy {
+		<-done // the same clock: it is closed, or just about to be
+	}
+	select {
+	case <-done:
+		return cmp.Or(context.Cause(d.timed), d.timed.Err())
+	default:
+		return nil
+	}
 }
 
 // stop frees the timer. Who waits on the context from now on waits no more.

@@ -72,3 +72,42 @@ func TestDeadlineStopsWhetherStartedOrNot(t *testing.T) {
 	<-done
 	<-idle.Done()
 }
+
+// A process that was stopped when a request's time came finds what the request waited
+// for a moment later.
+func TestADeadlineThatIsNoticedLateIsSpared(t *testing.T) {
+	for name, c := range map[string]struct{ late, want time.Duration }{
+		"in time":           {0, 0},
+		"on a busy machine": {busy, 0},
+		"after a stop":      {busy + 1, busy + 1},
+		"after a long one":  {time.Hour, mercy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := within(t.Context(), -c.late)
+				defer d.stop()
+				begun := time.Now()
+				if c.want > 0 {
+					done := d.Done()
+					time.Sleep(c.want - time.Nanosecond)
+					if d.Err() != nil || hasEnded(done) {
+						t.Errorf("it ended early: %v", d.Err())
+					}
+				}
+				<-d.Done()
+				if got := time.Since(begun); got != c.want || d.Err() != context.DeadlineExceeded {
+					t.Errorf("it ended after %s by %v, want %s", got, d.Err(), c.want)
+				}
+			})
+		})
+	}
+}
+
+func hasEnded(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

@@ -53,7 +53,7 @@ func TestWhatIsWrongWithAnAnswerThatWorksIsLoggedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"check clocks: the endpoint's is 2h0m0s ahead of this one", "expires_at is neither RFC 3339 nor a number since 1970: it does not count"} {
+	for _, want := range []string{"check clocks: the endpoint's is ", "expires_at is neither RFC 3339 nor a number since 1970: it does not count"} {
 		if n := strings.Count(w.logs.String(), want); n != 1 {
 			t.Errorf("%q is logged %d times:\n%s", want, n, w.logs)
 		}

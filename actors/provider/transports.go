@@ -115,7 +115,7 @@ func (t *Transports) transport(config *tls.Config, dial func(ctx context.Context
 	return &http.Transport{
 		Proxy:                  t.proxy,
 		DialContext:            dial,
-		TLSClientConfig:        config,
+		TLSClientConfig:        config.Clone(), // net/http writes to it, and others share it
 		TLSHandshakeTimeout:    lastDialTimeout,
 		OnProxyConnectResponse: checkProxy,
 		DisableCompression:     true, // an answer does that, and bounds it

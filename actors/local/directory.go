@@ -77,6 +77,8 @@ type Directory struct {
 	Info fs.FileInfo // of the directory
 	Weak []Weakness  // what others can change on the way and of the directory itself, from the root on
 
+	// Closed says that a directory on the way, or this one, lets in only its owner.
+	Closed bool
 	// Short says that the directory is not there. The others tell of the last one on the
 	// way that is.
 	Short bool

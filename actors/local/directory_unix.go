@@ -25,6 +25,7 @@ type walker struct {
 	path  string // of at, without links
 	info  fs.FileInfo
 	weak  []Weakness
+	shut  bool // one of them lets in only its owner
 	links int
 }
 
@@ -47,7 +48,7 @@ func WalkFar(path string) (*Directory, error) {
 		_ = w.at.Close() // it was only looked at
 		return nil, reason(err)
 	}
-	return &Directory{Path: w.path, Info: w.info, Weak: w.weak, Short: short, held: w.at}, nil
+	return &Directory{Path: w.path, Info: w.info, Weak: w.weak, Closed: w.shut, Short: short, held: w.at}, nil
 }
 
 func split(path string) []string {
@@ -89,6 +90,7 @@ func (w *walker) enter(next *os.File, path string) error {
 		_ = w.at.Close() // it was only looked at
 	}
 	w.at, w.path, w.info = next, path, info
+	w.shut = w.shut || info.Mode().Perm()&0o011 == 0
 	found, weak := w.judge.weakness(Weakness{Path: path, Mode: info.Mode(), UID: st.Uid, GID: st.Gid})
 	if info.Mode().Perm()&0o020 != 0 && info.Mode()&fs.ModeSticky == 0 && hasACL(path) {
 		found.Group, weak = true, true // the bits of the group are then those of whoever it names

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -15,7 +16,9 @@ import (
 
 const checkHelp = `check reads a configuration as serve does, environment included, and prints every
 mistake in it to stderr, as "PATH: message". Kinds of provider that a host program
-brings cannot be checked by this command: they are known in that program only.
+brings cannot be checked by this command: they are known in that program only. What
+others can read or change, though they should not, and what else a node would warn of
+when it starts goes to stderr as "tokend: warning: detail".
 
   tokend check --config tokend.yaml
 
@@ -110,7 +113,7 @@ func (c *checkCommand) load() (*config.Config, *system.System, error) {
 		return nil, nil, err
 	}
 	sys, err := newSystem(cfg, discard())
-	if unfit := errors.Join(exposed(cfg, byRoot), unfitAudit(cfg.Audit)); unfit != nil {
+	if unfit := errors.Join(turnable(cfg, byRoot), unfitAudit(cfg.Audit)); unfit != nil {
 		if err == nil {
 			err = stopSystem(context.Background(), sys)
 		}
@@ -138,7 +141,7 @@ func newSystem(cfg *config.Config, log *logrus.Logger) (*system.System, error) {
 
 // judge says what a configuration without mistakes is worth.
 func (c *checkCommand) judge(ctx context.Context, sys *system.System, cfg *config.Config) (err error) {
-	for _, text := range append(remarks(cfg), sharedLogins(cfg)...) {
+	for _, text := range slices.Concat(warnings(cfg), sharedLogins(cfg), exposures(c.file, cfg, sys)) {
 		complain(c.stderr, "warning", text)
 	}
 	switch {

@@ -52,9 +52,9 @@ func (p spot) weakness() error {
 	}
 }
 
-// exposed reports, as mistakes of the configuration, every place that others can change,
+// turnable reports, as mistakes of the configuration, every place that others can change,
 // but for those that are excused.
-func exposed(cfg *config.Config, excused func(spot, error) bool) error {
+func turnable(cfg *config.Config, excused func(spot, error) bool) error {
 	var errs []error
 	for _, p := range spots(cfg) {
 		if err := p.weakness(); err != nil && !p.given && !excused(p, err) {
@@ -74,7 +74,13 @@ func (i inherited) has(p spot, _ error) bool {
 // run as that one.
 func byRoot(_ spot, err error) bool {
 	e, ok := errors.AsType[*local.ExposedError](err)
-	return ok && os.Geteuid() == 0 && !e.Weak.Everyone && !e.Weak.Group && isServiceUser(e.Weak.UID)
+	return ok && serviceOwns(e.Weak)
+}
+
+// serviceOwns reports whether root looks at what a user for services owns, and no one else
+// can change.
+func serviceOwns(weak local.Weakness) bool {
+	return os.Geteuid() == 0 && !weak.Everyone && !weak.Group && isServiceUser(weak.UID)
 }
 
 // isServiceUser reports whether a user is one that systems make for services, or systemd

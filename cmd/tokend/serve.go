@@ -126,7 +126,7 @@ func (s *serveCommand) serve(ctx context.Context, cfg *config.Config, sys *syste
 	if err != nil {
 		return errors.Join(unavailable(err), stopSystem(ctx, sys))
 	}
-	if err := exposed(cfg, sockets.has); err != nil {
+	if err := turnable(cfg, sockets.has); err != nil {
 		return errors.Join(&unfit{err}, stopSystem(ctx, sys))
 	}
 	auditor, closeAudit, err := openAudit(cfg, s.stdout, log, &r.lost.Audit)

@@ -14,16 +14,16 @@ import (
 
 // verdictOf writes an error as these tables do.
 func verdictOf(e *Error, host string) string {
-	said := e.Class
-	for word, holds := range map[string]bool{"again": e.Again, "sparing": e.Sparing} {
-		if holds {
-			said += " " + word
+	words := []string{e.Class}
+	for _, flag := range []struct {
+		set  bool
+		word string
+	}{{e.Again, "again"}, {e.Sparing, "sparing"}, {e.Page, "page"}} {
+		if flag.set {
+			words = append(words, flag.word)
 		}
 	}
-	if e.Page {
-		said += " page"
-	}
-	said += ": " + strings.ReplaceAll(e.Text, host, "ADDRESS")
+	said := strings.Join(words, " ") + ": " + strings.ReplaceAll(e.Text, host, "ADDRESS")
 	if e.RetryAfter > 0 {
 		said += "; wait " + e.RetryAfter.String()
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,10 +15,8 @@ func schemeOf(res Result) string {
 	if res.ServerType != "" {
 		said += " (" + res.ServerType + ")"
 	}
-	for _, note := range res.Notes {
-		if note.Key == NoteType {
-			said += " noted"
-		}
+	if slices.ContainsFunc(res.Notes, func(n Note) bool { return n.Key == NoteType }) {
+		said += " noted"
 	}
 	return said
 }

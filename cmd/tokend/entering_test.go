@@ -24,13 +24,14 @@ func grantOn(services string) string {
 // A grant is about the services of its own configuration.
 func TestNobodyGetsWhatGoesByAGrantThatIsNew(t *testing.T) {
 	n := startReloading(t, oneSocket+serviceA, nil)
-	c := n.connect("s")
+	var c keptConn
 	var more strings.Builder // so many that it takes a moment to end them
 	for i := range 5000 {
 		_, _ = fmt.Fprintf(&more, "  s%d: {provider: static, token: canary}\n", i)
 	}
 	for range 3 {
 		n.becomes(oneSocket + grantOn("a") + "services:\n  a: {provider: static, token: abc}\n  secret: {provider: static, token: canary}\n" + more.String())
+		c = n.connect("s") // only now: an idle connection is closed, and the change takes long
 		stop, ended := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(ended)

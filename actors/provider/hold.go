@@ -78,12 +78,21 @@ func (x *exchange) abandon() {
 	if x.ctx.Err() == nil || x.link == nil { // it ended by itself
 		return
 	}
-	if left, known := queued(x.link.Conn); !x.shared || x.owes && (left > 0 || !known) {
+	left, known := queued(x.link.Conn)
+	age := stopwatch() - x.since
+	if !x.shared || x.owes && mayLie(age, x.link.silent(x.since), known && left == 0) {
 		x.link.drop()
 	}
 	if context.Cause(x.ctx) != context.Canceled {
 		x.link.batch.retire()
 	}
+}
+
+// mayLie reports whether something of a request that is so old may lie on this
+// machine still. The other end of a shared connection has got it if it has answered
+// since what it was asked after it.
+func mayLie(age, silent time.Duration, delivered bool) bool {
+	return !delivered && (age < doubt || silent >= doubt)
 }
 
 // listen looks whether the other end of a shared connection is there still: it is

@@ -16,6 +16,7 @@ const (
 	maxAge     = 2 * time.Minute  // the name may mean another machine by now
 	retirePace = time.Second      // between two retirements for a reason, of one host
 	keepRoute  = 10 * time.Minute // what is known of a host that nobody asks
+	sweepPace  = time.Minute      // between two looks for that
 	shareWait  = time.Second      // for a connection that another request makes
 )
 
@@ -145,8 +146,8 @@ func (r *routes) enter(u *url.URL) (b *batch, first <-chan struct{}) {
 // way returns the route to u's host.
 func (r *routes) way(u *url.URL, now moment) *route {
 	key := u.Scheme + "://" + hostPort(u)
+	r.sweep(now)
 	if r.byHost[key] == nil {
-		r.sweep(now)
 		r.byHost[key] = &route{}
 	}
 	way := r.byHost[key]
@@ -154,17 +155,17 @@ func (r *routes) way(u *url.URL, now moment) *route {
 	return way
 }
 
-// sweep forgets hosts that nobody asks any more.
+// sweep lets go of what hosts need that nobody asks any more.
 func (r *routes) sweep(now moment) {
-	if r.swept.until(now) < keepRoute {
+	if r.swept.until(now) < sweepPace {
 		return
 	}
 	r.swept = now
 	for key, way := range r.byHost {
-		if way.used.until(now) >= keepRoute && (way.now == nil || way.now.flying == 0) {
-			if way.now != nil {
-				way.now.end()
-			}
+		if b := way.now; b != nil && b.flying == 0 && b.stale(now) {
+			b.end()
+		}
+		if way.now == nil && way.used.until(now) >= keepRoute {
 			delete(r.byHost, key)
 		}
 	}

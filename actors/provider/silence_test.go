@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tokend/messages"
 )
 
 // pipes is a listener whose connections need no network.
@@ -128,6 +130,9 @@ func TestAForgottenConnectionCostsNoAcquisition(t *testing.T) {
 				if got := m.connections(); got != 2 {
 					t.Errorf("%d connections were made, want a second one", got)
 				}
+				if idle < silence && m.dialled[0].lingers.Load() != 0 {
+					t.Error("what was sent over the first may arrive still")
+				}
 			})
 		})
 	}
@@ -155,7 +160,7 @@ func TestWhatIsGivenUpIsDropped(t *testing.T) {
 		"an answer":              {says(200, goodAnswer), -1, -1},
 		"an answer that ends it": {says(200, goodAnswer, "Connection", "close"), -1, -1},
 		"a refusal":              {says(400, `{"error":"invalid_client"}`), -1, -1},
-		"no answer":              {slow, 0, 0},
+		"no answer":              {slow, 0, -1},
 		"a part of an answer":    {half, -1, -1},
 		"an end without a word":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, -1},
 		"trouble":                {says(500, ""), -1, -1},
@@ -197,6 +202,119 @@ func TestWhatSilenceMeans(t *testing.T) {
 		if next, got := hear(c.silent, c.patient, c.undelivered); next != c.next || got != c.want {
 			t.Errorf("%s: %s, %d", name, next, got)
 		}
+	}
+}
+
+func TestWhatMayLieOnThisMachine(t *testing.T) {
+	for name, c := range map[string]struct {
+		age, silent time.Duration
+		delivered   bool
+		want        bool
+	}{
+		"all of it was delivered":     {time.Hour, time.Hour, true, false},
+		"the other end is there":      {doubt, doubt - 1, false, false},
+		"it was there before":         {doubt, doubt, false, true},
+		"it is there, perhaps before": {doubt - 1, 0, false, true},
+		"young, but delivered":        {0, 0, true, false},
+	} {
+		if got := mayLie(c.age, c.silent, c.delivered); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// One service's account is slow. It is given up, and the others go on over the same
+// connection, which answers.
+func TestWhatIsGivenUpTakesNoOthersAlong(t *testing.T) {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		if id, _, _ := r.BasicAuth(); id == "slow" {
+			time.Sleep(7 * time.Second)
+		} else {
+			time.Sleep(4 * time.Second)
+		}
+		says(200, goodAnswer)(w, r)
+	}
+	inBubble(t, "h2", []http.HandlerFunc{handler}, func(t *testing.T, m *machines, settings ClientCredentials) {
+		p := mustClient(t, settings)
+		settings.ClientID = "slow"
+		slow := mustClient(t, settings)
+		var group sync.WaitGroup
+		group.Go(func() {
+			ctx, cancel := Within(t.Context(), 5*time.Second)
+			defer cancel()
+			if _, err := Acquire(ctx, slow, Request{Service: "s"}); err == nil {
+				t.Error("a token")
+			}
+		})
+		time.Sleep(3 * time.Second)
+		acquire(t, p)
+		group.Wait()
+		if m.connections() != 1 {
+			t.Errorf("%d connections", m.connections())
+		}
+		time.Sleep(5 * time.Second) // for the slow one
+	})
+}
+
+// A server of HTTP/2 says goodbye: what it has got it answers, and the next request has
+// another connection.
+func TestAGoodbyeCostsNothing(t *testing.T) {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second)
+		says(200, goodAnswer, "Connection", "close")(w, r) // which is how net/http says it
+	}
+	inBubble(t, "h2", []http.HandlerFunc{handler}, func(t *testing.T, m *machines, settings ClientCredentials) {
+		for i := range 3 {
+			var group sync.WaitGroup
+			for range 5 {
+				p := mustClient(t, settings)
+				group.Go(func() { acquire(t, p) })
+			}
+			group.Wait()
+			synctest.Wait()
+			if got := m.connections(); got != i+1 {
+				t.Errorf("%d connections, want %d", got, i+1)
+			}
+		}
+	})
+}
+
+// A connection that breaks while it is idle is not used for a request.
+func TestAConnectionThatBreaksWhileItIsIdleCostsNothing(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			inBubble(t, protocol, []http.HandlerFunc{says(200, goodAnswer)}, func(t *testing.T, m *machines, settings ClientCredentials) {
+				for i := range 3 {
+					acquire(t, mustClient(t, settings))
+					_ = m.dialled[i].Conn.Close()
+					synctest.Wait()
+				}
+			})
+		})
+	}
+}
+
+// A server of HTTP/1.1 that hangs up in the middle of an answer ends that request, and
+// no other.
+func TestAnAnswerThatBreaksOffEndsOneRequest(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			var asked atomic.Int32
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				if asked.Add(1) == 2 {
+					afterHeadersReset(w, r)
+				}
+				says(200, goodAnswer)(w, r)
+			}
+			inBubble(t, protocol, []http.HandlerFunc{handler}, func(t *testing.T, _ *machines, settings ClientCredentials) {
+				p := mustClient(t, settings)
+				acquire(t, p)
+				if got := failure(t, p); got.Class != messages.ClassTransient || got.TimedOut {
+					t.Errorf("%+v", got)
+				}
+				acquire(t, p)
+			})
+		})
 	}
 }
 

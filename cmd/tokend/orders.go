@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -112,16 +113,14 @@ func (p program) invalidate(ctx context.Context, at place, output, service, fing
 	if err := p.order(ctx, at, output, service, "invalidate", body, &answer); err != nil || output == "json" {
 		return err
 	}
-	said := "not invalidated"
-	switch why, known := reasons[answer.Reason]; {
-	case answer.Invalidated:
-		said = "invalidated"
-	case known:
-		said += ": " + why
-	case answer.Reason != "":
-		said += ": " + answer.Reason
+	if answer.Invalidated {
+		return p.say(paint{}, []string{service, "invalidated"})
 	}
-	return p.say(paint{}, []string{service, said})
+	if err := p.say(paint{}, []string{service, "not invalidated"}); err != nil || answer.Reason == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(p.stdout, printable(cmp.Or(reasons[answer.Reason], answer.Reason)))
+	return err
 }
 
 // reasons say in words why a token was not given up.

@@ -62,7 +62,14 @@ func (p program) reload(ctx context.Context, at place, output string) error {
 	if err := n.decode(answer, &done); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "reloaded, services added: %d, removed: %d, changed: %d\n", done.Added, done.Removed, done.Changed)
+	text := fmt.Sprintf("reloaded, services added: %d, removed: %d, changed: %d\n", done.Added, done.Removed, done.Changed)
+	if done.Clients != nil {
+		text += "clients " + printable(inWordsOf(done.Clients)) + "\n"
+	}
+	if done.Listeners != nil {
+		text += "listeners " + printable(inWordsOf(done.Listeners)) + "\n"
+	}
+	_, err = fmt.Fprint(p.stdout, text)
 	return err
 }
 

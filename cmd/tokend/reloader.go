@@ -125,8 +125,19 @@ func (r *reloader) reload(ctx context.Context, s *server, by string) outcome {
 		return outcome{err: refused(log, err)}
 	}
 	r.metrics.Succeeded(time.Now())
-	log.WithFields(logrus.Fields{"added": done.Added, "removed": done.Removed, "changed": done.Changed}).Info("configuration reloaded")
+	log.WithFields(fieldsOf(done)).Info("configuration reloaded")
 	return outcome{done: done}
+}
+
+// fieldsOf returns what the log tells of a reload.
+func fieldsOf(done httpapi.Reloaded) logrus.Fields {
+	fields := logrus.Fields{"added": done.Added, "removed": done.Removed, "changed": done.Changed}
+	for name, d := range map[string]*httpapi.Differences{"clients": done.Clients, "listeners": done.Listeners} {
+		if d != nil {
+			fields[name] = printable(inWordsOf(d))
+		}
+	}
+	return fields
 }
 
 // refused tells the log every reason, and returns them for whoever asked.
@@ -202,8 +213,10 @@ func (r *reloader) enter(ctx context.Context, s *server, c *change) (httpapi.Rel
 		r.closeAudit = c.audit.close
 	}
 	r.warn(s, c)
+	done := httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}
+	done.Clients, done.Listeners = changedAccess(r.config, c.config)
 	r.config = c.config
-	return httpapi.Reloaded{Reloaded: true, Added: changes.Added, Removed: changes.Removed, Changed: changes.Changed}, err
+	return done, err
 }
 
 // warn tells what is new of that which a node tells when it starts.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -281,6 +282,48 @@ func TestAPeerIsKnownByItsUser(t *testing.T) {
 			}
 			if from := audit.take()[0].From; !strings.HasPrefix(from, access.Peer{UID: uid, GID: gid}.String()) {
 				t.Errorf("from %q", from)
+			}
+		})
+	}
+}
+
+// TestADenialNamesWhomItDenies asks at a Unix socket, where the kernel says who asks.
+func TestADenialNamesWhomItDenies(t *testing.T) {
+	if runtime.GOOS == "windows" || !PeersKnown {
+		t.Skip("NOT TESTED: this system does not tell who connects")
+	}
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	named := fmt.Sprintf(" (seen as uid %d, gid %d)\"", uid, gid)
+	known := access.Client{Name: "a", UID: &uid, Grants: granting("get", "billing")}
+	unknown := access.Client{Name: "a", UID: new(uid + 1), Grants: granting("get", "billing")}
+	tests := map[string]struct {
+		client access.Client
+		target string
+		detail string
+		names  bool
+	}{
+		"no client":            {unknown, "/v1/token/billing", "no client of this node", true},
+		"no grant":             {known, "/v1/token/erp", "erp: not granted to this client", true},
+		"no such service":      {known, "/v1/token/nothing", "nothing: not granted to this client", true},
+		"a name that is none":  {known, "/v1/token/A", "not granted to this client", true},
+		"another verb":         {known, "/v1/services/billing", "billing: not granted to this client", true},
+		"a verb of the node":   {known, "/metrics", "not granted to this client", true},
+		"events":               {known, "/v1/events?service=erp", "not granted to this client", true},
+		"a proxy, no grant":    {known, "/v1/authorize/erp", "erp: not granted to this client\"", false},
+		"a proxy, no client":   {unknown, "/v1/authorize/billing", "no client of this node\"", false},
+		"a path that is none":  {known, "/v1/nothing", "no such path\"", false},
+		"an answer to a batch": {known, "/v1/tokens", `"detail":"erp: not granted to this client`, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := Endpoint{Address: unixScheme + socketPath(t), Name: "socket"}
+			_, l := serveDoor(t, newFake(), e, Options{Access: policyOf(t, 0, tt.client)}, DoorOptions{})
+			ask := func() (int, string) { return dialTest(t, l).get(tt.target) }
+			if tt.target == "/v1/tokens" {
+				ask = func() (int, string) { return dialTest(t, l).ask(http.MethodPost, tt.target, `{"services":["erp"]}`) }
+			}
+			if _, body := ask(); !strings.Contains(body, tt.detail) || strings.Contains(body, named) != tt.names {
+				t.Error(body)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -72,7 +73,7 @@ func (h *handler) identify(r *http.Request, c *conn, forwarded bool) (access.Cal
 	case keys:
 		return caller, problem(CodeUnauthenticated, "a key that is known here is needed, as Authorization: Bearer KEY")
 	default:
-		return caller, problem(CodeDenied, "no client of this node")
+		return caller, problem(CodeDenied, noClient)
 	}
 }
 
@@ -140,11 +141,30 @@ func (h *handler) enter(w *tracked, r *http.Request, rt *route, caller access.Ca
 // or not. A name that no service can have may be anything and is not repeated.
 func denied(service string) *Problem {
 	if !validName(service) {
-		return problem(CodeDenied, "not granted to this client")
+		return problem(CodeDenied, notGranted)
 	}
-	p := problem(CodeDenied, service+": not granted to this client")
+	p := problem(CodeDenied, service+": "+notGranted)
 	p.Service = service
 	return p
+}
+
+// How the details of refusals end that are about who asks.
+const (
+	noClient   = "no client of this node"
+	notGranted = "not granted to this client"
+)
+
+// seen adds to such a refusal as whom the kernel shows the caller: who is at a Unix
+// socket cannot look that up. Of a request that was forwarded it would tell the proxy's
+// client about the proxy.
+func seen(p *Problem, r *http.Request, rt *route) *Problem {
+	c := connOf(r)
+	if c == nil || c.peer == nil || rt != nil && rt.forwarded || !strings.HasSuffix(p.Detail, noClient) && !strings.HasSuffix(p.Detail, notGranted) {
+		return p
+	}
+	told := *p
+	told.Detail += fmt.Sprintf(" (seen as uid %d, gid %d)", c.peer.UID, c.peer.GID)
+	return &told
 }
 
 // may reports whether whoever makes r may do that with the service. Routes that

@@ -45,7 +45,7 @@ func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, 
 	)
 	for _, name := range asked.services {
 		if !h.may(r, access.Get, name) {
-			problems[name] = denied(name)
+			problems[name] = seen(denied(name), r, nil)
 			continue
 		}
 		timeout, err := h.timeout(name)
@@ -67,7 +67,7 @@ func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, 
 	for name := range tokens {
 		if !h.may(r, access.Get, name) { // no more
 			delete(tokens, name)
-			problems[name] = denied(name)
+			problems[name] = seen(denied(name), r, nil)
 		}
 	}
 	return tokens, problems

@@ -111,7 +111,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) respond(w *tracked, r *http.Request, rt *route, service string) {
 	defer h.rescue(w, rt)
 	if err := h.answer(w, r, rt, service); err != nil {
-		h.fail(w, ProblemOf(err))
+		h.fail(w, seen(ProblemOf(err), r, rt))
 	}
 }
 

@@ -269,7 +269,7 @@ var wired = map[string]reflect.Type{
 	"Token": reflect.TypeFor[Token](), "Inject": reflect.TypeFor[Inject](), "TokenInfo": reflect.TypeFor[TokenInfo](), "Failure": reflect.TypeFor[Failure](),
 	"Counters": reflect.TypeFor[Counters](), "Services": reflect.TypeFor[Services](), "Readiness": reflect.TypeFor[Readiness](), "Vault": reflect.TypeFor[Vault](),
 	"Unready": reflect.TypeFor[Unready](), "Problem": reflect.TypeFor[Problem](), "Event": reflect.TypeFor[Event](),
-	"Invalidated": reflect.TypeFor[Invalidated](), "Reloaded": reflect.TypeFor[Reloaded](),
+	"Invalidated": reflect.TypeFor[Invalidated](), "Reloaded": reflect.TypeFor[Reloaded](), "Differences": reflect.TypeFor[Differences](),
 }
 
 // byHand are objects without a type of their own: what is required, and what not.

@@ -10,12 +10,22 @@ import (
 	"tokend/messages"
 )
 
-// Reloaded is the answer of POST /v1/reload: how many services became others.
+// Reloaded is the answer of POST /v1/reload: how many services became others, and which
+// clients and listeners.
 type Reloaded struct {
-	Reloaded bool `json:"reloaded"`
-	Added    int  `json:"added"`
-	Removed  int  `json:"removed"`
-	Changed  int  `json:"changed"`
+	Reloaded  bool         `json:"reloaded"`
+	Added     int          `json:"added"`
+	Removed   int          `json:"removed"`
+	Changed   int          `json:"changed"`
+	Clients   *Differences `json:"clients,omitempty"`   // by name; nil: they are as before
+	Listeners *Differences `json:"listeners,omitempty"` // by address; nil: they are as before
+}
+
+// Differences are names of what is new, gone or changed, sorted.
+type Differences struct {
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+	Changed []string `json:"changed,omitempty"`
 }
 
 // Unfit is why a configuration is not taken: a text for every mistake in it, without

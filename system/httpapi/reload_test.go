@@ -27,7 +27,9 @@ func TestAReloadIsAnswered(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			reload := func(context.Context) (Reloaded, error) { return Reloaded{Reloaded: true, Added: 1, Removed: 2, Changed: 3}, tt.err }
+			reload := func(context.Context) (Reloaded, error) {
+				return Reloaded{Reloaded: true, Added: 1, Removed: 2, Changed: 3}, tt.err
+			}
 			rec := call(t, New(newFake(), Options{Reload: reload}), http.MethodPost, "/v1/reload", tt.body)
 			if got := rec.Body.String(); !strings.Contains(got, tt.want) {
 				t.Errorf("got %s", got)

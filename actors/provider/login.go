@@ -198,6 +198,20 @@ func (p *login) acquire(ctx context.Context, req Request) (Result, error) {
 		}
 	}
 	res, err := r.finish(ctx)
-	res.declare(p.Type)
+	if err == nil {
+		err = p.finish(&res)
+	}
 	return res, r.within(len(p.Steps), err)
+}
+
+// finish settles how the token is sent. What cannot be one may be a sentence in its
+// place: that is how some servers refuse a login.
+func (p *login) finish(res *Result) error {
+	res.declare(p.Type)
+	res.unwrap()
+	problem := unusableText(res)
+	if problem == "" {
+		return nil
+	}
+	return &unusable{text: problem, again: p.Response.Rejected == nil}
 }

@@ -59,18 +59,21 @@ func (r *Response) fromCookie(a *answer) (string, error) {
 	return c.Value, nil
 }
 
-// fromBody returns a body that is a token, and not a document.
+// fromBody returns a body that is a token.
 func fromBody(a *answer) (string, error) {
 	switch {
 	case a.tooLarge:
 		return "", errLongValue
 	case len(a.body) == 0:
 		return "", errMissing
-	case strings.IndexByte(`<{["`, a.body[0]) >= 0:
-		return "", errDocument
 	default:
 		return string(a.body), nil
 	}
+}
+
+// isDocument reports whether a body begins as HTML, XML or JSON do, and no token.
+func isDocument(body []byte) bool {
+	return len(body) > 0 && strings.IndexByte(`<{["`, body[0]) >= 0
 }
 
 // bound adds how long headers and the cookie let the token live.

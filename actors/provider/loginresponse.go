@@ -101,6 +101,9 @@ func (a *answer) loginResult(r *Response, hidden func() *secrets) (Result, error
 	if err != nil {
 		return Result{}, err
 	}
+	if r.TokenText && !a.tooLarge && isDocument(a.body) {
+		return Result{}, r.without("response.token_text "+errDocument.Error(), a, doc, hidden())
+	}
 	res, err := r.result(a, doc)
 	if missing(err) {
 		return Result{}, r.without(r.place()+" is missing", a, doc, hidden())

@@ -222,6 +222,15 @@ func TestRealAnswersToForms(t *testing.T) {
 		"no cookie":               {says(302, "", "Location", "/login"), "malformed again: response.token_cookie is missing"},
 		"404":                     {says(404, htmlPage, "Content-Type", "text/html"), "transient page: 404: is request.url right?"},
 	}, byLogin(Response{TokenCookie: "sid", Status: []int{302}}))
+	const document = "response.token_text finds a document, not a token: name the place of the token by response.token"
+	wantVerdicts(t, map[string]row{
+		"the form anew for a text": {says(200, loginPage, "Content-Type", "text/html"), "malformed again page: " + document},
+		"another page for a text":  {says(200, htmlPage, "Content-Type", "text/html"), "malformed page: " + document},
+		"an error for a text":      {body(`{"error":"bad_password"}`), "rejected: " + document + ": bad_password"},
+		"busy for a text":          {body(`{"error":"server_busy"}`), "transient: " + document + ": server_busy"},
+		"a sentence for a text":    {says(200, "wrong password", "Content-Type", "text/plain"), "malformed again: access token holds a space or another character that is not visible ASCII"},
+		"a text that is too large": {says(200, strings.Repeat("x", maxBody+1)), "malformed: response.token_text is longer than 65536 bytes"},
+	}, byLogin(Response{TokenText: true}))
 	wantVerdicts(t, map[string]row{
 		"the form anew, without a cookie": {says(200, loginPage, "Content-Type", "text/html"), "malformed again page: response.token_cookie is missing"},
 		"another page without a cookie":   {says(200, htmlPage, "Content-Type", "text/html"), "malformed page: response.token_cookie is missing"},

@@ -129,3 +129,36 @@ func TestARestartTriesWhatWasRefusedInTheFuture(t *testing.T) {
 		w.calls(billing, 2)
 	})
 }
+
+// A corrected secret ends every pause, and every end, at once: while the node runs and
+// while it does not.
+func TestACorrectedPasswordIsTriedAtOnce(t *testing.T) {
+	for name, stopped := range map[string]bool{"while the node runs": false, "while it is stopped": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp, f := idptest.New(), newSecretFile(t, "wrong")
+				s := setup{vault: kept(t), services: map[string]config.Service{
+					billing: reading(scripted(config.Settings{RejectedTries: new(1)}), f),
+				}}
+				idp.Play(billing, idptest.Refuse())
+				w := begin(t, idp, s)
+				w.refused(billing, messages.ErrRejected)
+				pass(10 * time.Hour)
+				w.calls(billing, 1)
+				idp.Play(billing, idptest.Token(time.Hour))
+				if stopped {
+					w.stop()
+				}
+				f.replace("right")
+				if stopped {
+					w = begin(t, idp, s)
+					pass(6 * time.Second)
+				} else {
+					pass(noticed)
+				}
+				w.calls(billing, 2)
+				w.token(billing)
+			})
+		})
+	}
+}

@@ -72,7 +72,7 @@ func NewLogin(l Login) (Provider, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	made := newHosted("login", host, ofPerson((&login{l}).acquire))
+	made := newHosted("login", host, (&login{l}).acquire)
 	if asked := l.asked(); len(asked) > 0 {
 		return &scoped{*made, asked}, nil
 	}

@@ -35,13 +35,21 @@ func (p *opaque) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.name) }
 type hosted struct {
 	opaque
 
-	host string
-	auth string // one of the Auth constants; empty: none of them
+	host   string
+	auth   string // one of the Auth constants; empty: none of them
+	person bool   // it sends a person's credentials
 }
 
 func newHosted(kind, host string, acquire func(context.Context, Request) (Result, error)) *hosted {
-	return &hosted{opaque: opaque{kind + " at " + host, acquire}, host: host}
+	person := kind == "login" || kind == "password"
+	if person {
+		acquire = ofPerson(acquire)
+	}
+	return &hosted{opaque: opaque{kind + " at " + host, acquire}, host: host, person: person}
 }
+
+// Personal reports whether a person's credentials are sent, see [Personal].
+func (p *hosted) Personal() bool { return p.person }
 
 // ClientAuth returns one of the Auth constants, empty if there is no client that
 // proves who it is in one of these ways.

@@ -26,7 +26,7 @@ func NewPassword(p Password) (Provider, error) {
 	case p.Password == nil:
 		return nil, &KeyError{"password", "missing"}
 	}
-	return g.provider("password", ofPerson((&password{g, p.Username, p.Password}).acquire)), nil
+	return g.provider("password", (&password{g, p.Username, p.Password}).acquire), nil
 }
 
 type password struct {

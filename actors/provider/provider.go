@@ -35,6 +35,14 @@ type Hosted interface {
 	Host() string
 }
 
+// Personal is what a Provider implements that may send a person's credentials. Where it
+// does, that an attempt has begun is kept over a restart: nobody may learn of its
+// outcome, but whoever locks accounts counts it.
+type Personal interface {
+	// Personal reports whether it sends such credentials at every acquisition.
+	Personal() bool
+}
+
 // Request is what a Provider is told.
 type Request struct {
 	Service  string

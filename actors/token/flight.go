@@ -123,6 +123,9 @@ func (k *keeper) fly(c actor.Context) {
 		s.flight.began = now
 		s.flight.deadline = now.AddElapsed(timeout + graceAfterTimeout)
 		s.flight.cancel, s.flight.over, s.flight.done = cancel, ctx.Done(), done
+		if o.personal() {
+			s.begin(now)
+		}
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(),
@@ -243,6 +246,7 @@ func (t *trip) acquire(ctx context.Context) *landing {
 	if atHand, err := t.atHand.Open(); err == nil && !atHand.IsZero() {
 		req.Hidden = []messages.Secret{atHand}
 	}
+	t.announce(ctx)
 	res, err := provider.Acquire(gate.WithPass(ctx, &t.pass), t.options.Provider, req)
 	var l *landing
 	if err != nil {

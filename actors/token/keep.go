@@ -26,6 +26,21 @@ func (t *trip) keep(ctx context.Context, state vault.Sealed) {
 	}
 }
 
+// announcePatience is how long an attempt waits for the disk that is to know of it.
+const announcePatience = 500 * time.Millisecond
+
+// announce makes durable that an attempt with a person's credentials has begun, see
+// [State.begin].
+func (t *trip) announce(ctx context.Context) {
+	store := t.env.Store
+	if store == nil || t.options.Unkept || !t.options.personal() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, announcePatience)
+	defer cancel()
+	_ = store.Flush(ctx) // the store itself tells of its trouble
+}
+
 // latest returns what the provider wants to have again. The last acquisition of an
 // earlier service of that name may have brought it after this one had begun; the store
 // has it then, and goes on to have it until it is given another one to keep.

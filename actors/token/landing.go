@@ -236,6 +236,7 @@ func (k *keeper) fail(now schedule.Instant, l *landing) {
 // is kept even if the token is not wanted: it may be a refresh token that was
 // rotated.
 func (s *State) touchDown(l *landing) {
+	s.end()
 	s.flight.phase, s.flight.cancel, s.flight.over, s.flight.done = grounded, nil, nil, nil
 	if !l.previous.IsZero() {
 		s.editMore(func(e *extra) { e.previous = l.previous })

@@ -68,6 +68,55 @@ func (s *State) oneOfABurst(now schedule.Instant) bool {
 	return s.failure != nil && s.failure.Class == messages.ClassRejected && now.Time().Sub(s.failure.At).Abs() < burst
 }
 
+// personal reports whether each attempt sends a person's credentials.
+func (o *Options) personal() bool {
+	p, ok := o.Provider.(provider.Personal)
+	return ok && p.Personal()
+}
+
+// begin notes that an attempt with a person's credentials is made. If the process ends
+// before its outcome is known, the next one knows that there was one.
+func (s *State) begin(now schedule.Instant) {
+	r := s.more().refused
+	r.Begun, r.BegunAt = r.Begun+1, now.Time().UnixMilli()
+	s.setRefused(r)
+}
+
+// end notes that the outcome of what has begun is known.
+func (s *State) end() {
+	if r := s.more().refused; r.Begun > 0 {
+		r.Begun, r.BegunAt = 0, 0
+		s.setRefused(r)
+	}
+}
+
+// unlearned spares a person's credentials that earlier processes have sent without any
+// learning what was answered: again and again, or after a refusal.
+func (s *State) unlearned(now schedule.Instant) {
+	r := s.more().refused
+	n := r.Begun - 1
+	if r.Tries > 0 {
+		n = r.Tries + r.Begun
+	}
+	if r.Begun == 0 || n < 1 {
+		return
+	}
+	began := time.UnixMilli(r.BegunAt)
+	pause := schedule.Pause(schedule.Outcome{Class: messages.ClassRejected, Person: true, Streak: n}, 0)
+	at := schedule.Earliest(now, onBothClocks(now, began.Add(pause)), now.Add(pause))
+	if s.failure == nil {
+		s.streak, s.failure = 1, &messages.Failure{
+			Class: messages.ClassTransient, Text: textUnlearned, At: began.UTC(), Attempts: r.Begun, NextTry: at.Time(),
+		}
+		s.nextTry = at
+	}
+	s.nextTry = schedule.Latest(now, s.nextTry, at)
+	r.Waits = true
+	s.setRefused(r)
+}
+
+const textUnlearned = "the process has ended again and again before the login was answered"
+
 // outcome describes the failure of an attempt, which is weighed already.
 func (s *State) outcome(class string, err *provider.Error) schedule.Outcome {
 	r := s.more().refused

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"tokend/actors/provider"
+	"tokend/actors/vault/vaulttest"
 	"tokend/messages"
 )
 
@@ -234,4 +235,79 @@ func TestAPageMayAskForFiveMinutes(t *testing.T) {
 		wantFailed(h, messages.ClassThrottled)
 		h.wantPauses(285*time.Second, 285*time.Second)
 	})
+}
+
+// personally is a provider that sends a person's credentials.
+type personally struct{ provider.Provider }
+
+func (personally) Personal() bool { return true }
+
+// die has the process end while an attempt is under way, and another one begin.
+func (h *harness) die() {
+	h.Helper()
+	rec, err := h.env.Store.Load(recordKey("billing"))
+	if err != nil || rec == nil {
+		h.Fatalf("nothing is kept: %v", err)
+	}
+	kept := *rec
+	h.env.Store = &vaulttest.Memory{}
+	h.env.Store.Save(&kept)
+	h.again()
+}
+
+// Whoever locks accounts counts attempts whose answer nobody has lived to see.
+func TestAttemptsThatNobodyLearnsTheOutcomeOfAreSpared(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused bool // first
+		want    []time.Duration
+	}{
+		"again and again": {false, []time.Duration{0, 5 * time.Minute, time.Hour, 2 * time.Hour}},
+		"after a refusal": {true, []time.Duration{time.Hour, 2 * time.Hour, 4 * time.Hour}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(h *harness) {
+				if c.refused {
+					h.fails(refuses)
+					wantFailed(h, messages.ClassRejected)
+				}
+				h.play(func(ctx context.Context, _ int, _ provider.Request) (provider.Result, error) {
+					<-ctx.Done()
+					return provider.Result{}, ctx.Err()
+				})
+				if c.refused {
+					time.Sleep(5 * time.Minute)
+				} else {
+					go func() { _, _ = h.get(h.Context(), 0) }()
+				}
+				synctest.Wait()
+				for _, pause := range c.want {
+					h.mu.Lock()
+					began := h.calls[len(h.calls)-1]
+					h.mu.Unlock()
+					h.die()
+					if pause == 0 {
+						h.wantNextAfter(2500 * time.Millisecond) // as a start spreads what is due
+						continue
+					}
+					_, _ = h.get(h.Context(), 0) // callers change nothing
+					h.wantNextAfter(time.Until(began.Add(pause)))
+				}
+			}, func(h *harness, o *Options) { o.Provider = personally{provider.Func(h.acquire)} })
+		})
+	}
+}
+
+// An outcome ends the doubt.
+func TestALearnedOutcomeIsNotCounted(t *testing.T) {
+	for name, script := range map[string]provider.Error{"a token": works, "trouble": trouble} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(h *harness) {
+				h.fails(script)
+				_, _ = h.get(h.Context(), 0)
+				if r := h.slot.state.Load().more().refused; r != (refused{}) {
+					t.Errorf("%+v", r)
+				}
+			}, func(h *harness, o *Options) { o.Provider = personally{provider.Func(h.acquire)} })
+		})
+	}
 }

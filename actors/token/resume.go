@@ -33,8 +33,9 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	if f := rec.Failure; f != nil {
 		st.failure, st.streak = f, f.Attempts
 		st.nextTry = atMost(now, f)
-		st.setRefused(refused{Refused: rec.Refused, limit: o.RejectedTries})
 	}
+	st.setRefused(refused{Refused: rec.Refused, limit: o.RejectedTries})
+	st.unlearned(now)
 	if !rec.ProbeAt.IsZero() {
 		st.setProbe(now, max(rec.ProbeAt.Sub(now.Time()), 1))
 	}

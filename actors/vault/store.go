@@ -52,11 +52,13 @@ type Record struct {
 // Refused is what is known about credentials that no attempt has worked with since
 // they were refused.
 type Refused struct {
-	Tries   int  // attempts that were refused since the last one that worked
-	Person  bool // the credentials are those of a person
-	Doubted bool // an answer came that is a refusal if it comes again
-	Waits   bool // the provider has said when the next attempt is due
-	Over    bool // the provider says that another attempt is worth nothing unless somebody asks for it
+	Tries   int   // attempts that were refused since the last one that worked
+	Person  bool  // the credentials are those of a person
+	Doubted bool  // an answer came that is a refusal if it comes again
+	Waits   bool  // the provider has said when the next attempt is due
+	Begun   int   // attempts of a person that nobody knows the outcome of
+	BegunAt int64 // when the last of them began, in milliseconds since 1970
+	Over    bool  // the provider says that another attempt is worth nothing unless somebody asks for it
 }
 
 // Store keeps records. Its methods may be called concurrently.
@@ -75,6 +77,9 @@ type Store interface {
 	// returns when that will survive the end of the process as far as this store
 	// lets anything survive.
 	SaveState(ctx context.Context, key Key, state Sealed) error
+	// Flush returns when what was saved before will survive the end of the process, as
+	// far as this store lets anything survive.
+	Flush(ctx context.Context) error
 	// Delete forgets what is kept under key.
 	Delete(key Key)
 	// Each calls f with the key of every record that is kept, in no order. f may

@@ -1,7 +1,10 @@
 package kill
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -68,6 +71,7 @@ services:
   login: {provider: login, request: {url: IDP/login, json: {user: u, password: wrong-pass}}, response: {token: data.token, rejected: code == 1001, error: msg}, default_ttl: 1h}
   password: {provider: password, token_url: IDP/password, client_id: c, client_auth: none, username: u, password: wrong-pass}
   client: {provider: client_credentials, token_url: IDP/client, client_id: c, client_secret: wrong-secret}
+  slow: {provider: login, request: {url: IDP/slow, json: {user: u, password: any-pass}}, response: {token: data.token}, default_ttl: 1h}
   good: {provider: client_credentials, token_url: IDP/good, client_id: c, client_secret: right-secret}
   session: {provider: login, request: {url: IDP/session, json: {user: u, password: right-pass}}, response: {token: data.token}, default_ttl: 1h}
 `
@@ -79,6 +83,9 @@ func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
+	case "/slow": // no node lives to see the answer
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the caller is gone
+		<-r.Context().Done()
 	case "/login":
 		_, _ = fmt.Fprint(w, `{"code":1001,"msg":"wrong password"}`)
 	case "/password":
@@ -102,9 +109,37 @@ func (l *loop) live(period time.Duration) {
 	if err := cmd.Start(); err != nil {
 		l.Fatal(err)
 	}
-	time.Sleep(period)
+	over, done := context.WithTimeout(l.Context(), period)
+	defer done()
+	var calling sync.WaitGroup
+	for _, service := range []string{"login", "password", "client", "slow", "good", "session"} {
+		calling.Go(func() { l.call(over, service) })
+	}
+	<-over.Done()
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
+	calling.Wait()
+}
+
+// call asks the node for a token again and again, as callers do that want one.
+func (l *loop) call(ctx context.Context, service string) {
+	door := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(l.dir, "s"))
+	}}}
+	for ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/v1/token/"+service, nil)
+		if err != nil {
+			l.Error(err)
+			return
+		}
+		if res, err := door.Do(req); err == nil {
+			_ = res.Body.Close()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // most returns how often may be asked: once, and again for one node that was killed at

@@ -49,11 +49,13 @@ type failure struct {
 }
 
 type refused struct {
-	Tries   int  `json:"tries,omitempty"`
-	Person  bool `json:"person,omitempty"`
-	Doubted bool `json:"doubted,omitempty"`
-	Waits   bool `json:"waits,omitempty"`
-	Over    bool `json:"over,omitempty"`
+	Tries   int   `json:"tries,omitempty"`
+	Person  bool  `json:"person,omitempty"`
+	Doubted bool  `json:"doubted,omitempty"`
+	Waits   bool  `json:"waits,omitempty"`
+	Begun   int   `json:"begun,omitempty"`
+	BegunAt int64 `json:"begun_at,omitempty"`
+	Over    bool  `json:"over,omitempty"`
 }
 
 // wipe clears the secrets.

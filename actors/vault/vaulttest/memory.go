@@ -96,6 +96,9 @@ func (m *Memory) tell(rec *vault.Record) {
 	}
 }
 
+// Flush has nothing to do.
+func (m *Memory) Flush(context.Context) error { return nil }
+
 // Delete forgets the record kept under key.
 func (m *Memory) Delete(key vault.Key) { m.records.Delete(key) }
 

@@ -33,6 +33,14 @@ type answer struct {
 // date returns the IdP's clock when it answered, zero if unknown.
 func (a *answer) date() time.Time { return dateOf(a.header) }
 
+// dateNotes returns a note if there is a Date that cannot be read.
+func (a *answer) dateNotes() []Note {
+	if a.header.Get("Date") == "" || !a.date().IsZero() {
+		return nil
+	}
+	return []Note{{"date", "the Date of the answer cannot be read: it does not count"}}
+}
+
 // exchange is one request on its way. It knows how far it has come, which
 // net/http's errors do not tell, and bounds connecting on its own.
 type exchange struct {

@@ -218,6 +218,7 @@ func (r *Response) result(a *answer, doc gjson.Result) (Result, error) {
 		AccessToken: messages.NewSecret(token),
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 		Date:        a.date(),
+		Notes:       a.dateNotes(),
 	}
 	res.called(get(&v, "token_type", r.TokenType, tokenType))
 	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)

@@ -39,6 +39,9 @@ func (a *answer) oauthResult(setting string, hidden func() *secrets) (Result, me
 		return Result{}, members{}, a.oauthRefusal(setting, m, hidden())
 	}
 	res, err := m.result(a.date())
+	if err == nil {
+		res.Notes = a.dateNotes()
+	}
 	return res, m, err
 }
 

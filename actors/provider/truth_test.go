@@ -455,3 +455,28 @@ func TestClaimsInTheOtherAlphabet(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestDatesInOtherForms(t *testing.T) {
+	for date, want := range map[string]string{
+		"Sun, 01 Mar 2026 12:30:00 GMT":   "29m59s expires_at [clocks]",
+		"Sunday, 01-Mar-26 12:30:00 GMT":  "29m59s expires_at [clocks]",
+		"Sun Mar  1 12:30:00 2026":        "29m59s expires_at [clocks]",
+		"Sun, 01 Mar 2026 12:30:00 UTC":   "29m59s expires_at [clocks]",
+		"Sun, 01 Mar 2026 13:30:00 +0100": "29m59s expires_at [clocks]",
+		"2026-03-01T12:30:00Z":            "29m59s expires_at [clocks]",
+		"yesterday":                       "1h0m0s expires_at [date]",
+		"":                                "1h0m0s expires_at",
+	} {
+		header := http.Header{"Date": {date}}
+		body := fmt.Sprintf(`{"access_token":"at","expires_at":%d}`, epochOf(time.Hour))
+		a := &answer{status: 200, url: &url.URL{}, received: answered, header: header, body: []byte(body)}
+		oauth, _, err := a.oauthResult("token_url", nil)
+		if got := toldOf(oauth, Bounds{}); err != nil || got != want {
+			t.Errorf("%q: %s, %v", date, got, err)
+		}
+		login, err := a.loginResult(&Response{Token: "access_token", ExpiresAt: "expires_at"}, nil)
+		if got := toldOf(login, Bounds{}); err != nil || got != want {
+			t.Errorf("%q of a login: %s, %v", date, got, err)
+		}
+	}
+}

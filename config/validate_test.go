@@ -148,6 +148,19 @@ func TestValidateTopLevel(t *testing.T) {
 				c.Listen = []config.Listener{{Address: "tcp://127.0.0.1:0"}, {Address: "tcp://127.0.0.1:0"}}
 			}, "",
 		},
+		"a trusted directory for TCP": {func(c *config.Config) {
+			c.Listen = []config.Listener{{Address: "tcp://127.0.0.1:1", TrustDirectory: true}}
+		}, "listen[0].trust_directory: is for Unix sockets only"},
+		"a trusted directory for a socket": {func(c *config.Config) {
+			c.Listen = []config.Listener{{Address: "unix:///run/s", TrustDirectory: true}}
+		}, ""},
+		"a trusted directory without a vault": {func(c *config.Config) { c.Vault.TrustDirectory = true }, "vault.trust_directory: is for a vault.path"},
+		"a trusted directory without an audit": {
+			func(c *config.Config) { c.Audit.TrustDirectory = true }, "audit.trust_directory: is for an audit.path that is a file",
+		},
+		"a trusted directory of stdout": {
+			func(c *config.Config) { c.Audit = config.Audit{Path: "stdout", TrustDirectory: true} }, "audit.trust_directory: is for an audit.path that is a file",
+		},
 		"a mode for TCP": {
 			func(c *config.Config) { c.Listen = []config.Listener{{Address: "tcp://127.0.0.1:1", Mode: 0o600}} },
 			"listen[0]: mode and group are for Unix sockets only",

@@ -27,8 +27,8 @@ type build struct {
 	reads    map[string][]string // by service: the files it refers to, sorted; without services that refer to none
 	files    map[string]*watched // all of them, by path
 	sinks    []*sink.Sink
-	exposed  []*config.FieldError // of sinks
-	sharing  [][]string           // services that are configured to live on one login, in groups
+	exposed  []ExposedSink
+	sharing  [][]string // services that are configured to live on one login, in groups
 }
 
 // service is one service of a build. It is immutable but for made, which is

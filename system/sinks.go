@@ -62,10 +62,15 @@ func (s sinkSource) Stale(service, path string, remains bool) {
 // Sinks tells how the files that hold tokens do, by path, at once.
 func (s *System) Sinks() []sink.Stat { return s.sinks.Stats() }
 
-// ExposedSinks returns, as mistakes of the configuration, the sinks whose directory others
-// than root, the user of this process and the owner of the file can change. It is looked
-// at when a sink is new.
-func (s *System) ExposedSinks() []*config.FieldError { return slices.Clone(s.services.Load().exposed) }
+// ExposedSink is a sink whose directory others than root, the user of this process and the
+// owner of the file can change.
+type ExposedSink struct {
+	At   string // path in the configuration
+	Weak error  // who can
+}
+
+// ExposedSinks returns those that were so when they were new.
+func (s *System) ExposedSinks() []ExposedSink { return slices.Clone(s.services.Load().exposed) }
 
 // makeSinks makes the sinks of the services that are valid as far as is known. Whether
 // a place will do is looked at once, when the sink is new: later a configuration must
@@ -87,7 +92,7 @@ func (b *build) makeSinks(full *config.Config, previous *build, invalid bool) er
 			}
 			b.sinks = append(b.sinks, made)
 			if weak := made.Exposed(); weak != nil && err == nil {
-				b.exposed = append(b.exposed, &config.FieldError{Path: fmt.Sprintf("services.%s.sinks[%d].path", name, i), Message: weak.Error()})
+				b.exposed = append(b.exposed, ExposedSink{fmt.Sprintf("services.%s.sinks[%d].path", name, i), weak})
 			}
 		}
 	}

@@ -108,6 +108,9 @@ func (d *Directory) Root() (*os.Root, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
+	if d.held == nil { // nothing is known of it here
+		return root, nil
+	}
 	if info, err := root.Stat("."); err != nil || !os.SameFile(info, d.Info) {
 		return nil, errors.Join(ErrMoved, root.Close())
 	}

@@ -23,8 +23,10 @@ func exposures(file string, cfg *config.Config, sys *system.System) []string {
 			e.add(p.key, err.Error())
 		}
 	}
-	for _, weak := range sys.ExposedSinks() {
-		e.add(weak.Path, weak.Message+": they could put another token there")
+	for _, sink := range sys.ExposedSinks() {
+		if !byRoot(spot{}, sink.Weak) {
+			e.add(sink.At, sink.Weak.Error()+": they could put another token there")
+		}
 	}
 	return e.found
 }

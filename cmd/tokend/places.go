@@ -45,8 +45,8 @@ func (p spot) weakness() error {
 	switch _, exposed := errors.AsType[*local.ExposedError](err); {
 	case exposed:
 		return fmt.Errorf("%w: use a directory that only root and the user tokend runs as can change, or set %s: true", err, p.trust)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // it may be made before the start
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return nil // it may be made before the start, and be another user's to see
 	default:
 		return err
 	}

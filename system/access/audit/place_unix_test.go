@@ -37,6 +37,9 @@ func TestWhereAnAuditMayNotBe(t *testing.T) {
 		"a link that leads nowhere": {func(_ *testing.T, path string) error {
 			return os.Symlink(path+".none", path)
 		}, "symbolic link"},
+		"one with two names": {func(_ *testing.T, path string) error {
+			return errors.Join(os.WriteFile(path+".victim", nil, 0o600), os.Link(path+".victim", path))
+		}, "hard link"},
 		"a pipe": {func(_ *testing.T, path string) error { return syscall.Mkfifo(path, 0o600) }, "not a regular file"},
 		"one that a group may read": {func(_ *testing.T, path string) error {
 			return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o640))

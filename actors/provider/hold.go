@@ -29,7 +29,7 @@ func (x *exchange) hold(conn net.Conn) {
 	if x.link = linkOf(conn); x.link == nil {
 		return
 	}
-	x.link.take(x.left(), x.shared)
+	x.link.take(x.left(), x.shared, isPatient(x.ctx))
 	x.owes, x.since = true, stopwatch()
 	if x.shared {
 		x.ear = newAlarm(doubt, x.listen)
@@ -65,13 +65,14 @@ func (x *exchange) release() {
 	if x.owes {
 		x.link.owe(-1)
 	}
-	x.link.batch.free(x.link)
+	x.link.leave(isPatient(x.ctx))
 	x.link, x.owes, x.ear = nil, false, nil
 }
 
 // abandon drops what was not delivered of a request that the exchange has given up,
 // and has others use another connection. One that many share goes on for those who
-// have it, if nothing of the request is left to be delivered.
+// have it, if nothing of the request is left to be delivered, or if one of them must not
+// lose its answer: it waits longer, and drops what is left then.
 func (x *exchange) abandon() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -80,7 +81,8 @@ func (x *exchange) abandon() {
 	}
 	left, known := queued(x.link.Conn)
 	age := stopwatch() - x.since
-	if !x.shared || x.owes && mayLie(age, x.link.silent(x.since), known && left == 0) {
+	spared := !isPatient(x.ctx) && x.link.isDear()
+	if !x.shared || x.owes && !spared && mayLie(age, x.link.silent(x.since), known && left == 0) {
 		x.link.drop()
 	}
 	if context.Cause(x.ctx) != context.Canceled {
@@ -103,8 +105,7 @@ func (x *exchange) listen() {
 	if x.link == nil || x.ctx.Err() != nil {
 		return
 	}
-	left, known := queued(x.link.Conn)
-	next, verdict := hear(x.link.silent(x.since), isPatient(x.ctx), known && left > 0)
+	next, verdict := hear(x.link.silent(x.since), isPatient(x.ctx))
 	switch verdict {
 	case doubtful:
 		x.link.batch.retire()
@@ -125,15 +126,15 @@ const (
 )
 
 // hear judges a connection that has been silent for so long, and says when to listen
-// again. An exchange whose request must not be sent twice goes on waiting while the
-// other end may have got it: one that is stopped for a while is silent, too.
-func hear(silent time.Duration, patient, undelivered bool) (next time.Duration, p presence) {
+// again. An exchange whose request must not be sent twice goes on waiting for as long as
+// it may: the other end has got it, perhaps, and is stopped or cut off for a while.
+func hear(silent time.Duration, patient bool) (next time.Duration, p presence) {
 	switch {
 	case silent < doubt:
 		return doubt - silent, there
 	case silent < silence:
 		return silence - silent, doubtful
-	case patient && !undelivered:
+	case patient:
 		return late, doubtful
 	default:
 		return 0, gone

@@ -26,6 +26,7 @@ type link struct {
 	mu      sync.Mutex
 	shared  bool          // it carries several requests at a time
 	owed    int           // requests to which nothing was answered yet
+	dear    int           // exchanges that have it and must not lose their answer
 	bound   time.Duration // how long the kernel tries to deliver something; 0: as it likes
 	closed  bool
 	dropped bool // with what was on its way
@@ -106,15 +107,34 @@ func (l *link) wasDropped() bool {
 // take notes that a request is about to be sent, for which there is so much time. The
 // kernel then gives up what it cannot deliver in that time: a process that is stopped
 // cannot.
-func (l *link) take(bound time.Duration, shared bool) {
+func (l *link) take(bound time.Duration, shared, dear bool) {
 	l.batch.busy(l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shared = shared
+	if l.shared = shared; dear {
+		l.dear++
+	}
 	if l.owed++; l.owed == 1 || bound > l.bound {
 		l.bound = bound
 		bear(l.Conn, bound)
 	}
+}
+
+// leave ends the use by an exchange, which take began.
+func (l *link) leave(dear bool) {
+	l.mu.Lock()
+	if dear {
+		l.dear--
+	}
+	l.mu.Unlock()
+	l.batch.free(l)
+}
+
+// isDear reports whether an exchange has it that must not lose its answer.
+func (l *link) isDear() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dear > 0
 }
 
 // owe notes that so many requests more are not answered.

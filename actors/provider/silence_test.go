@@ -185,21 +185,20 @@ func TestWhatIsGivenUpIsDropped(t *testing.T) {
 
 func TestWhatSilenceMeans(t *testing.T) {
 	for name, c := range map[string]struct {
-		silent               time.Duration
-		patient, undelivered bool
-		next                 time.Duration
-		want                 presence
+		silent  time.Duration
+		patient bool
+		next    time.Duration
+		want    presence
 	}{
-		"none":                             {0, false, true, doubt, there},
-		"short":                            {doubt - 1, false, true, 1, there},
-		"longer than a question":           {doubt, false, false, silence - doubt, doubtful},
-		"almost too long":                  {silence - 1, true, true, 1, doubtful},
-		"too long":                         {silence, false, false, 0, gone},
-		"too long, nothing was delivered":  {silence, true, true, 0, gone},
-		"too long, but it may have got it": {silence, true, false, late, doubtful},
-		"as long as there is time":         {time.Hour, true, false, late, doubtful},
+		"none":                             {0, false, doubt, there},
+		"short":                            {doubt - 1, true, 1, there},
+		"longer than a question":           {doubt, false, silence - doubt, doubtful},
+		"almost too long":                  {silence - 1, true, 1, doubtful},
+		"too long":                         {silence, false, 0, gone},
+		"too long, but it may have got it": {silence, true, late, doubtful},
+		"as long as there is time":         {time.Hour, true, late, doubtful},
 	} {
-		if next, got := hear(c.silent, c.patient, c.undelivered); next != c.next || got != c.want {
+		if next, got := hear(c.silent, c.patient); next != c.next || got != c.want {
 			t.Errorf("%s: %s, %d", name, next, got)
 		}
 	}
@@ -253,6 +252,39 @@ func TestWhatIsGivenUpTakesNoOthersAlong(t *testing.T) {
 			t.Errorf("%d connections", m.connections())
 		}
 		time.Sleep(5 * time.Second) // for the slow one
+	})
+}
+
+// Two services share a connection that is cut for a while. The one that may send its
+// request twice does so over another; the one that may not gets its answer over this.
+func TestWhatIsGoodForOneUseKeepsItsConnection(t *testing.T) {
+	inBubble(t, "h2", []http.HandlerFunc{says(200, goodAnswer)}, func(t *testing.T, m *machines, settings ClientCredentials) {
+		p := mustClient(t, settings)
+		once, err := NewRefreshToken(RefreshToken{Grant: Grant(settings), RefreshToken: hush("r")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		acquire(t, p)
+		m.dialled[0].hold()
+		time.AfterFunc(silence+2*time.Second, m.dialled[0].goOn)
+		var group sync.WaitGroup
+		for i, p := range []Provider{p, once} {
+			group.Go(func() {
+				ctx, cancel := Within(t.Context(), 10*time.Second)
+				defer cancel()
+				begun := time.Now()
+				if _, err := Acquire(ctx, p, Request{Service: "s"}); err != nil {
+					t.Error(err)
+				}
+				if want := []time.Duration{silence, silence + 2*time.Second}[i]; time.Since(begun) != want {
+					t.Errorf("%d took %s, want %s", i, time.Since(begun), want)
+				}
+			})
+		}
+		group.Wait()
+		if m.connections() != 2 {
+			t.Errorf("%d connections", m.connections())
+		}
 	})
 }
 

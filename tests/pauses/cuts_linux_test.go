@@ -36,6 +36,9 @@ var cuts = []cut{
 	{24 * time.Second, bothWays, "h2", never},
 	{12 * time.Second, bothWays, "h2", hello},
 	{12 * time.Second, inwards, "http/1.1", accepted},
+	{4 * time.Second, bothWays, "http/1.1", read}, // and those that are shorter than its wait
+	{4 * time.Second, bothWays, "h2", read},
+	{4 * time.Second, inwards, "h2", rotated},
 }
 
 // A refresh that is given up while the node is cut off must not reach the server when

@@ -16,7 +16,7 @@ func TestNoMoreConnectionsThanFiles(t *testing.T) {
 	if !known {
 		t.Skip("NOT TESTED: this process may have as many files open as it likes")
 	}
-	most := max(1, (files-reserved)/2)
+	most := max(1, (files-reserved(files))/2)
 	for wanted, want := range map[int]int{1: 1, most: most, most + 1: most} {
 		var text strings.Builder
 		log := logrus.New()
@@ -29,6 +29,14 @@ func TestNoMoreConnectionsThanFiles(t *testing.T) {
 		said := text.Len()
 		if s.affordable(opening{connections: wanted, endpoints: make([]httpapi.Endpoint, 2)}); text.Len() != said {
 			t.Error("it says so at every reload")
+		}
+	}
+}
+
+func TestTheReserveFollowsTheFiles(t *testing.T) {
+	for files, want := range map[int]int{10: 24, 32: 24, 64: 32, 256: 128, 512: 256, 1024: 256, 1 << 20: 256} {
+		if got := reserved(files); got != want {
+			t.Errorf("of %d files %d are kept, want %d", files, got, want)
 		}
 	}
 }

@@ -114,15 +114,16 @@ func (s *server) openDoors(ctx context.Context, o opening) error {
 	return o.inherited.unused()
 }
 
-// reserved are the files that a node needs besides its doors' connections.
-const reserved = 256
+// reserved returns how many of the files that a node may open are kept for other things
+// than its doors' connections: those to identity providers, the vault, secrets and sinks,
+// and callers who are told that there are too many.
+func reserved(files int) int { return min(256, max(24, files/2)) }
 
-// affordable returns how many connections a door can have open. A listener that may
-// open no more files waits until others go, and with it whoever comes next.
+// affordable returns how many connections a door can have open.
 func (s *server) affordable(o opening) int {
 	wanted := cmp.Or(o.connections, httpapi.DefaultConnections)
 	files, known := openFiles()
-	most := max(1, (files-reserved)/max(1, len(o.endpoints)))
+	most := max(1, (files-reserved(files))/max(1, len(o.endpoints)))
 	if !known || wanted <= most {
 		return wanted
 	}

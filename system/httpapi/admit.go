@@ -31,6 +31,10 @@ type askedKey struct{}
 // what no caller may do: come from a web page, be nobody, ask too often.
 func (h *handler) admit(r *http.Request, rt *route) (access.Caller, error) {
 	c := connOf(r)
+	if c != nil && c.excess {
+		h.opts.Traffic.Refused(ReasonConnections)
+		return access.Caller{}, problem(CodeUnavailable, "too many connections are open; ask again")
+	}
 	if c != nil && !c.door.unix {
 		if reason, why := c.denial(r); why != "" {
 			h.opts.Traffic.Refused(reason)

@@ -113,17 +113,20 @@ func (d *Door) Server(handler http.Handler, errorLog *log.Logger) *http.Server {
 	s := NewServer(d.open.watched(handler), errorLog)
 	s.ConnContext = d.connContext
 	s.ConnState = d.open.state
+	s.RegisterOnShutdown(d.open.end)
 	s.Protocols = new(http.Protocols)
 	s.Protocols.SetHTTP1(true)
 	return s
 }
 
-// Listener returns what to serve: the listener, with TLS if the door has that.
+// Listener returns what to serve: the listener, with TLS if the door has that. It lets in
+// as many connections as there may be.
 func (d *Door) Listener() net.Listener {
+	guarded := &gate{d.listener, d}
 	if d.cert.Load() == nil {
-		return d.listener
+		return guarded
 	}
-	return tls.NewListener(d.listener, &tls.Config{
+	return tls.NewListener(guarded, &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: d.handshake,
 	})
@@ -182,11 +185,10 @@ type sight struct {
 }
 
 func (d *Door) connContext(ctx context.Context, c net.Conn) context.Context {
-	known := &conn{net: c, door: d}
-	if u, ok := c.(*net.UnixConn); ok {
-		known.peer = peerOf(u)
+	known := behind(c)
+	if known == nil { // it did not come from Listener
+		known = d.guest(c).conn
 	}
-	d.open.add(known)
 	return context.WithValue(ctx, connKey{}, known)
 }
 

@@ -161,18 +161,18 @@ func TestWhoMayBeAnybodyHoldsNoPlace(t *testing.T) {
 		defer func() { _, _ = near.Close(), far.Close() }()
 		open := newConnections(3)
 		c := &conn{net: near, door: &Door{name: "port", unix: true, open: open}}
-		open.add(c)
+		open.admit(c, true)
 		wrote := false
 		w := &taker{nowhere{header: http.Header{}}, func() {
 			wrote = true
-			if waits := !c.busy.Load(); waits != want {
+			if waits := c.phase.Load() != phaseBusy; waits != want {
 				t.Errorf("%s: may be closed: %v", target, waits)
 			}
 		}}
 		h := open.watched(New(newFake(), Options{Access: shared}))
 		h.ServeHTTP(w, httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, c), "GET", target, nil))
-		if !wrote || c.waits == nil || open.waiting.Len() != 1 {
-			t.Errorf("%s: written %v, %d wait afterwards", target, wrote, open.waiting.Len())
+		if !wrote || c.phase.Load() != phaseAnswered {
+			t.Errorf("%s: written %v, afterwards it is in phase %d", target, wrote, c.phase.Load())
 		}
 	}
 }

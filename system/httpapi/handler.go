@@ -95,7 +95,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		t = &tracked{}
 	}
-	t.ResponseWriter = w
+	t.ResponseWriter, t.conn = w, connOf(r)
 	keepFromPages(w.Header())
 	defer func() {
 		h.opts.Traffic.note(rt, t.status, time.Since(began))
@@ -129,8 +129,10 @@ func (h *handler) answer(w *tracked, r *http.Request, rt *route, service string)
 		err = h.enter(w, r, rt, caller)
 	}
 	if err == nil {
+		w.conn.welcomes(!rt.open)
 		return h.serve(w, r, rt, caller, service)
 	}
+	w.conn.refuses(err)
 	if rt != nil && rt.forwarded {
 		err = refusal(ProblemOf(err))
 	}

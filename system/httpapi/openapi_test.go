@@ -231,7 +231,7 @@ func TestTheDescriptionHasEveryStatus(t *testing.T) {
 	for path, item := range describe(t).Paths {
 		for method, op := range item.Methods {
 			name := method + " " + path
-			seen := map[string]bool{}
+			seen := map[string]bool{"503": true} // too many connections
 			for _, status := range elsewhere[name] {
 				seen[strconv.Itoa(status)] = true
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"tokend/messages"
 	"tokend/system/access"
@@ -57,22 +58,34 @@ func TestReasonsAreBounded(t *testing.T) {
 }
 
 func TestLoweringTheLimitClosesTheIdlest(t *testing.T) {
-	s := newSwitchboard()
-	s.dial("a", "b", "c")
-	s.begin(s.by["a"])
-	s.setLimit(1)
-	if got := strings.Join(s.closed, " "); got != "b c" {
-		t.Errorf("closed: %q", got)
-	}
-	s.dial("d")
-	if got := strings.Join(s.closed, " "); got != "b c d" {
-		t.Errorf("closed: %q", got)
-	}
-	s.setLimit(2)
-	s.dial("e")
-	if got := strings.Join(s.closed, " "); got != "b c d" {
-		t.Errorf("closed: %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSwitchboard()
+		s.dial("a", "b", "c")
+		s.answers("c", "b", "a")
+		s.begins("a")
+		s.begins("b")
+		waits(idleGrace)
+		s.setLimit(1)
+		if got := strings.Join(s.closed, " "); got != "c" {
+			t.Errorf("closed: %q", got)
+		}
+		if a := s.by["a"].conn.leaves(); a {
+			t.Error("one goes that is not known to have sent one request alone")
+		}
+		s.ends("b")
+		s.begins("b") // now it is known
+		if a, b := s.by["a"].conn.leaves(), s.by["b"].conn.leaves(); a || !b {
+			t.Errorf("told to go: %v, %v", a, b)
+		}
+		s.leaves("b")
+		s.dial("d")
+		s.setLimit(2)
+		waits(lookForRoom)
+		if got := s.let(); got != "a b c d" || strings.Join(s.closed, " ") != "c" {
+			t.Errorf("let in: %q, closed: %q", got, s.closed)
+		}
+		s.connections.end()
+	})
 }
 
 func TestASharedAuditTellsOneAtATime(t *testing.T) {

@@ -70,18 +70,20 @@ type Reason int
 
 // The reasons of a refusal.
 const (
-	ReasonOrigin   Reason = iota // it came from a web page
-	ReasonHost                   // it named a host that is not this node's
-	ReasonAccess                 // the caller may not have what it asked for
-	ReasonRate                   // the client asks too often
-	ReasonInFlight               // too many of the client's requests are under way
-	ReasonStreams                // too many of them are streams of events
+	ReasonOrigin      Reason = iota // it came from a web page
+	ReasonHost                      // it named a host that is not this node's
+	ReasonAccess                    // the caller may not have what it asked for
+	ReasonRate                      // the client asks too often
+	ReasonInFlight                  // too many of the client's requests are under way
+	ReasonStreams                   // too many of them are streams of events
+	ReasonConnections               // too many connections are open
 )
 
 // reasons are the names of all reasons.
 var reasons = [...]string{
 	ReasonOrigin: "origin", ReasonHost: "host", ReasonAccess: "access",
 	ReasonRate: "rate", ReasonInFlight: "in_flight", ReasonStreams: "streams",
+	ReasonConnections: "connections",
 }
 
 // Refused counts a refusal; a nil Traffic counts none.
@@ -147,12 +149,23 @@ type tracked struct {
 	http.ResponseWriter
 	status          int
 	request, stream access.Place // that its request has
+	conn            *conn        // nil: it came through no door
 }
+
+// begins notes the status. A connection that is to go says so.
+func (t *tracked) begins(status int) {
+	if t.status = status; t.conn != nil && t.conn.leaves() {
+		t.Header()["Connection"] = closing
+	}
+}
+
+// closing is shared: headers are not changed once they are set.
+var closing = []string{"close"}
 
 // WriteHeader notes the status.
 func (t *tracked) WriteHeader(status int) {
 	if t.status == 0 {
-		t.status = status
+		t.begins(status)
 	}
 	t.ResponseWriter.WriteHeader(status)
 }
@@ -160,7 +173,7 @@ func (t *tracked) WriteHeader(status int) {
 // Write notes the status that a body implies.
 func (t *tracked) Write(b []byte) (int, error) {
 	if t.status == 0 {
-		t.status = http.StatusOK
+		t.begins(http.StatusOK)
 	}
 	return t.ResponseWriter.Write(b)
 }

@@ -105,7 +105,7 @@ func TestRefusalsAreCountedByReason(t *testing.T) {
 	}
 	traffic.Refused(ReasonAccess)
 	(*Traffic)(nil).Refused(ReasonAccess) // nobody counts
-	if got := traffic.Refusals(); !maps.Equal(got, map[string]uint64{"origin": 1, "host": 1, "access": 1, "rate": 0, "in_flight": 0, "streams": 0}) {
+	if got := traffic.Refusals(); !maps.Equal(got, map[string]uint64{"origin": 1, "host": 1, "access": 1, "rate": 0, "in_flight": 0, "streams": 0, "connections": 0}) {
 		t.Errorf("refusals %v", got)
 	}
 }

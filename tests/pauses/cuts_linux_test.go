@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -84,6 +85,34 @@ func (c cut) run(t *testing.T) {
 		t.Errorf("the login is not alive: %v", err)
 	}
 	p.judge()
+}
+
+// A node that is killed while it is cut off leaves nothing behind that reaches the
+// server when the cut has ended: the next one sends the same token.
+func TestAKilledNodeLeavesNothingOnItsWay(t *testing.T) {
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t)
+			p := newIDP(t, w.here+":0", time.Hour, protocol)
+			n := start(t, p, loginAt(p, "s"), w.inside()...)
+			if err := n.token("s"); err != nil {
+				t.Fatal(err)
+			}
+			w.cut(bothWays)
+			gone := make(chan struct{})
+			go func() { defer close(gone); _ = n.refresh("s") }()
+			time.Sleep(time.Second) // it is sent, and lies in the kernel
+			n.signal(syscall.SIGKILL)
+			<-gone
+			time.Sleep(2 * time.Second)
+			w.mend()
+			time.Sleep(5 * time.Second) // more than what goes by between two tries of the kernel
+			if got := p.grants("s"); got != 1 {
+				t.Errorf("the refresh token was exchanged %d times", got)
+			}
+		})
+	}
 }
 
 // forgetful is how many services share a connection that the other end forgets.

@@ -51,12 +51,13 @@ type idp struct {
 	ca      string // PEM
 	life    time.Duration
 
-	mu     sync.Mutex
-	logins map[string]*login
-	conns  map[string]bool // connections that brought a request, by where they come from
-	open   map[net.Conn]bool
-	at     step // when to call then
-	then   func()
+	mu      sync.Mutex
+	retired bool // it has nothing to give any more
+	logins  map[string]*login
+	conns   map[string]bool // connections that brought a request, by where they come from
+	open    map[net.Conn]bool
+	at      step // when to call then
+	then    func()
 }
 
 // login is what came of one login.
@@ -182,6 +183,13 @@ func (p *idp) reached() bool {
 	return p.then == nil
 }
 
+// retire has the endpoint answer that there is nothing.
+func (p *idp) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = true
+}
+
 // use spends a refresh token and returns the next, empty if it is refused.
 func (p *idp) use(service, token string) string {
 	p.mu.Lock()
@@ -229,7 +237,12 @@ func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, token := r.FormValue("client_id"), r.FormValue("refresh_token")
 	p.mu.Lock()
 	p.conns[r.RemoteAddr] = true
+	retired := p.retired
 	p.mu.Unlock()
+	if retired {
+		http.NotFound(w, r)
+		return
+	}
 	p.reach(read)
 	text := fmt.Sprintf(`{"access_token":"%s-%d","expires_in":%d`, service, time.Now().UnixNano(), int(p.life.Seconds()))
 	if token != "" {

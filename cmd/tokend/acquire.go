@@ -24,7 +24,7 @@ func (c *checkCommand) acquireAll(ctx context.Context, sys *system.System, cfg *
 	var about []string
 	if node := runningNode(ctx, cfg); node != "" {
 		about = []string{node + besideNode}
-		_, _ = fmt.Fprintf(c.stderr, "warning: %s\n", printable(about[0]))
+		complain(c.stderr, "warning", about[0])
 	}
 	verdicts, err := tryAll(ctx, sys, cfg, chosen)
 	if err != nil {

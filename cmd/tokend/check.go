@@ -18,7 +18,8 @@ const checkHelp = `check reads a configuration as serve does, environment includ
 mistake in it to stderr, as "PATH: message". Kinds of provider that a host program
 brings cannot be checked by this command: they are known in that program only. What
 others can read or change, though they should not, and what else a node would warn of
-when it starts goes to stderr as "tokend: warning: detail".
+when it starts goes to stderr as "tokend: warning: detail". It names the services
+for which the CHANGELOG has something under Changed.
 
   tokend check --config tokend.yaml
 
@@ -151,6 +152,7 @@ func (c *checkCommand) judge(ctx context.Context, sys *system.System, cfg *confi
 		_, err = fmt.Fprintf(c.stdout, "%s is valid, but has no services: nothing would be served\n", printable(c.file))
 	default:
 		_, err = fmt.Fprintf(c.stdout, "%s is valid, services: %d\n", printable(c.file), len(cfg.Services))
+		err = errors.Join(err, tellNovelties(c.stdout, cfg))
 	}
 	return err
 }

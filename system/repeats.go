@@ -56,15 +56,22 @@ func (r repeats) failed(e *messages.RefreshFailed, level logrus.Level, text stri
 }
 
 // words returns a text without what differs from one failure to the next though they
-// are the same: numbers, times and whatever else has a digit in it.
+// are the same: times, addresses and whatever else has a digit in it, but codes.
 func words(text string) string {
 	kept := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == ';' })
 	var b strings.Builder
 	for _, word := range kept {
-		if !strings.ContainsAny(word, "0123456789") {
+		if !strings.ContainsAny(word, "0123456789") || isCode(strings.Trim(word, ".:()[]\"'")) {
 			b.WriteString(word)
 		}
 		b.WriteByte(' ')
 	}
 	return b.String()
+}
+
+// longestCode is of how many digits a number is a code, such as a status.
+const longestCode = 5
+
+func isCode(word string) bool {
+	return len(word) <= longestCode && strings.Trim(word, "0123456789") == ""
 }

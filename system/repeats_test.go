@@ -58,6 +58,14 @@ func TestAFailureIsLoggedWhenItIsNewAndOnceAnHour(t *testing.T) {
 				f.fails("a", time.Second, transient, fmt.Sprintf("the token lives 5s but took %d.%ds to arrive, trace 7f3a%d", i, i, i))
 			}
 		}, 1},
+		"another code": {func(f *failing) {
+			f.again(3, time.Second, rejected, "refused: 1001")
+			f.again(3, time.Second, rejected, "refused: 1003")
+		}, 2},
+		"another status": {func(f *failing) {
+			f.again(3, time.Second, transient, "500: look into the server's log")
+			f.again(3, time.Second, transient, "404: look into the server's log")
+		}, 2},
 		"another service": {func(f *failing) {
 			f.fails("a", time.Second, transient, "down")
 			f.fails("b", time.Second, transient, "down")

@@ -3,6 +3,7 @@ package pauses
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -125,11 +126,11 @@ func TestAForgottenConnectionCostsNoCaller(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
 	p := newIDP(t, w.here+":0", 8*time.Second, "h2")
-	services := ""
+	var services strings.Builder
 	for i := range forgetful {
-		services += clientAt(p, fmt.Sprintf("s%d", i))
+		services.WriteString(clientAt(p, fmt.Sprintf("s%d", i)))
 	}
-	n := start(t, p, services, w.inside()...)
+	n := start(t, p, services.String(), w.inside()...)
 	all := func(ask func(service string)) {
 		var group sync.WaitGroup
 		for i := range forgetful {

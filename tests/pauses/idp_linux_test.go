@@ -206,18 +206,6 @@ func (p *idp) use(service, token string) string {
 	return l.next(service)
 }
 
-// ended returns the logins that have ended.
-func (p *idp) ended() (ended []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, service := range slices.Sorted(maps.Keys(p.logins)) {
-		if p.logins[service].ended {
-			ended = append(ended, service)
-		}
-	}
-	return ended
-}
-
 // grants returns how often a login has rotated.
 func (p *idp) grants(service string) int {
 	p.mu.Lock()

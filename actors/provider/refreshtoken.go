@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,92 +109,6 @@ func (p *refreshToken) acquire(ctx context.Context, req Request) (Result, error)
 	}
 	return res, err
 }
-
-// renew returns what comes of the family now, and the family after it. When that
-// is found to be lost, it says so once.
-func (p *refreshToken) renew(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
-	at := p.grant.Now()
-	p.logins.note(req.Service, p.logins.chain(p.client, now))
-	if now.Lost && now.Client != p.client {
-		now.Since = 0 // what has been corrected counts for a new loss, which people know of
-	}
-	if now.Lost && !req.Asked && !now.due(at) {
-		return p.instead(ctx, req, now, first, p.known(req, now))
-	}
-	res, next, err := p.follow(ctx, req, now, first)
-	if by, ok := errors.AsType[*spentElsewhere](err); ok {
-		return p.giveUp(ctx, req, now, first, by)
-	}
-	dead := isDead(err)
-	if err == nil || !dead && !next.Lost {
-		return res, next, err
-	}
-	e := *Classify(err)
-	if dead {
-		e.Text = printable(e.Text+": "+p.remedy(), maxText)
-		next.Previous = ""
-	}
-	if next = next.tried(at, p.client); !now.Lost {
-		e.Lost = e.Text
-	}
-	return p.instead(ctx, req, next, first, &e)
-}
-
-// instead returns what is served in place of the family now, which is lost: a token of
-// the fallback, unless there is none or the login alone is asked for, else e.
-func (p *refreshToken) instead(ctx context.Context, req *Request, now family, first Text, e *Error) (Result, family, error) {
-	wait := now.wait(p.grant.Now())
-	switch {
-	case p.fallback == nil:
-		e.Wait = cmp.Or(wait, -1)
-		return Result{}, now, e
-	case req.Probe:
-		e.Probe = wait
-		return Result{}, now, e
-	}
-	res, anew, err := p.startAnew(ctx, req, now, now.own(first))
-	switch failed, _ := errors.AsType[*Error](err); {
-	case failed != nil:
-		failed.Lost, failed.Probe = e.Lost, wait
-	case anew.Lost:
-		res.Lost, res.Probe = e.Lost, wait
-	}
-	return res, anew, err
-}
-
-// known says that the login is lost as was found before, and nothing was sent.
-func (p *refreshToken) known(req *Request, now family) *Error {
-	text := "the login is lost: " + p.remedy()
-	if now.SpentBy != "" {
-		text = p.shared(req.Service, now.SpentBy)
-	}
-	return &Error{Class: messages.ClassRejected, Text: printable(text, maxText)}
-}
-
-// giveUp returns what is served when another service has used the refresh token at
-// hand up. It is not sent any more.
-func (p *refreshToken) giveUp(ctx context.Context, req *Request, now family, first Text, by *spentElsewhere) (Result, family, error) {
-	next := now
-	next.Lost, next.Previous, next.Client, next.SpentBy = true, "", p.client, by.service
-	next.Since, next.Next = max(now.Since, 1), 0
-	e := p.known(req, next)
-	if now.SpentBy != by.service {
-		e.Lost = e.Text
-	}
-	return p.instead(ctx, req, next, first, e)
-}
-
-// shared says that two services live on one login, and what to do about it.
-func (p *refreshToken) shared(service, by string) string {
-	return "services " + service + " and " + by + " live on one refresh token, which " + by +
-		" has used and the server has replaced: " + p.remedy() + " of " + service
-}
-
-// spentElsewhere says that another service has used a refresh token up. Nothing was
-// sent.
-type spentElsewhere struct{ service string }
-
-func (*spentElsewhere) Error() string { return "the refresh token was spent elsewhere" }
 
 // remedy says what to do about a lost login.
 func (p *refreshToken) remedy() string {

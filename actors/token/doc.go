@@ -37,6 +37,10 @@
 // published, may die in silence, and is replaced for the login's sake alone, until
 // somebody asks the actor.
 //
+// Credentials that were refused are counted until an attempt works, and kept at once:
+// no process may add an attempt, see refused.go. A login that a fallback stands in for is
+// tried by itself now and then, see probe.go: that is no failure of the service.
+//
 // The timer is only a hint: [actor.wake] looks at both clocks and does what is
 // due, so a wake-up too many or too late is harmless. Nothing in Receive waits.
 package token

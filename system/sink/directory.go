@@ -41,10 +41,10 @@ func (f *file) openDir() (*os.Root, error) {
 }
 
 // mayFollow reports whether a directory that has come into the place of another one may be
-// written to: only who may change everything there can have put it there, or it is the
-// sink's owner's, who gets the file.
+// written to: root or this user has put it there, or else the sink's owner, whose it is and
+// who gets the file.
 func (f *file) mayFollow(at *local.Directory) bool {
-	return len(at.Weak) == 0 || f.owner.owns(at.Info)
+	return len(at.Weak) == 0 || f.owner.owns(at.Info) && exposure(at, f.owner) == nil
 }
 
 // inDir calls do with the directory, as it is now, and whatever becomes of its path

@@ -86,6 +86,9 @@ func TestADirectoryThatWasTurnedIsNotWrittenTo(t *testing.T) {
 		"to a file": {func(g grounds) error {
 			return errors.Join(os.Rename(g.run, g.run+"2"), os.WriteFile(g.run, nil, 0o600))
 		}, false},
+		"to another of the owner's, by anyone": {func(g grounds) error {
+			return errors.Join(os.Chmod(g.dir, 0o777), os.Rename(g.run, g.run+"2"), os.Mkdir(g.run, 0o755), os.Chown(g.run, attacker, -1))
+		}, false},
 		"to another of the owner's": {func(g grounds) error {
 			return errors.Join(os.RemoveAll(g.run), os.Mkdir(g.app+"/new", 0o755), os.Chown(g.app+"/new", attacker, -1), os.Rename(g.app+"/new", g.run))
 		}, true},

@@ -80,7 +80,6 @@ func TestFormsAreReadInAnyOrder(t *testing.T) {
 		"of no type":      {says(200, "expires_in=60&access_token=at", "Content-Type", ""), "Bearer at for 59s"},
 		"an older name":   form("expires=60&access_token=at"),
 		"both names":      form("expires=3600&access_token=at&expires_in=60"),
-		"another thing":   {says(200, "expires=1796071152&access_token=at", "Content-Type", "text/plain"), "malformed: token comes without a lifetime: set default_ttl"},
 		"a word for it":   {says(200, "expires=never&access_token=at", "Content-Type", "text/plain"), "malformed: token comes without a lifetime: set default_ttl"},
 		"none in JSON":    {body(`{"access_token":"at","expires":60}`), "malformed: token comes without a lifetime: set default_ttl"},
 		"an error":        {says(400, "error_description=no+client&error=invalid_client", "Content-Type", "text/plain"), "rejected: 400 invalid_client: no client"},

@@ -42,6 +42,17 @@ func (e *ends) moment(name string, v gjson.Result) {
 	}
 }
 
+// either adds what may be a lifetime in seconds, a time, or a word for neither.
+func (e *ends) either(name string, v gjson.Result) {
+	n, ok := number(v)
+	switch _, err := ofText(v.Str); {
+	case ok && n <= longestLife.Seconds() && !isDate(n):
+		e.lifetime(name, v, time.Second)
+	case ok, err == nil, err == errNoZone:
+		e.moment(name, v)
+	}
+}
+
 func countOf(source, name string, v gjson.Result, unit time.Duration) end {
 	d, err := duration(v, unit)
 	n, _ := number(v)

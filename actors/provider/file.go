@@ -29,7 +29,7 @@ type FileResponse struct {
 	Token     string // to a text
 	TokenType string // to a text
 	ExpiresIn string // to a lifetime in seconds, which runs from when the file was written
-	ExpiresAt string // to RFC 3339, or to a number since 1970; empty: expires_at
+	ExpiresAt string // to RFC 3339, or to a number since 1970; empty: expires_at, expires_on and exp
 	Scope     string // to a text of scopes separated by spaces, or to an array
 }
 
@@ -55,7 +55,7 @@ func NewFile(f File) (Provider, error) {
 	}
 	r := &f.Response
 	r.Token, r.TokenType = cmp.Or(r.Token, "access_token"), cmp.Or(r.TokenType, "token_type")
-	r.ExpiresIn, r.ExpiresAt = cmp.Or(r.ExpiresIn, "expires_in"), cmp.Or(r.ExpiresAt, "expires_at")
+	r.ExpiresIn = cmp.Or(r.ExpiresIn, "expires_in")
 	r.Scope = cmp.Or(r.Scope, "scope")
 	f.Scopes = slices.Clone(f.Scopes)
 	return &opaque{"file", (&file{f}).acquire}, nil
@@ -120,7 +120,11 @@ func (r *FileResponse) result(doc gjson.Result, written time.Time) (Result, erro
 		Scopes:      get(&v, "scope", r.Scope, scopes),
 	}
 	res.called(get(&v, "token_type", r.TokenType, tokenType))
-	v.moment("response.expires_at", r.ExpiresAt)
+	if v.moment("response.expires_at", r.ExpiresAt); r.ExpiresAt == "" {
+		for _, name := range endNames {
+			v.moment(name, name)
+		}
+	}
 	v.lifetime("response.expires_in", r.ExpiresIn, time.Second)
 	if missing(v.err) {
 		return Result{}, unusablef("response.token leads to nothing in the file")

@@ -169,14 +169,17 @@ func (m members) refreshToken() string {
 func (m members) ends() ends {
 	var e ends
 	e.lifetime("expires_in", m.get("expires_in"), time.Second)
-	for _, name := range []string{"expires_at", "expires_on", "exp"} {
+	for _, name := range endNames {
 		e.moment(name, m.get(name))
 	}
-	if n, ok := number(m.get("expires")); ok && m.form && n < longestLife.Seconds() { // before RFC 6749
-		e.lifetime("expires", m.get("expires"), time.Second)
+	if m.form { // of before RFC 6749
+		e.either("expires", m.get("expires"))
 	}
 	return e
 }
+
+// endNames are the members that say when an access token ends, beside expires_in.
+var endNames = []string{"expires_at", "expires_on", "exp"}
 
 // result takes out what a success holds.
 func (m members) result(date time.Time) (Result, error) {

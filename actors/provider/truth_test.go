@@ -446,7 +446,7 @@ func must(p Provider, err error) Provider {
 }
 
 func TestClaimsInTheOtherAlphabet(t *testing.T) {
-	payload := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf(`{"exp":%d,"a":"???>>>"}`, epochOf(time.Minute))))
+	payload := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d,"a":"???>>>"}`, epochOf(time.Minute)))
 	if !strings.ContainsAny(payload, "+/") {
 		t.Fatal(payload)
 	}
@@ -479,4 +479,37 @@ func TestDatesInOtherForms(t *testing.T) {
 			t.Errorf("%q of a login: %s, %v", date, got, err)
 		}
 	}
+}
+
+func TestAFormMaySayExpires(t *testing.T) {
+	for text, want := range map[string]string{
+		"expires=60": "59s expires_in", fmt.Sprintf("expires=%d", epochOf(time.Minute)): "1m0s expires_at", "expires=20260301": "expires: 20260301 is a date in digits, whose zone is unknown: must be RFC 3339 or a number since 1970",
+		"expires=soon": "1h0m0s default_ttl", "expires=2026-03-01T13:00:00": "expires is a time without a zone: must be RFC 3339 or a number since 1970", "expires=0": "expires is not positive", "": "1h0m0s default_ttl",
+	} {
+		a := &answer{status: 200, url: &url.URL{}, header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, body: []byte("access_token=at&" + text)}
+		res, _, err := a.oauthResult("token_url", nil)
+		if got := toldOf(res, Bounds{Default: time.Hour}); err != nil || got != want {
+			t.Errorf("%s: %s, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzEnds(f *testing.F) {
+	for _, text := range []string{
+		"3600", "1772370000000", "20260301", "Sun, 01 Mar 2026 12:10:00 GMT", "Sun Mar  1 12:10:00 2026", "2026-03-01 13:00:00 +01", "-1", "1e999", "Session", "0x10", "\xff:\xff:\xff",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, read := range []func(string) (time.Time, error){
+			func(text string) (time.Time, error) { return instant(textValue(text)) }, cookieExpires,
+		} {
+			if at, err := read(text); err == nil && !at.IsZero() && (at.Year() < 0 || at.Year() > 9999) || err != nil && !at.IsZero() {
+				t.Errorf("%q: %s, %v", text, at, err)
+			}
+		}
+		if d, err := duration(textValue(text), time.Second); err == nil && (d <= 0 || d > maxLifetime) || err != nil && d != 0 {
+			t.Errorf("%q: %s, %v", text, d, err)
+		}
+	})
 }

@@ -97,7 +97,7 @@ func (d socketDialer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return nil, err
 	}
 	peer := httpapi.PeerOf(c.(*net.UnixConn))
-	if peer == nil || d.trusts(peer.UID) {
+	if peer == nil || d.trusts(peer.UID, seenUsers()) {
 		return c, nil
 	}
 	_ = c.Close()
@@ -110,11 +110,16 @@ func (d socketDialer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 const codeUntrusted = "untrusted"
 
 // trusts reports whether a node may be that user's. Who can change the directory could
-// have put the socket there.
-func (d socketDialer) trusts(uid uint32) bool {
-	if uid == 0 || int(uid) == os.Geteuid() || d.named != nil && *d.named == uid {
+// have put the socket there. Users that are not mapped into a user namespace all look
+// like one, which proves nothing.
+func (d socketDialer) trusts(uid uint32, seen users) bool {
+	if uid == 0 || d.named != nil && *d.named == uid {
+		return true
+	}
+	certain := seen.whole || uid != seen.overflow
+	if certain && int64(uid) == int64(seen.own) {
 		return true
 	}
 	owner, ok := directoryOwner(d.path)
-	return ok && (owner == uid || rootAlone(d.path))
+	return ok && (certain && owner == uid || rootAlone(d.path))
 }

@@ -105,6 +105,40 @@ func TestALinkToTheSocketOfAStrangerIsNotANode(t *testing.T) {
 	}
 }
 
+// Whom a user namespace does not know looks like nobody in particular, its own user and
+// the owners of directories included.
+func TestASocketOfWhomANamespaceDoesNotKnow(t *testing.T) {
+	needRoot(t)
+	dir, err := os.MkdirTemp("", "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	check(t, os.Chown(dir, 65534, 65534), os.Chmod(dir, 0o777))
+	inside := users{own: 65534, overflow: 65534}
+	whole := users{own: 65534, overflow: 65534, whole: true}
+	d := socketDialer{path: filepath.Join(dir, "s")}
+	named := socketDialer{path: d.path, named: new(uint32(65534))}
+	for name, tt := range map[string]struct {
+		dialer socketDialer
+		uid    uint32
+		seen   users
+		want   bool
+	}{
+		"not mapped":             {d, 65534, inside, false},
+		"not mapped, but named":  {named, 65534, inside, true},
+		"really that user":       {d, 65534, whole, true},
+		"a user who is mapped":   {d, 1000, users{own: 1000, overflow: 65534}, true},
+		"another who is":         {d, 1001, users{own: 1000, overflow: 65534}, false},
+		"root of the namespace":  {d, 0, inside, true},
+		"not mapped, root's dir": {socketDialer{path: "/usr/s"}, 65534, inside, true},
+	} {
+		if got := tt.dialer.trusts(tt.uid, tt.seen); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func check(t *testing.T, errs ...error) {
 	t.Helper()
 	for _, err := range errs {

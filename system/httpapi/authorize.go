@@ -41,7 +41,7 @@ func (h *handler) authorize(w http.ResponseWriter, r *http.Request, service stri
 
 // own are the headers that mean something in an answer: a token in their place would
 // be taken for that, or be lost.
-var own = []string{"Cache-Control", "Content-Type", "Content-Encoding", "Date", "Location", "Retry-After", "Set-Cookie", "Www-Authenticate"}
+var own = []string{"Cache-Control", "Content-Type", "Content-Encoding", "Cross-Origin-Resource-Policy", "Date", "Location", "Retry-After", "Set-Cookie", "Www-Authenticate", "X-Content-Type-Options"}
 
 // expressible refuses a token that goes where no header of an answer can have it.
 func expressible(to messages.Placement, service string) error {

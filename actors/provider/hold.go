@@ -31,9 +31,7 @@ func (x *exchange) hold(conn net.Conn) {
 	}
 	x.link.take(x.left(), x.shared, isPatient(x.ctx))
 	x.owes, x.since = true, stopwatch()
-	if x.shared {
-		x.ear = newAlarm(doubt, x.listen)
-	}
+	x.ear = newAlarm(doubt, x.listen)
 }
 
 // left returns how much time there is; 0: no end is known.
@@ -97,15 +95,14 @@ func mayLie(age, silent time.Duration, delivered bool) bool {
 	return !delivered && (age < doubt || silent >= doubt)
 }
 
-// listen looks whether the other end of a shared connection is there still: it is
-// asked all the time, and answers even while the request is worked on.
+// listen looks whether the other end of the connection is there still.
 func (x *exchange) listen() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.link == nil || x.ctx.Err() != nil {
 		return
 	}
-	next, verdict := hear(x.link.silent(x.since), isPatient(x.ctx))
+	next, verdict := x.hear()
 	switch verdict {
 	case doubtful:
 		x.link.batch.retire()
@@ -114,6 +111,16 @@ func (x *exchange) listen() {
 		return
 	}
 	x.ear = newAlarm(next, x.listen)
+}
+
+// hear judges the connection. The other end of a shared one is asked all the time, and
+// answers even while the request is worked on. That of another is silent as long as it
+// works, and its kernel alone tells that it has the request.
+func (x *exchange) hear() (next time.Duration, p presence) {
+	if left, known := queued(x.link.Conn); !x.shared && (!known || left == 0) {
+		return late, there
+	}
+	return hear(x.link.silent(x.since), isPatient(x.ctx))
 }
 
 // presence is what silence says about the other end of a connection.

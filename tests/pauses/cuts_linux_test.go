@@ -2,7 +2,6 @@ package pauses
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -116,6 +115,28 @@ func TestAKilledNodeLeavesNothingOnItsWay(t *testing.T) {
 	}
 }
 
+// A request over a connection that was forgotten goes to another one within its time.
+func TestARequestLeavesAForgottenConnection(t *testing.T) {
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		for name, config := range map[string]func(*idp, string) string{"a client": clientAt, "a login": loginAt} {
+			t.Run(name+" over "+protocol, func(t *testing.T) {
+				t.Parallel()
+				w := newWire(t)
+				p := newIDP(t, w.here+":0", time.Hour, protocol)
+				n := start(t, p, config(p, "s"), w.inside()...)
+				if err := n.token("s"); err != nil {
+					t.Fatal(err)
+				}
+				w.forget(p.ports()...)
+				if err := n.refresh("s"); err != nil {
+					t.Error(err)
+				}
+				p.judge()
+			})
+		}
+	}
+}
+
 // forgetful is how many services share a connection that the other end forgets.
 const forgetful = 40
 
@@ -149,11 +170,7 @@ func TestAForgottenConnectionCostsNoCaller(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second)
 	all(func(s string) { _ = n.refresh(s) })
-	ports := []string{}
-	for _, from := range p.connections() {
-		_, port, _ := net.SplitHostPort(from)
-		ports = append(ports, port)
-	}
+	ports := p.ports()
 	w.forget(ports...)
 	var mu sync.Mutex
 	failed := map[string]error{}

@@ -220,6 +220,15 @@ func (p *idp) connections() []string {
 	return slices.Sorted(maps.Keys(p.conns))
 }
 
+// ports returns those of the other ends of these connections.
+func (p *idp) ports() (ports []string) {
+	for _, from := range p.connections() {
+		_, port, _ := net.SplitHostPort(from)
+		ports = append(ports, port)
+	}
+	return ports
+}
+
 // ServeHTTP answers a token request.
 func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, token := r.FormValue("client_id"), r.FormValue("refresh_token")

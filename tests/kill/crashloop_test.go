@@ -72,6 +72,8 @@ services:
   password: {provider: password, token_url: IDP/password, client_id: c, client_auth: none, username: u, password: wrong-pass}
   client: {provider: client_credentials, token_url: IDP/client, client_id: c, client_secret: wrong-secret}
   slow: {provider: login, request: {url: IDP/slow, json: {user: u, password: any-pass}}, response: {token: data.token}, default_ttl: 1h}
+  fallen: {provider: refresh_token, token_url: IDP/dead, client_id: c, client_auth: none, refresh_token: spent-token, fallback: {provider: password, token_url: IDP/fallen, client_id: c, client_auth: none, username: u, password: wrong-pass}}
+  stood: {provider: refresh_token, token_url: IDP/lost, client_id: c, client_auth: none, refresh_token: gone-token, fallback: {provider: client_credentials, token_url: IDP/stands, client_id: c, client_secret: right-secret}}
   good: {provider: client_credentials, token_url: IDP/good, client_id: c, client_secret: right-secret}
   session: {provider: login, request: {url: IDP/session, json: {user: u, password: right-pass}}, response: {token: data.token}, default_ttl: 1h}
 `
@@ -88,7 +90,7 @@ func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case "/login":
 		_, _ = fmt.Fprint(w, `{"code":1001,"msg":"wrong password"}`)
-	case "/password":
+	case "/password", "/dead", "/lost", "/fallen":
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprint(w, `{"error":"invalid_grant"}`)
 	case "/client":
@@ -112,7 +114,7 @@ func (l *loop) live(period time.Duration) {
 	over, done := context.WithTimeout(l.Context(), period)
 	defer done()
 	var calling sync.WaitGroup
-	for _, service := range []string{"login", "password", "client", "slow", "good", "session"} {
+	for _, service := range []string{"login", "password", "client", "slow", "fallen", "stood", "good", "session"} {
 		calling.Go(func() { l.call(over, service) })
 	}
 	<-over.Done()

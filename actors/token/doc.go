@@ -41,6 +41,16 @@
 // no process may add an attempt, see refused.go. A login that a fallback stands in for is
 // tried by itself now and then, see probe.go: that is no failure of the service.
 //
+// A token that came again is no new one: its earliest end stays, whatever is said of
+// it later, and it is asked for sparingly, see [schedule.Reissue]. For two seconds from
+// its end nobody is told of trouble, and callers wait.
+//
+// A token that is not valid yet waits beside the old one, see pending. Whoever looks at
+// the State must let it mature first.
+//
+// A token that a caller reported as refused is barred, unless attempts to replace it
+// fail: then it is suspect, and serves.
+//
 // The timer is only a hint: [actor.wake] looks at both clocks and does what is
 // due, so a wake-up too many or too late is harmless. Nothing in Receive waits.
 package token

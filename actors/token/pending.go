@@ -88,7 +88,7 @@ func (k *keeper) mature(now schedule.Instant) {
 // tellEarly warns of a token that is handed out before it is valid by its own word.
 func (k *keeper) tellEarly(now schedule.Instant) {
 	from := k.state().more().from
-	if from.IsZero() || from.Reached(now) || !k.slot.first("not before") {
+	if from.IsZero() || from.Until(now) < time.Second || !k.slot.first("not before") {
 		return
 	}
 	k.env.Log.WithFields(logrus.Fields{

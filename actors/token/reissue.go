@@ -64,7 +64,7 @@ func (s *State) bound(l *landing) *landing {
 	if l.unfit != nil || firm.IsZero() {
 		return l
 	}
-	left := firm.Until(l.asked)
+	left := firm.Elapsed(l.asked) // the wall clock may have been put right since; a server that slept has another token
 	if l.life > 0 && l.life <= left {
 		return l
 	}
@@ -87,7 +87,10 @@ func (s *State) outlived(now schedule.Instant, l *landing) bool {
 // waitForTurn reports whether a caller waits for the token that is to follow one that
 // has just died.
 func (s *State) waitForTurn(now schedule.Instant) bool {
-	return s.turning(now) && s.flight.phase == grounded && s.failure == nil
+	if !s.turning(now) || s.flight.phase != grounded {
+		return false
+	}
+	return s.failure == nil || s.nextTry == s.reissue().End && !s.nextTry.Reached(now)
 }
 
 // firmEnd returns the earliest end that the server ever stated of a token; zero if it

@@ -158,6 +158,12 @@ func TestTheSameTokenUntilItDies(t *testing.T) {
 			bubble(t, func(h *harness) {
 				first := h.mustGet()
 				begin := h.first()
+				for d := time.Duration(0); d < life; d += time.Minute { // callers wish for more than there is
+					h.at(d)
+					if _, err := h.get(h.Context(), time.Hour); err != nil {
+						h.Fatal(err)
+					}
+				}
 				h.at(life - time.Nanosecond)
 				if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint || tok.Generation != 1 || !tok.ExpiresAt.Equal(begin.Add(life)) {
 					h.Errorf("a nanosecond before its end: %v until %v", tok, tok.ExpiresAt)
@@ -357,6 +363,31 @@ func TestTroubleAtTheEndOfTheSameToken(t *testing.T) {
 	}
 }
 
+// Trouble that is over when the end comes costs nobody the token: who asks in the second
+// in which it is not served any more waits for the end that was stated.
+func TestTroubleBeforeTheEndOfTheSameToken(t *testing.T) {
+	idp := &cache{life: time.Hour, state: func(_, life time.Duration) provider.Result {
+		return provider.Result{Lifetime: life, WholeSeconds: true}
+	}}
+	bubble(t, func(h *harness) {
+		first := h.mustGet()
+		h.at(50 * time.Minute)
+		h.failAs(messages.ClassTransient)
+		h.at(time.Hour - 10*time.Second)
+		if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint || h.count("refresh_failed") == 0 || h.count("token_expiring") == 0 {
+			h.Errorf("%v, published %q", tok, h.names())
+		}
+		h.play(idp.answer)
+		h.at(time.Hour - time.Second/2)
+		if tok := h.mustGet(); tok.Generation != 2 || time.Since(h.first()) != time.Hour {
+			h.Errorf("%v after %v", tok, time.Since(h.first()))
+		}
+		if n := h.requests(); n > 6 {
+			h.Errorf("%d requests at %v", n, h.offsets())
+		}
+	}, func(h *harness, _ *Options) { h.script = idp.answer })
+}
+
 // What is known of a token is known to the next incarnation and to the next process.
 func TestTheSameTokenOverACrashAndARestart(t *testing.T) {
 	const life = 2 * time.Hour
@@ -528,6 +559,34 @@ func TestReportsAboutTheSameTokenAreBounded(t *testing.T) {
 			h.Errorf("%d requests", n)
 		}
 	}, func(h *harness, _ *Options) { h.script = (&cache{life: 2 * time.Hour}).answer })
+}
+
+// A wall clock that is put right kills tokens that were born by the wrong one. The
+// server knows better.
+func TestTheSameTokenAfterTheClockWasPutRight(t *testing.T) {
+	var step atomic.Int64
+	bubble(t, func(h *harness) {
+		first := h.mustGet()
+		h.at(10 * time.Minute)
+		step.Store(int64(2 * time.Hour))
+		h.system.Root.Send(h.slot.PID(), &ClockMoved{})
+		h.at(11 * time.Minute)
+		tok := h.mustGet()
+		if left := tok.ExpiresAt.Sub(h.env.Clock.Now().Time()); tok.Fingerprint != first.Fingerprint || left != 49*time.Minute {
+			h.Errorf("%v lives for %v", tok, left)
+		}
+		h.at(time.Hour - time.Nanosecond)
+		if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint {
+			h.Errorf("%v", tok)
+		}
+		h.at(time.Hour)
+		if tok := h.mustGet(); tok.Fingerprint == first.Fingerprint {
+			h.Errorf("%v", tok)
+		}
+	}, func(h *harness, _ *Options) {
+		h.env.Clock = NewClock(func() time.Time { return time.Now().Add(time.Duration(step.Load())) })
+		h.script = (&cache{life: time.Hour}).answer
+	})
 }
 
 // A token that a setting of ours ends begins again with each answer, as before.

@@ -286,7 +286,7 @@ func TestTheStateOfATokenThatWaitsIsKeptAtOnce(t *testing.T) {
 			if n == 1 {
 				res = issue(n, time.Hour)
 			}
-			res.State = provider.NewState([]byte(fmt.Sprint("state-", n)))
+			res.State = provider.NewState(fmt.Append(nil, "state-", n))
 			return res, nil
 		})
 		h.mustGet()

@@ -177,6 +177,16 @@ func (s *System) Timeout(service string) (time.Duration, error) {
 	return slot.Options().Policy.Timeout, nil
 }
 
+// Waiters returns how many callers may wait for the service's token at a time; 0 if there
+// is no such service.
+func (s *System) Waiters(service string) int {
+	slot := s.directory.Lookup(service)
+	if slot == nil {
+		return 0
+	}
+	return slot.Options().Waiters
+}
+
 // Refresh acquires a new token now, past schedule and back-off, and returns the
 // attempt's error. An acquisition that is under way counts as that attempt.
 // Attempts that callers cause are at least a second apart.

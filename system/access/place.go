@@ -1,6 +1,9 @@
 package access
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Use is what a request takes up for as long as it lasts.
 type Use uint8
@@ -19,6 +22,8 @@ type load struct {
 	// Requests of one client are added from all cores. Another client's are on another
 	// cache line, so that these are the only ones they wait for.
 	_ [64 - 8*uses]byte
+
+	waiting sync.Map // *atomic.Int64 by service: requests that wait for its token
 }
 
 // Place is what a request takes up until it leaves. The zero Place is nothing.
@@ -38,6 +43,26 @@ func (c Caller) Enter(use Use, otherwise int) (Place, bool) {
 		places = otherwise
 	}
 	taken := &known.load.Load().taken[use]
+	if taken.Add(1) > int64(places) {
+		taken.Add(-1)
+		return Place{}, false
+	}
+	return Place{taken}, true
+}
+
+// Wait takes one of the places that the caller's client has among those who wait for a
+// service's token, and reports whether one was free. See [Caller.Enter] for who counts.
+func (c Caller) Wait(service string, places int) (Place, bool) {
+	known := c.first()
+	if known == nil {
+		return Place{}, false
+	}
+	waiting := &known.load.Load().waiting
+	count, ok := waiting.Load(service)
+	if !ok {
+		count, _ = waiting.LoadOrStore(service, &atomic.Int64{})
+	}
+	taken := count.(*atomic.Int64)
 	if taken.Add(1) > int64(places) {
 		taken.Add(-1)
 		return Place{}, false

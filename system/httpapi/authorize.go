@@ -19,6 +19,11 @@ func (h *handler) authorize(w http.ResponseWriter, r *http.Request, service stri
 	if err := expressible(to, service); err != nil {
 		return refusal(ProblemOf(err))
 	}
+	place, err := h.queueUp(w, service, true)
+	if err != nil {
+		return refusal(ProblemOf(err))
+	}
+	defer place.Leave()
 	t, err := h.tokenFor(r.Context(), service)
 	if err == nil {
 		err = h.stillMay(r, service, true)

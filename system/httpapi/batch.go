@@ -30,14 +30,14 @@ func (h *handler) tokens(w http.ResponseWriter, r *http.Request, _ string) error
 	if err != nil {
 		return err
 	}
-	tokens, problems := h.ask(r, asked)
+	tokens, problems := h.ask(w, r, asked)
 	h.recordEach(r, tokens, problems)
 	return h.writeBatch(w, tokens, problems)
 }
 
 // ask gets the tokens, waiting as long as the slowest of the services may take.
 // Names that cannot be anybody's do not trouble the keeper.
-func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, map[string]*Problem) {
+func (h *handler) ask(w http.ResponseWriter, r *http.Request, asked batch) (map[string]messages.Token, map[string]*Problem) {
 	var (
 		known    []string
 		bound    time.Duration
@@ -49,6 +49,11 @@ func (h *handler) ask(r *http.Request, asked batch) (map[string]messages.Token, 
 			continue
 		}
 		timeout, err := h.timeout(name)
+		if err == nil {
+			var place access.Place
+			place, err = h.queueUp(w, name, true)
+			defer place.Leave()
+		}
 		if err != nil {
 			problems[name] = ProblemOf(err)
 			continue

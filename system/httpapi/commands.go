@@ -15,6 +15,11 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request, service string
 	if !validName(service) {
 		return unknownName()
 	}
+	place, err := h.queueUp(w, service, false)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	ctx, cancel := context.WithTimeout(r.Context(), MaxWait)
 	defer cancel()
 	if err := h.keeper.Refresh(ctx, service); err != nil {
@@ -53,6 +58,11 @@ func (h *handler) invalidate(w http.ResponseWriter, r *http.Request, service str
 	if !validName(service) {
 		return unknownName()
 	}
+	place, err := h.queueUp(w, service, false)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	ctx, cancel := context.WithTimeout(r.Context(), MaxWait)
 	defer cancel()
 	answer, err := h.giveUp(ctx, service, fingerprint)

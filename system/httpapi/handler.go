@@ -129,6 +129,7 @@ func (h *handler) answer(w *tracked, r *http.Request, rt *route, service string)
 		err = h.enter(w, r, rt, caller)
 	}
 	if err == nil {
+		w.caller = caller
 		w.conn.welcomes(!rt.open)
 		return h.serve(w, r, rt, caller, service)
 	}

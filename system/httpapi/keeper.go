@@ -55,6 +55,13 @@ type ExplainingKeeper interface {
 	InvalidateWhy(ctx context.Context, service, fingerprint string) (reason string, err error)
 }
 
+// CrowdedKeeper is a [Keeper] that bounds how many callers wait for one service.
+type CrowdedKeeper interface {
+	// Waiters returns how many may wait for the service's token; 0: there is no such
+	// service.
+	Waiters(service string) int
+}
+
 // VaultKeeper is a [Keeper] that may keep tokens over a restart.
 type VaultKeeper interface {
 	// VaultState tells how what keeps them does, at once, and whether there is such a

@@ -20,6 +20,11 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request, service string) 
 	if h.tokenAtHand(w, r, service, minTTL) {
 		return nil
 	}
+	place, err := h.queueUp(w, service, true)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	t, err := h.tokenWithin(r.Context(), service, minTTL, wait)
 	if err == nil {
 		err = h.stillMay(r, service, false)

@@ -150,6 +150,7 @@ type tracked struct {
 	status          int
 	request, stream access.Place // that its request has
 	conn            *conn        // nil: it came through no door
+	caller          access.Caller
 }
 
 // begins notes the status. A connection that is to go says so.

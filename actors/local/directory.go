@@ -77,6 +77,8 @@ type Directory struct {
 	Info fs.FileInfo // of the directory
 	Weak []Weakness  // what others can change on the way and of the directory itself, from the root on
 
+	// Roots says that it and every directory on the way belong to root.
+	Roots bool
 	// Closed says that a directory on the way, or this one, lets in only its owner.
 	Closed bool
 	// Short says that the directory is not there. The others tell of the last one on the
@@ -129,6 +131,17 @@ func Safe(path string) error {
 		err = fs.ErrNotExist
 	}
 	return errors.Join(err, d.Close())
+}
+
+// RootAlone reports whether root alone can change a directory and the way to it.
+func RootAlone(path string) bool {
+	d, err := Walk(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = d.Close() }() // it was only looked at
+	const others = 0o022             // in a sticky directory, too, they can add files
+	return d.Roots && len(d.Weak) == 0 && d.Info.Mode().Perm()&others == 0
 }
 
 // Walk is [WalkFar] to a directory that must be there.

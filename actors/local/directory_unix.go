@@ -26,6 +26,7 @@ type walker struct {
 	info  fs.FileInfo
 	weak  []Weakness
 	shut  bool // one of them lets in only its owner
+	roots bool // all of them belong to root
 	links int
 }
 
@@ -38,7 +39,7 @@ func WalkFar(path string) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{}
+	w := &walker{roots: true}
 	if err := w.restart(); err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func WalkFar(path string) (*Directory, error) {
 		_ = w.at.Close() // it was only looked at
 		return nil, reason(err)
 	}
-	return &Directory{Path: w.path, Info: w.info, Weak: w.weak, Closed: w.shut, Short: short, held: w.at}, nil
+	return &Directory{Path: w.path, Info: w.info, Weak: w.weak, Roots: w.roots, Closed: w.shut, Short: short, held: w.at}, nil
 }
 
 func split(path string) []string {
@@ -90,6 +91,7 @@ func (w *walker) enter(next *os.File, path string) error {
 		_ = w.at.Close() // it was only looked at
 	}
 	w.at, w.path, w.info = next, path, info
+	w.roots = w.roots && st.Uid == 0
 	w.shut = w.shut || info.Mode().Perm()&0o011 == 0
 	found, weak := w.judge.weakness(Weakness{Path: path, Mode: info.Mode(), UID: st.Uid, GID: st.Gid})
 	if info.Mode().Perm()&0o020 != 0 && info.Mode()&fs.ModeSticky == 0 && hasACL(path) {

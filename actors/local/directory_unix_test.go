@@ -126,6 +126,49 @@ func TestWhoCanChangeADirectory(t *testing.T) {
 	}
 }
 
+func TestWhatRootAloneCanChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root owns what root alone can change; run the tests as root too")
+	}
+	for name, c := range map[string]struct {
+		make func(t *testing.T, dir string) string
+		want bool
+	}{
+		"root's": {func(t *testing.T, dir string) string { return place(t, 0o755, dir, "d") }, true},
+		"below a sticky one": {func(t *testing.T, dir string) string {
+			return place(t, 0o755, place(t, 0o777|fs.ModeSticky, dir, "d"), "e")
+		}, true},
+		"a sticky one": {func(t *testing.T, dir string) string { return place(t, 0o777|fs.ModeSticky, dir, "d") }, false},
+		"a group's":    {func(t *testing.T, dir string) string { return place(t, 0o775, dir, "d") }, false},
+		"everyone's":   {func(t *testing.T, dir string) string { return place(t, 0o777, dir, "d") }, false},
+		"another's": {func(t *testing.T, dir string) string {
+			d := place(t, 0o755, dir, "d")
+			give(t, d, stranger, -1)
+			return d
+		}, false},
+		"below another's": {func(t *testing.T, dir string) string {
+			e := place(t, 0o755, dir, "d", "e")
+			give(t, filepath.Dir(e), stranger, -1)
+			return e
+		}, false},
+		"behind a link": {func(t *testing.T, dir string) string {
+			link(t, place(t, 0o755, dir, "d"), filepath.Join(dir, "l"))
+			return filepath.Join(dir, "l")
+		}, true},
+		"behind another's link": {func(t *testing.T, dir string) string {
+			sticky := place(t, 0o777|fs.ModeSticky, dir, "s")
+			link(t, place(t, 0o755, dir, "d"), filepath.Join(sticky, "l"))
+			give(t, filepath.Join(sticky, "l"), stranger, -1)
+			return filepath.Join(sticky, "l")
+		}, false},
+		"nothing": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "none") }, false},
+	} {
+		if got := RootAlone(c.make(t, t.TempDir())); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestLinksOfOthersAreNotFollowed(t *testing.T) {
 	for name, make := range map[string]func(t *testing.T, dir string) string{
 		"in a directory that everyone can write to": func(t *testing.T, dir string) string {

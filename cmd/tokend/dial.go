@@ -7,9 +7,11 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
+	"tokend/actors/local"
 	"tokend/system/httpapi"
 )
 
@@ -121,5 +123,5 @@ func (d socketDialer) trusts(uid uint32, seen users) bool {
 		return true
 	}
 	owner, ok := directoryOwner(d.path)
-	return ok && (certain && owner == uid || rootAlone(d.path))
+	return ok && (certain && owner == uid || local.RootAlone(filepath.Dir(d.path)))
 }

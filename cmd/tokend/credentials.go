@@ -55,6 +55,7 @@ func addAddr(cmd *cobra.Command, at *place) {
 	flags.Var(&duration{&at.timeout, 1}, "timeout", "wait at most `DURATION` for one answer of the node")
 	flags.Var(&duration{&at.wait, 0}, "wait", "go on asking for `DURATION` until the node is there and has an answer")
 	_ = cmd.RegisterFlagCompletionFunc("timeout", completeWords("5s", "30s", "1m")) // the flags are there
+	_ = cmd.RegisterFlagCompletionFunc("socket-owner", completeWords())             // a user is no file
 	_ = cmd.RegisterFlagCompletionFunc("wait", completeWords("10s", "30s", "1m", "5m"))
 }
 

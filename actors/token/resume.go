@@ -46,6 +46,9 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 			st.want = now // nobody knows what became of the attempt
 		}
 	}
+	if st.suspect && st.failure == nil && st.needed {
+		st.want = now // nor of this one
+	}
 	return st
 }
 

@@ -195,6 +195,35 @@ func TestASuspectTokenOverACrashAndARestart(t *testing.T) {
 	}
 }
 
+// A process that ends in the middle of the attempt leaves it to the next one.
+func TestASuspectTokenWhoseReplacementWasCutOffIsTriedByTheNextProcess(t *testing.T) {
+	bubble(t, func(h *harness) {
+		old := h.mustGet()
+		h.at(10 * time.Minute)
+		h.invalidate("") // the IdP stands by it
+		h.at(12 * time.Minute)
+		h.play(func(ctx context.Context, _ int, _ provider.Request) (provider.Result, error) {
+			<-ctx.Done()
+			return provider.Result{}, ctx.Err()
+		})
+		h.invalidate("")
+		h.wantSuspect(true)
+		requests := h.requests()
+		h.restart()
+		if tok := h.mustGet(); tok.Fingerprint != old.Fingerprint {
+			h.Errorf("%v", tok)
+		}
+		h.issues()
+		time.Sleep(mostSpread)
+		synctest.Wait()
+		h.wantRequests(requests + 1)
+		h.wantSuspect(false)
+		if tok := h.mustGet(); tok.Fingerprint == old.Fingerprint {
+			h.Errorf("%v", tok)
+		}
+	}, func(h *harness, _ *Options) { h.script = (&cache{life: time.Hour}).answer })
+}
+
 // A refused token that was given up is not served by the next process either, but it
 // is known: the IdP may hand it out again, and say that it lives for longer.
 func TestARefusedTokenOverARestart(t *testing.T) {

@@ -22,6 +22,9 @@ var novelties = []novelty{
 	{"inject counts wherever a header is made of a token", func(_ *config.Config, s *config.Service) bool {
 		return s.Inject != nil
 	}},
+	{"hosts count for gRPC credentials and the credential helpers, too", func(_ *config.Config, s *config.Service) bool {
+		return len(s.Hosts) > 0
+	}},
 	{"a lost login is tried again for a day, and replaces its fallback when it works", func(_ *config.Config, s *config.Service) bool {
 		return s.RefreshToken != nil && s.RefreshToken.Fallback != nil
 	}},

@@ -15,6 +15,7 @@ func TestTheServicesThatAChangeConcernsAreNamed(t *testing.T) {
 	}{
 		"nothing":         {config.Config{Services: map[string]config.Service{"a": {Provider: config.KindStatic}}}, nil},
 		"a place":         {config.Config{Services: map[string]config.Service{"a": {Inject: &config.Inject{Header: "X"}}, "b": {}}}, []string{"inject*: a"}},
+		"hosts":           {config.Config{Services: map[string]config.Service{"a": {Hosts: []string{"a.example"}}, "b": {}}}, []string{"hosts count*: a"}},
 		"a cookie":        {config.Config{Services: map[string]config.Service{"a": {Login: cookie}}}, []string{"the end of a cookie*: a"}},
 		"of two services": {config.Config{Services: map[string]config.Service{"a": {Login: cookie}, "b": {Login: cookie}}}, []string{"the end of a cookie*: a, b"}},
 		"a fallback": {

@@ -39,6 +39,13 @@ func (s *sluggish) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// taken returns what was written.
+func (s *sluggish) taken() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // says does what is to be done with write.
 func (s *sluggish) says(write func(p []byte) (int, error)) {
 	s.mu.Lock()
@@ -70,7 +77,7 @@ func TestLinesThatAreNotReadAreDroppedAndTold(t *testing.T) {
 		synctest.Wait()
 		_, _ = io.WriteString(o, "afterwards\n")
 		synctest.Wait()
-		got := strings.Split(strings.TrimSuffix(s.text.String(), "\n"), "\n")
+		got := strings.Split(strings.TrimSuffix(s.taken(), "\n"), "\n")
 		for i, line := range got[:lines-dropped] {
 			if !strings.HasPrefix(line, fmt.Sprintf("%04d", i)) {
 				t.Fatalf("line %d is %.10q", i, line)
@@ -98,10 +105,10 @@ func TestAReaderThatTakesALineNowAndThenIsToldOnce(t *testing.T) {
 		}
 		close(turns)
 		synctest.Wait()
-		if told := strings.Count(s.text.String(), textLost); told != 1 {
+		if told := strings.Count(s.taken(), textLost); told != 1 {
 			t.Errorf("told %d times", told)
 		}
-		if got := strings.Count(s.text.String(), "\n") - 1; uint64(got)+o.dropped.Load() != 2000 {
+		if got := strings.Count(s.taken(), "\n") - 1; uint64(got)+o.dropped.Load() != 2000 {
 			t.Errorf("%d lines written, %d dropped", got, o.dropped.Load())
 		}
 	})
@@ -144,7 +151,7 @@ func TestWhatTakesNoLinesIsOutlived(t *testing.T) {
 				s.says(nil)
 				say("d\n")
 				want := strings.Replace(tt.want, "LOST", string(plainLost(2)), 1)
-				if got := s.text.String(); got != want || o.dropped.Load() != 2 {
+				if got := s.taken(); got != want || o.dropped.Load() != 2 {
 					t.Errorf("%q, want %q; %d dropped", got, want, o.dropped.Load())
 				}
 			})
@@ -165,12 +172,12 @@ func TestAFullPipeThatRefusesIsWaitedFor(t *testing.T) {
 		_, _ = io.WriteString(o, "a line\n")
 		time.Sleep(3*fullPause - time.Nanosecond)
 		synctest.Wait()
-		if got := s.text.String(); got != "a l" {
+		if got := s.taken(); got != "a l" {
 			t.Errorf("early: %q", got)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if got := s.text.String(); got != "a line\n" || o.dropped.Load() != 0 {
+		if got := s.taken(); got != "a line\n" || o.dropped.Load() != 0 {
 			t.Errorf("%q", got)
 		}
 	})
@@ -189,7 +196,7 @@ func TestAFlushIsBounded(t *testing.T) {
 		}
 		time.AfterFunc(lastAnswers-time.Nanosecond, func() { close(s.stopped) })
 		o.flush()
-		if got := s.text.String(); got != "a\n" {
+		if got := s.taken(); got != "a\n" {
 			t.Errorf("%q when it is flushed", got)
 		}
 	})
@@ -218,7 +225,7 @@ func TestTheLineAboutLostOnesIsOneOfTheLog(t *testing.T) {
 				s.says(nil)
 				log.Error("b")
 				synctest.Wait()
-				if lines := strings.Split(s.text.String(), "\n"); len(lines) != 3 || !strings.Contains(lines[0], tt.want) {
+				if lines := strings.Split(s.taken(), "\n"); len(lines) != 3 || !strings.Contains(lines[0], tt.want) {
 					t.Errorf("it says %q", lines)
 				}
 			})

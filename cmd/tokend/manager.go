@@ -100,13 +100,30 @@ func (i inherited) unused() (err error) {
 	return err
 }
 
+// errNotTaken is for a service manager that does not read what it is told.
+var errNotTaken = errors.New("it does not read what it is told")
+
+// notifyBriefly notifies the service manager. One that does not read holds no one up.
+func (m manager) notifyBriefly(state string) error {
+	told := make(chan error, 1)
+	go func() { told <- m.notify(state) }()
+	patience := time.NewTimer(lastAnswers)
+	defer patience.Stop()
+	select {
+	case err := <-told:
+		return err
+	case <-patience.C:
+		return errNotTaken
+	}
+}
+
 // tell tells the service manager. That this fails changes nothing but what the
 // manager does when it hears nothing.
 func (s *server) tell(state string) {
 	if s.manager.notify == nil {
 		return
 	}
-	if err := s.manager.notify(state); err != nil {
+	if err := s.manager.notifyBriefly(state); err != nil {
 		s.log.WithError(err).Warn("the service manager cannot be told how the node does")
 	}
 }

@@ -265,3 +265,18 @@ func TestServeSaysWhatIsWrongWithItsServiceManager(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceManagerThatDoesNotReadHoldsNoOneUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads := make(chan struct{})
+		m := manager{notify: func(string) error { <-reads; return nil }}
+		begun := time.Now()
+		if err := m.notifyBriefly(daemon.SdNotifyReady); !errors.Is(err, errNotTaken) || time.Since(begun) != lastAnswers {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		close(reads)
+		if err := m.notifyBriefly(daemon.SdNotifyReady); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -124,14 +125,14 @@ func TestURIsAreComparedAsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller := p.Match(Identity{Names: Names(encoded(t, c.uris...))}).Caller()
-			got := ""
+			var got strings.Builder
 			for _, service := range []string{"a", "b"} {
 				if caller.May(Get, service) {
-					got += service
+					got.WriteString(service)
 				}
 			}
-			if got != c.want {
-				t.Errorf("it may get %q, want %q", got, c.want)
+			if got.String() != c.want {
+				t.Errorf("it may get %q, want %q", got.String(), c.want)
 			}
 		})
 	}

@@ -208,12 +208,13 @@ func TestASuspectTokenWhoseReplacementWasCutOffIsTriedByTheNextProcess(t *testin
 		})
 		h.invalidate("")
 		h.wantSuspect(true)
+		synctest.Wait() // until the request is under way
 		requests := h.requests()
+		h.issues() // before it starts: how soon it tries is drawn
 		h.restart()
 		if tok := h.mustGet(); tok.Fingerprint != old.Fingerprint {
 			h.Errorf("%v", tok)
 		}
-		h.issues()
 		time.Sleep(mostSpread)
 		synctest.Wait()
 		h.wantRequests(requests + 1)

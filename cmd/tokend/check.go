@@ -14,18 +14,19 @@ import (
 	"tokend/system"
 )
 
-const checkHelp = `check reads a configuration as serve does, environment included, and prints every
-mistake in it to stderr, as "PATH: message". Kinds of provider that a host program
-brings cannot be checked by this command: they are known in that program only. What
-others can read or change, though they should not, and what else a node would warn of
-when it starts goes to stderr as "tokend: warning: detail". It names the services
-for which the CHANGELOG has something under Changed.
+const checkHelp = `check reads a configuration as serve does, environment included, and prints
+every mistake in it to stderr, as "PATH: message". Kinds of provider that a host
+program brings cannot be checked by this command: they are known in that program
+only. Warnings go to stderr, as "tokend: warning: detail": of files that others
+can read or change but should not, and of all that a node warns of at its start.
+If a setting means something else than in the version before, check names the
+services that it concerns; CHANGELOG.md tells what changed.
 
   tokend check --config tokend.yaml
 
---acquire then gets one token of each service, without opening any listen address,
-so that wrong credentials show before the node serves. Each service is tried once,
-and at most limits.in_flight_per_host of them at a time:
+--acquire then gets one token of each service, without opening any listen
+address, so that wrong credentials show before the node serves. Each service is
+tried once, and at most limits.in_flight_per_host of them at a time:
 
   tokend check --config tokend.yaml --acquire
 
@@ -36,16 +37,16 @@ what to do about it; the failures also go to stderr, as "tokend: CODE: detail".
 warning.
 
 Nothing is kept of what is acquired. So a check skips what a try can break:
-services of provider refresh_token, whose refresh token may be used up, and those
-with newest_wins: true, where a new token ends the one of a running node.
+services of provider refresh_token, whose refresh token may be used up, and
+those with newest_wins: true, where a new token ends the one of a running node.
 --service chooses services by name, with * and ?; --use-up also tries those of
 them that are named in full:
 
   tokend check --config tokend.yaml --acquire --service 'erp-*'
   tokend check --config tokend.yaml --acquire --service mail --use-up
 
-Exit codes: 0 all is well, 1 a token could not be acquired, or a service named in
-full was skipped, 2 mistakes.`
+Exit codes: 0 all is well, 1 a token could not be acquired, or a service named
+in full was skipped, 2 mistakes.`
 
 type checkCommand struct {
 	program

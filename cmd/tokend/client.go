@@ -32,9 +32,10 @@ const addrHelp = `
 The node is found by --addr, else by the environment variable TOKEND_ADDR, else
 at unix:///run/tokend/tokend.sock. An address is unix:///path/of/socket,
 http://127.0.0.1:7460 or, on any machine, https://host:port. Over TCP the key in
---key-file, else in the file that TOKEND_KEY_FILE names, is sent. TOKEND_CA_FILE,
-TOKEND_CERT_FILE, TOKEND_CERT_KEY_FILE and TOKEND_SOCKET_OWNER stand for the flags of
-those names. --wait 30s waits for a node that is still starting.`
+--key-file, else in the file that TOKEND_KEY_FILE names, is sent.
+TOKEND_CA_FILE, TOKEND_CERT_FILE, TOKEND_CERT_KEY_FILE and TOKEND_SOCKET_OWNER
+stand for the flags of those names. --wait 30s waits for a node that is still
+starting.`
 
 // node is a tokend that serves somewhere.
 type node struct {

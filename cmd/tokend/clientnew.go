@@ -26,11 +26,11 @@ the configuration: a hash, from which nobody gets the key.
   tokend client new ci --services 'billing,erp-*' --verbs get,info --out ci.key
   tokend client new ci >ci.key
 
-With --out the key goes into a new file that only its owner can read, and the lines
-for the configuration to stdout. Without it the key goes to stdout, unless that is a
-terminal, and the lines to stderr. The key cannot be printed again. A client command
-takes it by --key-file or TOKEND_KEY_FILE, and any other program sends it as
-"Authorization: Bearer KEY".
+With --out the key goes into a new file that only its owner can read, and the
+lines for the configuration to stdout. Without it the key goes to stdout, unless
+that is a terminal, and the lines to stderr. The key cannot be printed again. A
+client command takes it by --key-file or TOKEND_KEY_FILE, and any other program
+sends it as "Authorization: Bearer KEY".
 
 Exit codes: 0 there is a key; 2 wrong usage, or a FILE that cannot be made.`
 

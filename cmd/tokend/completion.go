@@ -13,9 +13,9 @@ import (
 	"tokend/system/httpapi"
 )
 
-const completionHelp = `completion prints a script with which the shell completes commands, flags and the
-names of services. Those it asks the node for, as other commands do; where there is
-none it completes nothing.
+const completionHelp = `completion prints a script with which the shell completes commands, flags and
+the names of services. Those it asks the node for, as other commands do; where
+there is none it completes nothing.
 
   bash  source <(tokend completion bash), with the package bash-completion
   zsh   source <(tokend completion zsh), after compinit

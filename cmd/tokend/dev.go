@@ -21,25 +21,26 @@ import (
 	"tokend/system/httpapi"
 )
 
-const devHelp = `dev runs a node to play with. It needs no configuration, no network and no rights:
-the identity provider is in the same process, and both serve on loopback only.
+const devHelp = `dev runs a node to play with. It needs no configuration, no network and no
+rights: the identity provider is in the same process, and both serve on loopback
+only.
 
-Four services have tokens of 20 to 30 seconds, so that within a minute a token is
-acquired, refreshed, warned of, degraded, expired and recovered. Every event is a
-line, and curl lines to try are printed first.
+Four services have tokens of 20 to 30 seconds, so that within a minute a token
+is acquired, refreshed, warned of, degraded, expired and recovered. Every event
+is a line, and curl lines to try are printed first.
 
   tokend dev
   tokend dev --listen http://127.0.0.1:8080
   tokend dev --listen unix:///tmp/tokend.sock
 
---write-config writes the configuration of a node of your own, which gets its tokens
-from the same identity provider, and prints how to check and serve it:
+--write-config writes the configuration of a node of your own, which gets its
+tokens from the same identity provider, and prints how to check and serve it:
 
   tokend dev --write-config /tmp/tokend.yaml
 
-The file is good for as long as dev runs, for every start has other secrets; a later
-start replaces it. Ctrl-C ends dev, and nothing else is kept. So does the end of its
-terminal, unless dev was started by nohup.
+The file is good for as long as dev runs, for every start has other secrets; a
+later start replaces it. Ctrl-C ends dev, and nothing else is kept. So does the
+end of its terminal, unless dev was started by nohup.
 
 Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage.`
 

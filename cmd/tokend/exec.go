@@ -16,28 +16,31 @@ import (
 
 const execHelp = `exec runs a command that finds the tokens of some services in its environment.
 
-  tokend exec --file --output header H=billing -- sh -c 'curl -H @"$H" https://api.billing.example/'
+  tokend exec --file --output header H=billing -- \
+    sh -c 'curl -H @"$H" https://api.billing.example/'
   tokend exec GH_TOKEN=forge -- gh release list
   tokend exec --on-change restart DB_TOKEN=db -- worker
 
-A service's variable is TOKEND_TOKEN_ and its name in capitals, with _ for all that
-is no letter or digit; VAR=SERVICE names another. With --file the token is in a file
-that its owner alone can read, and the variable holds the file's path. --output header
-gives the whole header that carries the token, as get has it, instead of the token.
+A service's variable is TOKEND_TOKEN_ and its name in capitals, with _ for all
+that is no letter or digit; VAR=SERVICE names another. With --file the token is
+in a file that its owner alone can read, and the variable holds the file's path.
+--output header gives the whole header that carries the token, as get has it,
+instead of the token.
 
-The command starts when all tokens are there, and never without one. What it prints
-and reads, its terminal, its signals and its exit code are its own; a command killed
-by a signal exits with 128 and the signal's number.
+The command starts when all tokens are there, and never without one. What it
+prints and reads, its terminal, its signals and its exit code are its own; a
+command killed by a signal exits with 128 and the signal's number.
 
 --on-change says what is done when a token was replaced:
 
   (nothing)  the command keeps what it has: enough for one that ends soon
   file       the file is written anew, for a command that reads it at each use
   signal     the same, and the command gets the signal of --signal
-  restart    the command gets SIGTERM, and 10 s later SIGKILL, and is started again
+  restart    the command gets SIGTERM, 10 s later SIGKILL, and is started again
 
-Exit codes: that of the command; 1 if a token could not be had or the command not be
-run, 2 for wrong usage, 126 if it is no program, 127 if there is none of that name.` + addrHelp
+Exit codes: that of the command; 1 if a token could not be had or the command
+not be run, 2 for wrong usage, 126 if it is no program, 127 if there is none of
+that name.` + addrHelp
 
 type execCommand struct {
 	program

@@ -27,27 +27,31 @@ const getHelp = `get prints the access token of one service.
 token with less life is printed when no better one can be had now.
 
 --output token   the access token alone
---output header  the header that carries it, as curl -H @- reads it: Authorization, or
-                 what the service's inject names; a token for a query has none
+--output header  the header that carries it, for curl -H @-: Authorization, or
+                 what the service's inject names; none if that is a query
 --output json    what the node answers: token, type, expiry, state, fingerprint
 
-Programs that ask a helper for a credential can ask tokend. Where they want a name
-beside the token, --username says which:
+Programs that ask a helper for a credential can ask tokend. Where they want a
+name beside the token, --username says which:
 
---output netrc              a line for curl --netrc-file; --machine names the host
---output git-credential     for git: git config credential.https://git.example.helper \
-                            '!tokend get forge --output git-credential'
---output docker-credential  for docker, from a script named docker-credential-NAME:
-                            exec tokend get registry --output docker-credential "$1"
+--output netrc              for curl --netrc-file; --machine names the host
+--output git-credential     for git
+--output docker-credential  for docker, from a script docker-credential-NAME
 --output exec-credential    for kubectl and client-go, from users[].user.exec
 
-git and docker add the word get, store, erase or list. Nothing is ever stored; git's
-erase, which comes when the token was refused, has the node renew it. Where a service
-has hosts, its token is given for these alone.
+git is told by git config, docker by the script, which holds one line:
 
-Exit codes: 0 a token was printed, 1 there is none now, 2 wrong usage. Why there is
-none says the word after "tokend: " on stderr: unknown_service, denied, rejected,
-unavailable, timeout and so on.` + addrHelp
+  git config credential.https://git.example.helper \
+    '!tokend get forge --output git-credential'
+  exec tokend get registry --output docker-credential "$1"
+
+git and docker add the word get, store, erase or list. Nothing is ever stored;
+git's erase, which comes when the token was refused, has the node renew it.
+Where a service has hosts, its token is given for these alone.
+
+Exit codes: 0 a token was printed, 1 there is none now, 2 wrong usage. Why there
+is none says the word after "tokend: " on stderr: unknown_service, denied,
+rejected, unavailable, timeout and so on.` + addrHelp
 
 type getCommand struct {
 	program

@@ -20,8 +20,8 @@ when it is renewed, its fingerprint, what went wrong last, and counters.
 
 --output json prints what the node answers.
 
-Exit codes: 0 printed, whatever the state is; 1 there is no such service, no node
-answers, or it refuses; 2 wrong usage.` + addrHelp
+Exit codes: 0 printed, whatever the state is; 1 there is no such service, no
+node answers, or it refuses; 2 wrong usage.` + addrHelp
 
 func newInfo(p program) *cobra.Command {
 	var (

@@ -23,14 +23,14 @@ lives, when it is renewed, and what went wrong last.
   empty     none acquired yet
   expired   died before a new one came
 
-On a terminal the token's life is drawn from its birth to its death, with the part
-that is left, R where it is renewed and W where a warning is due; and states have
-colours, unless the environment variable NO_COLOR is set.
+On a terminal the token's life is drawn from its birth to its death, with the
+part that is left, R where it is renewed and W where a warning is due; and
+states have colours, unless the environment variable NO_COLOR is set.
 
 --output json prints what the node answers.
 
-Exit codes: 0 printed, whatever the states are; 1 no node answers, or it refuses;
-2 wrong usage.` + addrHelp
+Exit codes: 0 printed, whatever the states are; 1 no node answers, or it
+refuses; 2 wrong usage.` + addrHelp
 
 func newList(p program) *cobra.Command {
 	var (

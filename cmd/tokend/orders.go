@@ -14,9 +14,9 @@ import (
 	"tokend/system/httpapi"
 )
 
-const refreshHelp = `refresh has the node acquire a new token now, past schedule and back-off, and waits
-for it. An acquisition that is under way counts; attempts that callers cause are at
-least a second apart.
+const refreshHelp = `refresh has the node acquire a new token now, past schedule and back-off, and
+waits for it. An acquisition that is under way counts; attempts that callers
+cause are at least a second apart.
 
   tokend refresh billing
 
@@ -62,22 +62,23 @@ func refreshed(info httpapi.TokenInfo, now time.Time) []string {
 	return []string{info.Service, info.State, fmt.Sprintf("generation %d", info.Generation), info.Fingerprint, expires}
 }
 
-const invalidateHelp = `invalidate tells the node that a resource server has refused the token of a service,
-so that it is given up and another one is acquired. --fingerprint names the token that
-was refused, as get --output json and info print it, so that a newer one is kept;
-without it whatever token is current is given up.
+const invalidateHelp = `invalidate tells the node that a resource server has refused the token of a
+service, so that it is given up and another one is acquired. --fingerprint names
+the token that was refused, as get --output json and info print it, so that a
+newer one is kept; without it whatever token is current is given up.
 
   tokend invalidate billing
   tokend invalidate billing --fingerprint 0123456789ab
 
-The token is not given up if another one is current, if the last invalidation was too
-recent, if no other can be had now, or if the identity provider hands the same one out
-again. That is no failure, and the output says which of them it was.
+The token is not given up if another one is current, if the last invalidation
+was too recent, if no other can be had now, or if the identity provider hands
+the same one out again. That is no failure, and the output says which of them it
+was.
 
 --output json prints what the node answers.
 
-Exit codes: 0 the node was told, whether the token was given up or not; 1 it could
-not be told; 2 wrong usage.` + addrHelp
+Exit codes: 0 the node was told, whether the token was given up or not; 1 it
+could not be told; 2 wrong usage.` + addrHelp
 
 func newInvalidate(p program) *cobra.Command {
 	var (

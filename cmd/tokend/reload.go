@@ -12,14 +12,14 @@ import (
 )
 
 const reloadHelp = `reload has the node read its configuration anew and tells how that ended. The
-configuration is taken whole, or refused whole with every reason, and then the node
-goes on as before. Services that are as before keep their tokens, and those that
-changed are tried beside the token at hand.
+configuration is taken whole, or refused whole with every reason, and then the
+node goes on as before. Services that are as before keep their tokens, and those
+that changed are tried beside the token at hand.
 
   tokend reload
 
-A node without clients takes this from its own user and root only, at a Unix socket;
-one with clients, from those with the verb admin on "*".
+A node without clients takes this from its own user and root only, at a Unix
+socket; one with clients, from those with the verb admin on "*".
 
 The node also reloads on SIGHUP, and when the file has changed.
 

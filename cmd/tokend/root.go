@@ -49,8 +49,8 @@ To run it, write a configuration, check it, serve, and ask:
   tokend get billing
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage or configuration. Errors go to stderr,
-as "tokend: CODE: detail"; but check prints what is wrong with a configuration as
-bare lines of "PATH: message".`
+as "tokend: CODE: detail"; but check prints what is wrong with a configuration
+as bare lines of "PATH: message".`
 
 // usageTemplate is cobra's, less what it says of itself and what no command here
 // has.
@@ -61,7 +61,7 @@ Commands:{{range .Commands}}{{if (or .IsAvailableCommand (eq .Name "help"))}}
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}
 
 Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{if .HasAvailableSubCommands}}
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{if .HasAvailableSubCommands}}
 
 "{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
 `

@@ -24,39 +24,42 @@ const serveHelp = `serve runs a node: it keeps the tokens of all configured serv
 answers on every listen address.
 
   tokend serve --config tokend.yaml
-  tokend serve --config tokend.yaml --listen unix:///tmp/t.sock --log-level debug
+  tokend serve --config tokend.yaml --listen unix:///tmp/t.sock
 
 --listen replaces the listen addresses of the configuration and may be repeated:
-unix:///path/of/socket, which is for its owner only unless the configuration says
-otherwise, or http://127.0.0.1:7460, which every local process can use unless the
-configuration has clients. The latter may also be written tcp://127.0.0.1:7460, as in
-a configuration. Other addresses need TLS, and stand in the configuration.
+unix:///path/of/socket, which is for its owner only unless the configuration
+says otherwise, or http://127.0.0.1:7460, which every local process can use
+unless the configuration has clients. The latter may also be written
+tcp://127.0.0.1:7460, as in a configuration. Other addresses need TLS, and stand
+in the configuration.
 
-With startup.mode wait the node answers only when every service that is eager and
-required has a token, or startup.timeout has passed; who connects meanwhile waits.
+With startup.mode wait the node answers only when every service that is eager
+and required has a token, or startup.timeout has passed; who connects meanwhile
+waits.
 
-SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else as
-before until no request is under way, for 5 s at most, and it ends. A second signal
-ends it at once. The log goes to stderr.
+SIGTERM or SIGINT stops the node: /readyz answers 503 at once, everything else
+as before until no request is under way, for 5 s at most, and it ends. A second
+signal ends it at once. The log goes to stderr.
 
-SIGHUP, a changed FILE and tokend reload make the node read the configuration anew.
-It is checked first, listen addresses included, and refused whole with every reason
-in the log if anything is wrong. Services that did not change keep their tokens, and
-open connections stay open; --listen, --log-level and --log-format still replace
-what the file says. vault, startup, and the name and TLS of an open address take a
-restart.
+SIGHUP, a changed FILE and tokend reload make the node read the configuration
+anew. It is checked first, listen addresses included, and refused whole with
+every reason in the log if anything is wrong. Services that did not change keep
+their tokens, and open connections stay open; --listen, --log-level and
+--log-format still replace what the file says. vault, startup, and the name and
+TLS of an open address take a restart.
 
-Under systemd, with Type=notify, the node tells when it answers and when it stops, and
-keeps its watchdog quiet. A socket of a socket unit is used instead of a listen address
-that is the same; its permissions are those of the unit.
+Under systemd, with Type=notify, the node tells when it answers and when it
+stops, and keeps its watchdog quiet. A socket of a socket unit is used instead
+of a listen address that is the same; its permissions are those of the unit.
 
-Beside a Unix socket that the node makes itself stands PATH.lock, so that no two nodes
-take the same path. It stays there when the node has ended.
+Beside a Unix socket that the node makes itself stands PATH.lock, so that no two
+nodes take the same path. It stays there when the node has ended.
 
-With log.format json, what keeps the node from starting is one line of JSON as well.
+With log.format json, what keeps the node from starting is one line of JSON as
+well.
 
-Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage or configuration, which
-a restart does not mend.`
+Exit codes: 0 it was told to stop, 1 it failed, 2 wrong usage or configuration,
+which a restart does not mend.`
 
 type serveCommand struct {
 	program

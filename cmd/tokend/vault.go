@@ -13,8 +13,8 @@ import (
 	"tokend/system"
 )
 
-const vaultHelp = `vault works on the file in which a node keeps its tokens over a restart, which is
-vault.path of the configuration. The node must not be running.
+const vaultHelp = `vault works on the file in which a node keeps its tokens over a restart, which
+is vault.path of the configuration. The node must not be running.
 
   tokend vault key new >vault.key                  a key for vault.keys
   tokend vault list --config tokend.yaml           what is kept
@@ -23,55 +23,57 @@ vault.path of the configuration. The node must not be running.
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage or configuration.`
 
-const vaultListHelp = `list prints one line for each record: the service, how many tokens it has had, the
-fingerprint of the one that is kept, when that was made and dies, whether something
-is kept that the provider wants to have again, and the class of the last failure.
-It prints no secret and changes nothing.
+const vaultListHelp = `list prints one line for each record: the service, how many tokens it has had,
+the fingerprint of the one that is kept, when that was made and dies, whether
+something is kept that the provider wants to have again, and the class of the
+last failure. It prints no secret and changes nothing.
 
   tokend vault list --config tokend.yaml
 
 --output json prints the same as JSON.
 
-Exit codes: 0 printed; 1 the file cannot be opened, such as while a node has it open;
-2 wrong usage or configuration.`
+Exit codes: 0 printed; 1 the file cannot be opened, such as while a node has it
+open; 2 wrong usage or configuration.`
 
 const vaultVerifyHelp = `verify reads every record and says which cannot be read, or were set aside by a
 node because they could not. It changes nothing.
 
   tokend vault verify --config tokend.yaml
 
---output json prints how many records there are, and how many of them are damaged.
+--output json prints how many records there are, and how many of them are
+damaged.
 
-Exit codes: 0 all are well; 1 some are not, or the file cannot be opened; 2 wrong
-usage or configuration.`
+Exit codes: 0 all are well; 1 some are not, or the file cannot be opened; 2
+wrong usage or configuration.`
 
 const vaultKeyHelp = `key makes keys and changes those of a file. vault.keys holds one or several: the
-first seals, and all of them open. To replace a key, put the new one first, start
-the node once, or rotate, and take the old one out.
+first seals, and all of them open. To replace a key, put the new one first,
+start the node once, or rotate, and take the old one out.
 
   tokend vault key new >vault.key
   tokend vault key rotate --config tokend.yaml
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`
 
-const vaultKeyNewHelp = `new prints a new random key for vault.keys, 32 bytes in base64. Keep it where only
-the node can read it, and not beside the file that it opens. A key that is there
-already is not replaced by this, or what it has sealed would be lost:
+const vaultKeyNewHelp = `new prints a new random key for vault.keys, 32 bytes in base64. Keep it where
+only the node can read it, and not beside the file that it opens. A key that is
+there already is not replaced by this, or what it has sealed would be lost:
 
   (umask 077; set -C; tokend vault key new >/etc/tokend/vault.key)
 
 Exit codes: 0 printed, 2 wrong usage.`
 
-const vaultKeyRotateHelp = `rotate gives the file a new data key, which the first of vault.keys wraps, and seals
-every record anew. A new file takes the place of the old one, so that nothing that
-was sealed before remains in it. A record that cannot be read ends it, and nothing
-is changed. Stop the node first.
+const vaultKeyRotateHelp = `rotate gives the file a new data key, which the first of vault.keys wraps, and
+seals every record anew. A new file takes the place of the old one, so that
+nothing that was sealed before remains in it. A record that cannot be read ends
+it, and nothing is changed. Stop the node first.
 
   tokend vault key rotate --config tokend.yaml
 
 --output json prints how many records there are.
 
-Exit codes: 0 sealed anew, 1 nothing was changed, 2 wrong usage or configuration.`
+Exit codes: 0 sealed anew, 1 nothing was changed, 2 wrong usage or
+configuration.`
 
 func newVault(p program) *cobra.Command {
 	cmd := group("vault COMMAND", "Work on the file that tokens are kept in", vaultHelp)

@@ -12,15 +12,15 @@ import (
 	"tokend/system/httpapi"
 )
 
-const watchHelp = `watch prints what happens to services as it happens, a line for each event: to all of
-them, or to those that are named.
+const watchHelp = `watch prints what happens to services as it happens, a line for each event: to
+all of them, or to those that are named.
 
   tokend watch
   tokend watch billing erp --output json
 
-If the connection is lost, watch connects again, and prints what happened meanwhile.
-Where the node no longer knows that, there is an event "gap". A signal ends watch,
-which is no failure.
+If the connection is lost, watch connects again, and prints what happened
+meanwhile. Where the node no longer knows that, there is an event "gap". A
+signal ends watch, which is no failure.
 
 --output json prints one object a line, as GET /v1/events has it.
 

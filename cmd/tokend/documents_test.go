@@ -60,14 +60,15 @@ var byOthers = map[string][2]string{
 var notRun = map[string]string{
 	`export PATH="$PWD/bin:$PATH" BILLING_SECRET=x ERP_PASSWORD=y`:     "sets the variables of a shell; the story readme has them by env",
 	`export PATH="$PWD/bin:$PATH" TOKEND_ADDR=unix:///tmp/tokend.sock`: "the same",
-	"cat >/tmp/tokend.yaml <<'EOF'":                                    "the story readme has the text that follows by excerpt",
-	"go mod tidy":                                                      "asks the network; the test has tokend's own go.sum",
-	"go doc -http":                                                     "serves until it is stopped, and opens a browser",
-	"systemctl daemon-reload":                                          "wants a running systemd",
-	"systemctl enable --now tokend.socket tokend.service":              "wants a running systemd",
-	"systemctl restart tokend.service":                                 "wants a running systemd",
-	"systemctl status tokend":                                          "wants a running systemd",
-	"openssl x509 -noout -subject -nameopt RFC2253":                    "says how openssl writes a name, which tests of certificates have",
+	"umask 077":                     "sets the mode of the shell's files; a check would warn without it",
+	"cat >/tmp/tokend.yaml <<'EOF'": "the story readme has the text that follows by excerpt",
+	"go mod tidy":                   "asks the network; the test has tokend's own go.sum",
+	"go doc -http":                  "serves until it is stopped, and opens a browser",
+	"systemctl daemon-reload":       "wants a running systemd",
+	"systemctl enable --now tokend.socket tokend.service": "wants a running systemd",
+	"systemctl restart tokend.service":                    "wants a running systemd",
+	"systemctl status tokend":                             "wants a running systemd",
+	"openssl x509 -noout -subject -nameopt RFC2253":       "says how openssl writes a name, which tests of certificates have",
 }
 
 // ran returns the commands that stories run and that do not end with wrong usage.

@@ -233,7 +233,7 @@ func TestSinksThatCannotBe(t *testing.T) {
 		want string
 	}{
 		"no directory":    {config.Sink{Path: filepath.Join(dir, "none", "t")}, ".path: its directory does not exist"},
-		"an open one":     {config.Sink{Path: filepath.Join(open, "t")}, ".path: its directory may be written by everybody"},
+		"an open one":     {config.Sink{Path: filepath.Join(open, "t")}, ".path: everyone can write to its directory"},
 		"a directory":     {config.Sink{Path: open}, ".path: is a directory"},
 		"below a file":    {config.Sink{Path: os.Args[0] + "/t"}, ".path: "},
 		"no such user":    {config.Sink{Path: filepath.Join(dir, "t"), Owner: "no-such-user-here"}, ".owner: names a user that there is not"},

@@ -154,7 +154,7 @@ func certificateText(err error, where string) string {
 
 // What may help where both sides have nothing in common.
 const (
-	oldVersion = "have it updated, TLS 1.2 is the least"
+	oldVersion = "have it updated to TLS 1.2 or later"
 	oldTLS     = "have it offer a cipher with ECDHE; if it knows RSA key exchange alone, start with GODEBUG=tlsrsakex=1"
 )
 

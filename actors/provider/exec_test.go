@@ -178,7 +178,7 @@ func TestOutputWithoutAToken(t *testing.T) {
 		"a certificate alone": {"", credential("v1", `{"clientCertificateData":"c4n","clientKeyData":"c4n"}`), "status.token is missing"},
 		"a token that is not": {"", credential("v1", `{"token":["c4n"]}`), "status.token is not a text"},
 		"a time that is not":  {"", credential("v1", `{"token":"c4n","expirationTimestamp":"c4n"}`), "status.expirationTimestamp is neither RFC 3339 nor a number since 1970"},
-		"a number for a time": {"", credential("v1", `{"token":"c4n","expirationTimestamp":2209086245}`), "token lives for about 13 years by expires_at, and 5 are the most: set max_ttl, which then bounds it"},
+		"a number for a time": {"", credential("v1", `{"token":"c4n","expirationTimestamp":2209086245}`), "token lives for about 13 years by expires_at, and at most 5 are allowed: set max_ttl, which then bounds it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := failure(t, mustExec(t, Exec{Command: execution("print", c.printed), Format: c.format}))

@@ -156,7 +156,7 @@ func (l *Life) check(res *Result, by Bounds, took time.Duration) *Error {
 
 // tooLong says that a life is over 5 years, and what else may be meant.
 func (l *Life) tooLong(res *Result) string {
-	text := fmt.Sprintf("token lives for about %d years by %s, and 5 are the most: set max_ttl, which then bounds it", years(l.Stated), l.Source)
+	text := fmt.Sprintf("token lives for about %d years by %s, and at most 5 are allowed: set max_ttl, which then bounds it", years(l.Stated), l.Source)
 	for _, e := range res.ends {
 		if n := e.number / 1e3; e.source == SourceExpiresIn && e.life == l.Stated && n == math.Trunc(n) && n > 0 && n <= longestLife.Seconds() {
 			return text + ", or use expires_in_ms if " + digits(e.number) + " counts milliseconds"

@@ -103,7 +103,7 @@ func wantAnswered(t *testing.T, table map[string]row) {
 	}
 }
 
-const needsProof = ": the token works with proofs of a key only, and was not asked for as such"
+const needsProof = ": the token works only with proofs of a key, and was not requested with one"
 
 func TestRealTypes(t *testing.T) {
 	typed := func(text string) http.HandlerFunc { return member(`"expires_in":60,"token_type":` + text) }
@@ -132,7 +132,7 @@ func TestRealTypes(t *testing.T) {
 func TestRealLifetimes(t *testing.T) {
 	const (
 		none    = "malformed: token comes without a lifetime: set default_ttl"
-		tooLong = "malformed: token lives for about 100 years by expires_in, and 5 are the most: set max_ttl, which then bounds it"
+		tooLong = "malformed: token lives for about 100 years by expires_in, and at most 5 are allowed: set max_ttl, which then bounds it"
 	)
 	wantAnswered(t, map[string]row{
 		"a number":               {lives("3600"), "Bearer at for 59m59s"},

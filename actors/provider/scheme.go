@@ -29,7 +29,7 @@ func (r *Result) declare(kind string) {
 // but a declared type makes a token of some types of use to it (RFC 6749, section 7.1).
 func (r *Result) declareFree(kind string) error {
 	if kind == "" && bound(r.Type) {
-		return unusablef("token_type %s: the token works with proofs of a key only, and was not asked for as such", r.Type)
+		return unusablef("token_type %s: the token works only with proofs of a key, and was not requested with one", r.Type)
 	}
 	r.declare(kind)
 	return nil

@@ -166,7 +166,7 @@ func TestNumbersGoByTheirSize(t *testing.T) {
 }
 
 func TestALifetimeIsNoTime(t *testing.T) {
-	const most = ", and 5 are the most: set max_ttl, which then bounds it"
+	const most = ", and at most 5 are allowed: set max_ttl, which then bounds it"
 	for name, c := range map[string]struct {
 		members string
 		by      Bounds
@@ -388,7 +388,7 @@ func TestCookiesEnd(t *testing.T) {
 		"; Max-Age=1h":                                         "the cookie's Max-Age is not a number",
 		"; Max-Age=60.5":                                       "the cookie's Max-Age is not a whole number",
 		"; Max-Age=1772367000":                                 "the cookie's Max-Age: 1772367000 is a time: use expires_at",
-		"; Max-Age=315360000":                                  "token lives for about 10 years by cookie, and 5 are the most: set max_ttl, which then bounds it",
+		"; Max-Age=315360000":                                  "token lives for about 10 years by cookie, and at most 5 are allowed: set max_ttl, which then bounds it",
 	} {
 		t.Run(attributes, func(t *testing.T) {
 			a := &answer{url: &url.URL{}, received: answered, header: http.Header{"Set-Cookie": {"sid=at" + attributes}}}

@@ -147,7 +147,7 @@ func adviceOnLife(a *system.Attempt) string {
 	case provider.ReasonNoLifetime:
 		return "set default_ttl to how long such a token lives"
 	case provider.ReasonNotPositive:
-		return lifeAdvice(login, "the server gives out a token that is over: ask it again, and if it says so each time, have the token's lifetime in the server set to more than 0")
+		return lifeAdvice(login, "the server gave out an expired token: try again, and if that happens each time, have the token's lifetime in the server set to more than 0")
 	case provider.ReasonUnreadable:
 		return lifeAdvice(login, "have the server state the end of its tokens in seconds, or as a time")
 	case provider.ReasonTooLong:
@@ -198,11 +198,11 @@ func adviceOnStatus(a *system.Attempt) string {
 	address, status := addressKey(a), a.Failure.Status
 	switch {
 	case a.Provider == config.KindLogin && a.Failure.Class == messages.ClassRejected && status >= 400:
-		return "check what the request proves itself with: user, password, headers; and response.rejected, if that is not what the answer means"
+		return "check the credentials that the request sends: user, password, headers; and response.rejected, if that is not what the answer means"
 	case a.Provider == config.KindLogin && refusing(status) && a.Failure.Class == messages.ClassTransient:
 		return fmt.Sprintf("check %s and what is sent; if the server answers so to a wrong password, have response.rejected hold for it", address)
 	case status == http.StatusUnauthorized && a.Provider == config.KindLogin:
-		return "check what the request proves itself with: user, password, headers"
+		return "check the credentials that the request sends: user, password, headers"
 	case status == http.StatusUnauthorized:
 		return adviceOnClient(a)
 	case status == http.StatusForbidden:
@@ -246,7 +246,7 @@ func adviceOnClass(a *system.Attempt) string {
 		case a.Provider == config.KindStatic:
 			return "replace token: only a person can get another one"
 		case login:
-			return "check what the request proves itself with, and response.rejected"
+			return "check the credentials that the request sends, and response.rejected"
 		}
 		return "check the service's credentials"
 	case messages.ClassMalformed:

@@ -68,7 +68,7 @@ func newCheck(p program) *cobra.Command {
 	}
 	addConfig(cmd, &c.file)
 	cmd.Flags().BoolVar(&c.acquire, "acquire", false, "get a token of each service once, too")
-	cmd.Flags().StringArrayVar(&c.chosen.globs, "service", nil, "with --acquire, try the services named `GLOB` only; may be given again")
+	cmd.Flags().StringArrayVar(&c.chosen.globs, "service", nil, "with --acquire, try only services that match `GLOB`; may be repeated")
 	cmd.Flags().BoolVar(&c.chosen.useUp, "use-up", false, "with --acquire, also try a service named by --service that a try can break")
 	cmd.Flags().StringVar(&c.output, "output", "text", "with --acquire, print as `FORMAT`: text or json")
 	_ = cmd.RegisterFlagCompletionFunc("service", c.completeConfigured) // the flags are there

@@ -50,10 +50,10 @@ func addAddr(cmd *cobra.Command, at *place) {
 	flags.StringVar(&at.caFile, "ca-file", "", "trust the certificates in `FILE` instead of the system's, with https")
 	flags.StringVar(&at.certFile, "cert-file", "", "show the certificate in `FILE`, with https")
 	flags.StringVar(&at.certKeyFile, "cert-key-file", "", "prove it with the private key in `FILE`")
-	flags.StringVar(&at.socketOwner, "socket-owner", "", "accept a Unix socket of `USER`, by name or number, too")
+	flags.StringVar(&at.socketOwner, "socket-owner", "", "also trust a Unix socket of `USER`, a name or number")
 	at.timeout = clientTimeout
 	flags.Var(&duration{&at.timeout, 1}, "timeout", "wait at most `DURATION` for one answer of the node")
-	flags.Var(&duration{&at.wait, 0}, "wait", "go on asking for `DURATION` until the node is there and has an answer")
+	flags.Var(&duration{&at.wait, 0}, "wait", "keep trying for at most `DURATION` until the node has an answer")
 	_ = cmd.RegisterFlagCompletionFunc("timeout", completeWords("5s", "30s", "1m")) // the flags are there
 	_ = cmd.RegisterFlagCompletionFunc("socket-owner", completeWords())             // a user is no file
 	_ = cmd.RegisterFlagCompletionFunc("wait", completeWords("10s", "30s", "1m", "5m"))

@@ -28,7 +28,7 @@ func missingPlace(path string) error {
 		what = "is a directory"
 	}
 	if info, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		what = "its directory does not exist, and is not made: whose it is to be is for you to say"
+		what = "its directory does not exist: create it with the owner and mode you want (tokend does not)"
 	}
 	if what == "" {
 		return nil // what else may be wrong shows when it is opened

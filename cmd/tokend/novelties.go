@@ -19,21 +19,21 @@ type novelty struct {
 // novelties are those that the CHANGELOG has under Changed, as far as a configuration
 // shows whom they concern.
 var novelties = []novelty{
-	{"inject counts wherever a header is made of a token", func(_ *config.Config, s *config.Service) bool {
+	{"inject applies wherever a token is put into a header", func(_ *config.Config, s *config.Service) bool {
 		return s.Inject != nil
 	}},
-	{"hosts count for gRPC credentials and the credential helpers, too", func(_ *config.Config, s *config.Service) bool {
+	{"hosts apply to gRPC credentials and the credential helpers, too", func(_ *config.Config, s *config.Service) bool {
 		return len(s.Hosts) > 0
 	}},
 	{"a lost login is tried again for a day, and replaces its fallback when it works", func(_ *config.Config, s *config.Service) bool {
 		return s.RefreshToken != nil && s.RefreshToken.Fallback != nil
 	}},
-	{"the end of a cookie is read as browsers do; 0, -1 and Session are none", func(_ *config.Config, s *config.Service) bool {
+	{"the end of a cookie is read as browsers do; 0, -1 and Session state none", func(_ *config.Config, s *config.Service) bool {
 		return anyLogin(s, func(l *config.Login) bool { return l.Response.TokenCookie != "" })
 	}},
 	{"the type of a token that an answer or a file names is a scheme only if it is Bearer or DPoP", namesType},
 	{"token_type counts before the type that is read", declaresType},
-	{"refused credentials of a person rest for 5 min, 1 h and then hours, also over a restart", func(cfg *config.Config, s *config.Service) bool {
+	{"a person's refused credentials are tried again after 5 min, 1 h and then hours, also over a restart", func(cfg *config.Config, s *config.Service) bool {
 		return cfg.Vault.Path != "" && (s.Password != nil || anyLogin(s, func(*config.Login) bool { return true }))
 	}},
 	{"check --acquire skips it", func(_ *config.Config, s *config.Service) bool { return hazard(s) != "" }},

@@ -15,7 +15,7 @@ func TestTheServicesThatAChangeConcernsAreNamed(t *testing.T) {
 	}{
 		"nothing":         {config.Config{Services: map[string]config.Service{"a": {Provider: config.KindStatic}}}, nil},
 		"a place":         {config.Config{Services: map[string]config.Service{"a": {Inject: &config.Inject{Header: "X"}}, "b": {}}}, []string{"inject*: a"}},
-		"hosts":           {config.Config{Services: map[string]config.Service{"a": {Hosts: []string{"a.example"}}, "b": {}}}, []string{"hosts count*: a"}},
+		"hosts":           {config.Config{Services: map[string]config.Service{"a": {Hosts: []string{"a.example"}}, "b": {}}}, []string{"hosts apply*: a"}},
 		"a cookie":        {config.Config{Services: map[string]config.Service{"a": {Login: cookie}}}, []string{"the end of a cookie*: a"}},
 		"of two services": {config.Config{Services: map[string]config.Service{"a": {Login: cookie}, "b": {Login: cookie}}}, []string{"the end of a cookie*: a, b"}},
 		"a fallback": {
@@ -26,7 +26,7 @@ func TestTheServicesThatAChangeConcernsAreNamed(t *testing.T) {
 		},
 		"a password in a vault": {
 			config.Config{Vault: config.Vault{Path: "v"}, Services: map[string]config.Service{"a": {Password: &config.Password{}}, "b": {ClientCredentials: &config.ClientCredentials{}}}},
-			[]string{"refused credentials*: a"},
+			[]string{"a person's refused credentials*: a"},
 		},
 		"a type in an answer": {config.Config{Services: map[string]config.Service{"a": {Login: &config.Login{Response: config.Response{TokenType: "t"}}}}}, []string{"the type of a token*: a"}},
 		"which is declared":   {config.Config{Services: map[string]config.Service{"a": {Login: &config.Login{TokenType: "T", Response: config.Response{TokenType: "t"}}}}}, nil},

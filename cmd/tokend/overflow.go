@@ -50,12 +50,12 @@ func (u users) ambiguous() bool { return !u.whole && int64(u.own) == int64(u.ove
 // warnings tells of users who may be others than they look like.
 func (u users) warnings(cfg *config.Config) (found []string) {
 	if len(cfg.Clients) == 0 && u.ambiguous() {
-		found = append(found, fmt.Sprintf("in this user namespace tokend runs as uid %d, which other users look like: on Unix sockets only root is served; map the user, or name callers under clients", u.own))
+		found = append(found, fmt.Sprintf("in this user namespace tokend runs as uid %d, which other users share: on Unix sockets only root is served; map the user, or name callers under clients", u.own))
 	}
 	for _, c := range cfg.Clients {
 		for kind, id := range map[string]*uint32{"uid": c.UID, "gid": c.GID} {
 			if id != nil && *id == u.overflow {
-				found = append(found, fmt.Sprintf("client %s: %s %d is what everyone looks like who is not mapped into the user namespace: grant nothing to it", c.Name, kind, *id))
+				found = append(found, fmt.Sprintf("client %s: %s %d is shared by all who are not mapped into the user namespace: grant nothing to it", c.Name, kind, *id))
 			}
 		}
 	}

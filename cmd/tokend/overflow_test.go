@@ -56,8 +56,8 @@ func TestGrantsToWhoIsNotMappedAreDoubted(t *testing.T) {
 		client *config.Client
 		want   string // empty: there is no warning
 	}{
-		"the user":               {own, &config.Client{UID: new(uint32(65534))}, "client c: uid 65534 is what everyone"},
-		"the group":              {own, &config.Client{GID: new(uint32(65534))}, "client c: gid 65534 is what everyone"},
+		"the user":               {own, &config.Client{UID: new(uint32(65534))}, "client c: uid 65534 is shared by all"},
+		"the group":              {own, &config.Client{GID: new(uint32(65534))}, "client c: gid 65534 is shared by all"},
 		"another user":           {own, &config.Client{UID: new(uint32(65533))}, ""},
 		"another kernel's":       {users{1000, true, 99}, &config.Client{UID: new(uint32(99))}, "uid 99"},
 		"no user":                {own, &config.Client{Listener: "l"}, ""},

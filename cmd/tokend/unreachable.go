@@ -42,7 +42,7 @@ func (n *node) distrust(err error) string {
 	const servesPlainly = "server gave HTTP response to HTTPS client" // net/http has no error of its own for it
 	switch {
 	case isType[x509.UnknownAuthorityError](err):
-		return "the certificate of the node at " + n.addr + " is of an authority that is not known here: --ca-file or " + caFileEnv + " names the file with that authority's certificate"
+		return "the certificate of the node at " + n.addr + " comes from an authority that is not known here: --ca-file or " + caFileEnv + " names the file with that authority's certificate"
 	case isType[*tls.CertificateVerificationError](err), isType[x509.HostnameError](err), isType[x509.CertificateInvalidError](err):
 		return "the certificate of the node at " + n.addr + " is not accepted"
 	case isType[tls.AlertError](err):

@@ -8,7 +8,7 @@ import (
 	"tokend/actors/local"
 )
 
-var errTurned = errors.New("its directory is another one than was checked, and others can change the way to it: put the old one back, or restart the node to accept it")
+var errTurned = errors.New("its directory is not the one that was checked, and others can change the way to it: put the old one back, or restart the node to accept it")
 
 // exposure returns what others can change of the way to a directory, but for the owner of
 // the sink, nil for nothing.
@@ -62,7 +62,7 @@ func (f *file) inDir(do func(dir *os.Root) error) error {
 func (s *Sink) check(at *local.Directory) error {
 	for _, weak := range at.Weak {
 		if weak.Path == at.Path && weak.Everyone && !s.spec.TrustDirectory {
-			return &KeyError{"path", "its directory may be written by everybody, who could put another token there; trust_directory: true permits it"}
+			return &KeyError{"path", "everyone can write to its directory, and could put another token there; trust_directory: true permits it"}
 		}
 	}
 	s.checked = at.Info
@@ -85,7 +85,7 @@ func wayTo(dir string) (*local.Directory, error) {
 	case err == nil:
 		return at, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &KeyError{"path", "its directory does not exist, and is not made: whose it is to be, and who may read it, is for you to say"}
+		return nil, &KeyError{"path", "its directory does not exist: create it with the owner and mode you want (tokend does not)"}
 	case link:
 		return nil, &KeyError{"path", err.Error() + ": write the path without it"}
 	default:

@@ -106,7 +106,7 @@ func (w *worker) guarded(f func()) {
 // then, so it runs once more.
 func (w *worker) begin() {
 	if err := w.sink.exposed; err != nil {
-		w.log.WithError(err).Warn("others than the owner of the file can change the directory of a sink, and put another token there")
+		w.log.WithError(err).Warn("users other than the owner of the file can change the directory of a sink and put another token there")
 	}
 	if err := w.file.adopt(); err != nil {
 		w.log.WithError(err).Warn("what an earlier process has left at a sink cannot be taken up")

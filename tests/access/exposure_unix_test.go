@@ -89,7 +89,7 @@ func TestCheckSaysWhoElseCanReadOrChangeWhatIsUsed(t *testing.T) {
 			file := filepath.Join(dir, "tokend.yaml")
 			text, err := os.ReadFile(file)
 			return errors.Join(err, os.WriteFile(file, append(text, "listen: [{address: \"unix://"+dir+"/s\", mode: \"0666\"}]\nclients: [{name: c, uid: 65534, grants: [{services: [billing], verbs: [get]}]}]\n"...), 0o600))
-		}, "client c: uid 65534 is what everyone looks like"},
+		}, "client c: uid 65534 is shared by all who are not mapped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := prepare(t)

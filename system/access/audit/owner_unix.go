@@ -21,7 +21,7 @@ func owned(path string, info fs.FileInfo) error {
 	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return fmt.Errorf("%s belongs to another user (uid %d): give it to uid %d", path, st.Uid, os.Geteuid())
 	case st.Nlink > 1:
-		return fmt.Errorf("%s has another name besides (a hard link): name a file of its own", path)
+		return fmt.Errorf("%s has a second name (a hard link): name a file of its own", path)
 	default:
 		return nil
 	}

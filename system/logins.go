@@ -76,8 +76,8 @@ func (s *System) recallLogin(name string, r *config.RefreshToken) {
 	s.logins.Recall(name, &where, first, left)
 }
 
-// onLoginSpent has a service find out that another one has used its refresh token up.
-// One that nobody has needed yet does when it is needed.
+// onLoginSpent has a service find out that another one has used up its refresh token. A
+// service that was not needed yet finds out when it is.
 func (s *System) onLoginSpent(service, by string) {
 	s.options.log.WithField(fieldService, service).WithField("by", by).
 		Error("another service lives on the same refresh token and has used it up: this one is stopped; give each a login of its own")

@@ -24,8 +24,8 @@ type repeated struct {
 	since  int       // how many were not written since then
 }
 
-// level returns at which level the line of an event is written: a failure that is no
-// news is for those who look for it. It adds to the fields how many were not written.
+// level returns the level of the line of an event: debug for a failure that is no news. It
+// adds to the fields how many lines were left out before it.
 func (r repeats) level(e messages.Event, level logrus.Level, text string, fields logrus.Fields) logrus.Level {
 	service := e.About().Service
 	switch e := e.(type) {
@@ -55,8 +55,8 @@ func (r repeats) failed(e *messages.RefreshFailed, level logrus.Level, text stri
 	return level
 }
 
-// words returns a text without what differs from one failure to the next though they
-// are the same: times, addresses and whatever else has a digit in it, but codes.
+// words returns a text without the parts that differ between two failures of the same
+// kind: times, addresses and whatever else has a digit in it, except codes.
 func words(text string) string {
 	kept := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == ';' })
 	var b strings.Builder

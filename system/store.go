@@ -22,7 +22,7 @@ type storage struct {
 	trust bool // whoever can change the directory of the path
 }
 
-// options of what is there.
+// options returns how the store is opened.
 func (st storage) options() disk.Options {
 	return disk.Options{Path: st.path, Keys: st.keys, TrustDirectory: st.trust}
 }

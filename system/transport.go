@@ -79,7 +79,7 @@ func (t *transport) inTheClear(u *url.URL) error {
 	return &messages.Error{Kind: messages.ErrDenied, Service: t.service, Cause: fmt.Errorf("a token is sent over https or to loopback only, not to %s", origin(u))}
 }
 
-// unless returns err, nothing where a redirect has led.
+// unless returns err, or nil after a redirect.
 func unless(redirected bool, err error) error {
 	if redirected {
 		return nil

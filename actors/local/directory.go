@@ -46,8 +46,8 @@ func octal(mode fs.FileMode) string {
 	return fmt.Sprintf("%#o", uint32(bits))
 }
 
-// But returns the weakness that is left if a user and a group are trusted, too, -1 for
-// none, and whether there is one.
+// But returns the weakness that is left if a user and a group are trusted too (-1: no
+// user, no group), and whether one is left.
 func (w Weakness) But(uid, gid int) (Weakness, bool) {
 	w.Owner = w.Owner && int64(w.UID) != int64(uid)
 	w.Group = w.Group && int64(w.GID) != int64(gid)

@@ -59,8 +59,8 @@ func countOf(source, name string, v gjson.Result, unit time.Duration) end {
 	return end{source: source, name: name, life: d, whole: d%time.Second == 0, number: n, err: err}
 }
 
-// fill sets those fields of res that say in short what the ends say, for who
-// looks at a result without [Lifetime].
+// fill sets those fields of res that sum up the ends, for callers who look at a
+// result without [Lifetime].
 func (e ends) fill(res *Result) {
 	res.ends = e
 	for _, one := range e {
@@ -74,7 +74,7 @@ func (e ends) fill(res *Result) {
 	}
 }
 
-// earlier returns the shorter of two lifetimes, of which zero is none.
+// earlier returns the shorter of two lifetimes; zero means that there is none.
 func earlier(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
 		return b
@@ -82,7 +82,7 @@ func earlier(a, b time.Duration) time.Duration {
 	return a
 }
 
-// sooner returns the earlier of two times, of which zero is none.
+// sooner returns the earlier of two times; zero means that there is none.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

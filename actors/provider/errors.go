@@ -35,8 +35,8 @@ type Error struct {
 	// Page says that the answer was a page (HTML) of something that stands before the
 	// API, and not the API's own: what it asks for counts for less.
 	Page bool
-	// Again says that this is a refusal if the attempt before ended the same way, and
-	// until then of the class that is given.
+	// Again says that this counts as a refusal if the attempt before ended the same way,
+	// and as Class otherwise.
 	Again bool
 	// Sparing says that the next attempt must not come within 5 min, although the
 	// failure is no refusal: what was sent may count as an attempt to log in.

@@ -28,8 +28,8 @@ func scopesIn(list []string) []string {
 	return strings.FieldsFunc(strings.Join(list, " "), func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-// shortScope returns what a scope is called where a server leaves out which of its
-// APIs it is of: of an absolute URI the last part of the path.
+// shortScope returns the short name of a scope, without the API that it belongs to: of
+// an absolute URI the last part of the path.
 func shortScope(scope string) string {
 	_, path, absolute := strings.Cut(scope, "://")
 	if !absolute {

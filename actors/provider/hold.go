@@ -18,7 +18,7 @@ func (x *exchange) join(b *batch) {
 	}
 }
 
-// hold has the exchange use a connection, until another or the end. x is locked.
+// hold has the exchange use a connection until it gets another one or ends. x is locked.
 func (x *exchange) hold(conn net.Conn) {
 	x.release()
 	secure, _ := conn.(*tls.Conn)
@@ -88,9 +88,9 @@ func (x *exchange) abandon() {
 	}
 }
 
-// mayLie reports whether something of a request that is so old may lie on this
-// machine still. The other end of a shared connection has got it if it has answered
-// since what it was asked after it.
+// mayLie reports whether part of a request of that age may still lie on this machine. The
+// other end of a shared connection has got it all if it has answered what it was asked
+// later.
 func mayLie(age, silent time.Duration, delivered bool) bool {
 	return !delivered && (age < doubt || silent >= doubt)
 }

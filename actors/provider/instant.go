@@ -136,8 +136,8 @@ func nominal(at time.Time) (time.Time, error) {
 }
 
 // httpDate reads a time as headers and mails write it (RFC 9110, section 5.6.7;
-// RFC 5322, section 3.3). Those without a zone, or with one by a name that is not
-// known, are none.
+// RFC 5322, section 3.3). A time without a zone, or with a zone of an unknown
+// name, is not read.
 func httpDate(text string) (time.Time, bool) {
 	for _, layout := range []string{
 		"Mon, _2 Jan 2006 15:04:05 GMT", "Mon, _2 Jan 2006 15:04:05 UTC", "Mon, _2-Jan-2006 15:04:05 GMT",

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// How long a deadline that was noticed late counts still.
+// How long a deadline that was noticed late is extended.
 const (
 	leastGrace = 50 * time.Millisecond
 	mostGrace  = 2 * time.Second
-	// stopped is by how much a deadline is late once more that is of a process which
-	// was stopped once more, and not just a busy machine's.
+	// stopped is how late an extended deadline must be again for the process to have
+	// been stopped again, and not just to run on a busy machine.
 	stopped = time.Second
 )
 
@@ -29,8 +29,8 @@ func (m moment) until(now moment) time.Duration {
 	return max(now.at.Sub(m.at), now.at.Round(0).Sub(m.at.Round(0)), now.boot-m.boot)
 }
 
-// grace returns how long a deadline counts still that was noticed late by so much. A
-// process that was stopped finds that its time is up before it has read what came in
+// grace returns by how much a deadline is extended that was noticed late. A process
+// that was stopped finds that its time is up before it has read what came in
 // meanwhile.
 func grace(late time.Duration) time.Duration {
 	if late <= 0 {

@@ -167,7 +167,7 @@ func (l *Life) tooLong(res *Result) string {
 
 func (l *Life) note(key, text string) { l.Notes = append(l.Notes, Note{key, text}) }
 
-// dead is a success whose token has died before it arrived.
+// dead returns the error of a success whose token died before it arrived.
 func dead(text string) *Error {
 	e := malformed(text)
 	e.Dead = true

@@ -97,16 +97,16 @@ func (l *link) drop() {
 	_ = l.Close()
 }
 
-// wasDropped reports whether it was dropped, for whichever of those who had it.
+// wasDropped reports whether it was dropped, by any exchange that used it.
 func (l *link) wasDropped() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropped
 }
 
-// take notes that a request is about to be sent, for which there is so much time. The
-// kernel then gives up what it cannot deliver in that time: a process that is stopped
-// cannot.
+// take notes that a request is about to be sent, and how much time it has. The kernel
+// then gives up what it cannot deliver in that time: a process that is stopped could
+// not.
 func (l *link) take(bound time.Duration, shared, dear bool) {
 	l.batch.busy(l)
 	l.mu.Lock()
@@ -137,7 +137,7 @@ func (l *link) isDear() bool {
 	return l.dear > 0
 }
 
-// owe notes that so many requests more are not answered.
+// owe notes that the number of unanswered requests has changed by more.
 func (l *link) owe(more int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -62,7 +62,7 @@ func (p *refreshToken) instead(ctx context.Context, req *Request, now family, fi
 	return res, anew, err
 }
 
-// known says that the login is lost as was found before, and nothing was sent.
+// known returns the error of a login that was found to be lost earlier; nothing was sent.
 func (p *refreshToken) known(req *Request, now family) *Error {
 	text := "the login is lost: " + p.remedy()
 	if now.SpentBy != "" {

@@ -225,7 +225,7 @@ func (b *batch) end() {
 	b.doom()
 }
 
-// doom closes the connections that no exchange has or is making. The routes are
+// doom closes the connections that no exchange uses or is making. The routes are
 // locked.
 func (b *batch) doom() {
 	for l := range b.links {

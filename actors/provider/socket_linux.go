@@ -18,8 +18,8 @@ func control(conn net.Conn, f func(fd int)) bool {
 	return err == nil && raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
 }
 
-// bear has the kernel end the connection when the other end has not acknowledged
-// something for so long; 0: when the kernel likes.
+// bear has the kernel end the connection when the other end has acknowledged nothing
+// for that long; 0 leaves the time to the kernel.
 func bear(conn net.Conn, bound time.Duration) {
 	control(conn, func(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(bound.Milliseconds()))

@@ -44,9 +44,9 @@ func (t *Trace) judge(e *Error) {
 	}
 }
 
-// speaksAgainst reports whether e, after an answer with that status, speaks against
-// the machine that gave it: it is in trouble, or another one than it was. An answer
-// that refuses credentials or asks to wait does not.
+// speaksAgainst reports whether e, after an answer with that status, is a reason to avoid
+// the machine that gave it: it is in trouble, or not the one that it was. An answer
+// that refuses credentials or asks to wait is none.
 func (e *Error) speaksAgainst(status int) bool {
 	switch {
 	case status == 0:

@@ -65,7 +65,7 @@ func ofDigits(digits string) meaning {
 // isSentence reports whether text is more than a code.
 func isSentence(text string) bool { return len(strings.Fields(text)) > 1 }
 
-// isFine reports whether what stands where an error would says that there is none.
+// isFine reports whether the text of an error field says that there is no error.
 func isFine(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "", "false", "null", "none", "ok", "success", "succeeded", "successful", "200":

@@ -59,8 +59,8 @@ func (s *State) weigh(now schedule.Instant, err *provider.Error, o *Options) (cl
 	return class
 }
 
-// burst is within what time refusals count as one: nobody waited for the pause between
-// them.
+// burst is the time within which refusals count as one: the pause between them was not
+// waited for.
 const burst = 10 * time.Second
 
 // oneOfABurst reports whether the attempt before was refused a moment ago.
@@ -90,8 +90,8 @@ func (s *State) end() {
 	}
 }
 
-// unlearned spares a person's credentials that earlier processes have sent without any
-// learning what was answered: again and again, or after a refusal.
+// unlearned holds back a person's credentials that earlier processes have sent again and
+// again, or after a refusal, without learning the answer.
 func (s *State) unlearned(now schedule.Instant) {
 	r := s.more().refused
 	n := r.Begun - 1

@@ -12,8 +12,8 @@ import (
 // What is known of a token whose server hands it out again and again until it dies,
 // and a new one only then. Asked for it once more, the server has done nothing wrong.
 
-// lasts reports whether the token is known to be handed out until it dies. What lies
-// on this machine is no such token: whoever puts the next one there may be late.
+// lasts reports whether the token is known to be handed out until it dies. A token
+// that lies on this machine never is: whoever puts the next one there may be late.
 func (h *held) lasts() bool {
 	return (h.repeated && !h.local || h.atExpiry) && !h.at.Expiry.IsZero()
 }
@@ -21,7 +21,7 @@ func (h *held) lasts() bool {
 // quiet reports whether the token needs no warning before its end while nothing fails.
 func (h *held) quiet() bool { return h.lasts() && !h.warnAlways }
 
-// reissue is what the next request depends on for such a token.
+// reissue returns what decides when such a token is asked for next.
 func (s *State) reissue() schedule.Reissue {
 	h := s.held
 	return schedule.Reissue{

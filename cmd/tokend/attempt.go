@@ -49,7 +49,7 @@ func (c *checkCommand) tell(verdicts []verdict, about []string) error {
 	)
 }
 
-// tellMore prints another table below, unless it has no rows but its head.
+// tellMore prints another table below, unless it has a head alone.
 func (c *checkCommand) tellMore(p paint, rows [][]string) error {
 	if len(rows) == 1 {
 		return nil

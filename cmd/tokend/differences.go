@@ -45,7 +45,7 @@ func differences[T any](before, after []T, name func(T) string) *httpapi.Differe
 	return &d
 }
 
-// inWordsOf tells of differences in one line, without a word for what there is none of.
+// inWordsOf reports differences in one line, and leaves out what is empty.
 func inWordsOf(d *httpapi.Differences) string {
 	var parts []string
 	for _, part := range []struct {

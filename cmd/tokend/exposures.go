@@ -10,8 +10,8 @@ import (
 	"tokend/system"
 )
 
-// exposures says what of a configuration that runs may be read or changed by whom it
-// should not be, each as "WHERE: what". file is the configuration itself.
+// exposures says which files of a valid configuration the wrong users can read or
+// change, each as "WHERE: what". file is the configuration itself.
 func exposures(file string, cfg *config.Config, sys *system.System) []string {
 	e := &exposed{directories: map[string]bool{}}
 	e.configuration(file, cfg.HoldsSecrets())
@@ -31,7 +31,7 @@ func exposures(file string, cfg *config.Config, sys *system.System) []string {
 	return e.found
 }
 
-// exposed collects what is told.
+// exposed collects the findings.
 type exposed struct {
 	found       []string
 	directories map[string]bool // that were told of

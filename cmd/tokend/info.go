@@ -115,7 +115,7 @@ func infoRows(info httpapi.TokenInfo, now time.Time) [][]string {
 	return rows
 }
 
-// notBefore tells of a token that serves before it is valid.
+// notBefore warns of a token that is handed out before it is valid.
 func notBefore(info httpapi.TokenInfo, now time.Time) string {
 	if info.NotBefore.IsZero() {
 		return ""
@@ -123,7 +123,7 @@ func notBefore(info httpapi.TokenInfo, now time.Time) string {
 	return point(info.NotBefore, from(info.NotBefore, now)) + ": servers may refuse the token until then"
 }
 
-// suspicion tells why a token may be of no use to some.
+// suspicion tells why some servers may refuse a token.
 func suspicion(info httpapi.TokenInfo) string {
 	if !info.Suspect {
 		return ""

@@ -44,8 +44,8 @@ func formatter(format string, coloured bool) logrus.Formatter {
 	}
 }
 
-// aboutLost writes the line of the log about those that were lost. It does not go through
-// the logger, which may be held by whoever finds out.
+// aboutLost returns the line of the log about lost lines. It does not go through the
+// logger, whose lock the caller may hold.
 func aboutLost(format logrus.Formatter, lost uint64) []byte {
 	e := logrus.NewEntry(logrus.New()).WithField("dropped", lost)
 	e.Level, e.Message, e.Time = logrus.WarnLevel, textLost, time.Now()

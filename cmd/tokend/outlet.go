@@ -16,8 +16,8 @@ const (
 	outletRoom = 1 << 20
 	// lineCost is what a line takes up besides its text.
 	lineCost = 64
-	// fullPause is how long the writer waits where a full pipe refuses instead of
-	// letting it wait.
+	// fullPause is how long the writer waits where a full pipe returns an error instead
+	// of blocking.
 	fullPause = 10 * time.Millisecond
 )
 
@@ -71,8 +71,8 @@ func droppedBy(w io.Writer) func() uint64 {
 	return nil
 }
 
-// queueLines makes what is written to w wait in it, and not those who write. Of what is
-// no outlet no caller is known to wait for it.
+// queueLines makes lines wait in w, and not those who write them. If w is no outlet, it
+// does nothing.
 func queueLines(w io.Writer) {
 	if o, ok := w.(*outlet); ok {
 		o.queue()

@@ -10,8 +10,8 @@ import (
 // otherwise.
 const usualOverflow = 65534
 
-// seenUsers returns what the process sees of the machine's users. What cannot be found
-// out may be anything.
+// seenUsers returns what the process sees of the machine's users. For what it cannot
+// find out it assumes the worst.
 func seenUsers() users {
 	u := users{own: os.Geteuid(), overflow: usualOverflow}
 	if text, err := os.ReadFile("/proc/sys/kernel/overflowuid"); err == nil {

@@ -39,7 +39,7 @@ func spots(cfg *config.Config) (all []spot) {
 }
 
 // weakness returns who can change the directory of p, or the way to it, as far as there
-// is one; nil if there is nobody but root and this user.
+// is one; nil if only root and this user can.
 func (p spot) weakness() error {
 	err := local.Safe(filepath.Dir(p.path))
 	switch _, exposed := errors.AsType[*local.ExposedError](err); {

@@ -15,8 +15,8 @@ import (
 // probeTime bounds how long a check waits for a node to answer.
 const probeTime = time.Second
 
-// runningNode says how a node shows that runs with this configuration's vault or at
-// one of its addresses, empty if none does. A node may run unseen, where this user
+// runningNode says where a node is seen to run: with this configuration's vault, or at
+// one of its addresses; empty if none is. A node may run unseen, where this user
 // may look at neither.
 func runningNode(ctx context.Context, cfg *config.Config) string {
 	full := cfg.WithDefaults()

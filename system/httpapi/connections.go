@@ -89,8 +89,8 @@ func (o *connections) setLimit(limit int) {
 	o.want()
 }
 
-// want has one more go when it has been answered, if there are too many. The lock is held,
-// here and below where it is not taken.
+// want has one more connection close after its answer, if there are too many. This and
+// the methods below that take no lock are called with the lock held.
 func (o *connections) want() { o.wanted.Store(o.room() < 0 || o.room() == 0 && o.waits) }
 
 // streamsAtMost returns how many connections streams may hold: half of all.
@@ -205,7 +205,7 @@ func (o *connections) forget(c *conn) {
 	o.tell()
 }
 
-// tell has who waits at the door look again.
+// tell wakes whoever waits at the door.
 func (o *connections) tell() {
 	select {
 	case o.freed <- struct{}{}:
@@ -279,7 +279,7 @@ func (c *conn) leaves() bool {
 	return true
 }
 
-// welcomes notes that a request was granted. One that anybody may make proves nothing.
+// welcomes notes that a request was granted. One that any caller may make proves nothing.
 func (c *conn) welcomes(proves bool) {
 	if c != nil && proves && !c.welcome.Load() {
 		c.welcome.Store(true)

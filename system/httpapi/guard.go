@@ -68,8 +68,8 @@ func denial(r *http.Request, allowed bool) (reason Reason, why string) {
 }
 
 // fromOtherSite reports whether a browser says that a page of another site is behind a
-// request. Images, forms and links send no Origin, but this. What no browser sends
-// counts as another site, too.
+// request. Images, forms and links send no Origin, but they send Sec-Fetch-Site. A
+// value that no browser sends counts as another site, too.
 func fromOtherSite(sent []string) bool {
 	for _, site := range sent {
 		if site != "none" && site != "same-origin" {

@@ -10,7 +10,7 @@ import (
 )
 
 // localhost is what the name means, whatever the resolver says: clients may ask either
-// address, and who has taken the one that the node has not would be asked for it.
+// address, and whoever has taken the one that the node does not have would be asked.
 var localhost = []string{"127.0.0.1", "::1"}
 
 // portTries is how often a free port is looked for that both addresses have.

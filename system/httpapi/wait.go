@@ -6,8 +6,8 @@ import (
 	"tokend/system/access"
 )
 
-// waitShare is the part of those who may wait for one service's token that one client may
-// be, so that others can wait too.
+// waitShare is how many of all the callers that may wait for one service's token can be
+// of one client, so that others can wait too.
 func waitShare(all int) int { return max(1, all*3/4) }
 
 // queueUp takes a place among those who wait for the service's token. Where its token is

@@ -14,3 +14,13 @@ func sinceBoot() time.Duration {
 	}
 	return time.Duration(now.Nano())
 }
+
+// Asleep returns how long the machine has slept since it was started, which the
+// monotonic clock leaves out.
+func Asleep() time.Duration {
+	var all, awake unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &all) != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &awake) != nil {
+		return 0
+	}
+	return time.Duration(all.Nano() - awake.Nano())
+}

@@ -129,7 +129,7 @@ func (k *keeper) fly(c actor.Context) {
 	})
 	t := &trip{
 		env: k.env, slot: k.slot, options: o, self: c.Self(),
-		flight: st.flight.number, probe: st.flight.probe, byName: st.flight.byName, asked: now, previous: st.more().previous, generation: 1,
+		flight: st.flight.number, probe: st.flight.probe, byName: st.flight.byName, asked: now, asleep: k.env.Clock.asleep(), previous: st.more().previous, generation: 1,
 	}
 	t.pass = gate.Pass{
 		Root: k.env.Root, Service: k.slot.name, Flight: st.flight.number, Slow: before.slow,
@@ -176,6 +176,7 @@ type trip struct {
 	pass       gate.Pass
 	flight     uint64
 	asked      schedule.Instant
+	asleep     time.Duration // of the machine, until then
 	previous   vault.Sealed
 	atHand     vault.Sealed // the token that is to be replaced
 	generation uint64       // that a new token will have
@@ -282,7 +283,7 @@ var closed = func() chan struct{} {
 // judge turns a provider's result into an outcome.
 func (t *trip) judge(res provider.Result) *landing {
 	answered := t.env.Clock.Now()
-	took := answered.Elapsed(t.asked)
+	took := t.took(answered)
 	asked := answered.Add(-took) // by the wall clock of now, whatever was done to it meanwhile
 	life, perr := provider.Lifetime(res, asked.Time(), answered.Time(), t.options.Bounds)
 	if perr == nil && life.Expires && life.Length <= took {
@@ -321,5 +322,18 @@ func (t *trip) seal(part vault.Part, generation uint64, secret messages.Secret) 
 }
 
 func (t *trip) failed(err *provider.Error) *landing {
-	return &landing{err: err, took: t.env.Clock.Now().Elapsed(t.asked)}
+	return &landing{err: err, took: t.took(t.env.Clock.Now())}
+}
+
+// sleepNoise is by how much the machine may seem to have slept that was busy.
+const sleepNoise = 100 * time.Millisecond
+
+// took returns how long the trip has taken until now. While the machine slept the
+// monotonic clock stood still, but a token that was on its way has aged.
+func (t *trip) took(now schedule.Instant) time.Duration {
+	took := now.Elapsed(t.asked)
+	if slept := t.env.Clock.asleep() - t.asleep; slept > sleepNoise {
+		took += slept
+	}
+	return took
 }

@@ -61,12 +61,15 @@ type Env struct {
 // Clock reads the time.
 type Clock struct {
 	wall   func() time.Time // nil: the system's
+	asleep func() time.Duration
 	origin time.Time
 }
 
 // NewClock returns a Clock whose wall clock is wall, the system's if nil. The
 // monotonic clock is always the system's.
-func NewClock(wall func() time.Time) *Clock { return &Clock{wall: wall, origin: time.Now()} }
+func NewClock(wall func() time.Time) *Clock {
+	return &Clock{wall: wall, asleep: provider.Asleep, origin: time.Now()}
+}
 
 // Now returns what both clocks show.
 func (c *Clock) Now() schedule.Instant {

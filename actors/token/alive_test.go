@@ -263,3 +263,22 @@ func TestTheFirstWhoNeedsAServiceHasItsNewConfigurationTried(t *testing.T) {
 		}
 	}, keptAlive, living(month))
 }
+
+// The first who asks may find an attempt under way that keeps the login alive.
+func TestP4WhoJoinsAnAttemptNeedsTheToken(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.play(func(_ context.Context, n int, _ provider.Request) (provider.Result, error) {
+			time.Sleep(time.Second)
+			return issue(n, time.Hour), nil
+		})
+		time.Sleep(beat + time.Millisecond)
+		h.mustGet()
+		h.wantRequests(1)
+		if !h.slot.Info().Needed {
+			t.Error("the service counts as not needed")
+		}
+		time.Sleep(time.Until(h.slot.Info().RefreshAt) + time.Millisecond)
+		synctest.Wait()
+		h.wantRequests(2)
+	}, keptAlive)
+}

@@ -21,6 +21,7 @@ func (k *keeper) onGetToken(c actor.Context, m *messages.GetToken, w *waiter) {
 		w.answer(k.env.Root, &messages.TokenReply{Err: k.state().err(k.slot.name, now)})
 		return
 	case join:
+		k.needNow(c)
 		k.wait(now, w, m.Deadline)
 	case launch:
 		k.demand(now)

@@ -41,8 +41,14 @@ func (k *keeper) land(l *landing) {
 	switch {
 	case l.flight != st.flight.number, st.flight.phase == grounded:
 		return // not the one that is waited for
-	case st.flight.superseded, l.err != nil && st.flight.phase == stuck:
+	case st.flight.superseded:
 		k.change(func(s *State) { s.touchDown(l) })
+	case l.err != nil && st.flight.phase == stuck:
+		k.change(func(s *State) {
+			if s.touchDown(l); l.probe > 0 {
+				s.setProbe(now, l.probe)
+			}
+		})
 	case l.err != nil && st.flight.probe:
 		k.probed(now, l)
 	case l.err != nil:
@@ -105,6 +111,9 @@ func (s *State) succeed(now schedule.Instant, l *landing, o *Options) {
 	s.used(l.asked, o)
 	s.recover()
 	s.forced = false
+	if s.flight.probe { // who wanted another attempt has a token now
+		s.want, s.byName = schedule.Instant{}, false
+	}
 	s.trust()
 	s.setProbe(now, l.probe)
 }
@@ -259,26 +268,44 @@ func (k *keeper) loseFlight(c actor.Context, now schedule.Instant) {
 		if f.gate != nil {
 			c.Send(f.gate, &gate.Release{Service: k.slot.name, Flight: f.number})
 		}
-		k.fail(now, &landing{
-			err:  &provider.Error{Class: messages.ClassTransient, TimedOut: true, Text: textStuck},
-			took: now.Elapsed(f.began),
-		})
-		k.change(func(s *State) { s.beStuck(f, now) })
+		k.giveUpOn(now, f)
 	default:
 		k.change(func(s *State) {
-			s.postpone(now, s.outcome(messages.ClassTransient, &provider.Error{}), k.env.Roll())
+			if f.probe {
+				s.setProbe(now, probeAgain)
+			} else {
+				s.postpone(now, s.outcome(messages.ClassTransient, &provider.Error{}), k.env.Roll())
+			}
 			s.beStuck(f, now)
 		})
 		k.settleWaiters(now, k.state().err(k.slot.name, now))
 	}
 }
 
+// giveUpOn notes that a flight has not ended though its time is up.
+func (k *keeper) giveUpOn(now schedule.Instant, f flight) {
+	l := &landing{
+		err:  &provider.Error{Class: messages.ClassTransient, TimedOut: true, Text: textStuck},
+		took: now.Elapsed(f.began),
+	}
+	if f.probe {
+		k.probed(now, l)
+	} else {
+		k.fail(now, l)
+	}
+	k.change(func(s *State) { s.beStuck(f, now) })
+}
+
 const textStuck = "the provider has not returned, though its time is up"
 
 // beStuck leaves the flight in the air until the next try would be due.
 func (s *State) beStuck(f flight, now schedule.Instant) {
+	again := s.nextTry
+	if f.probe {
+		again = s.more().probe
+	}
 	s.flight = f
-	s.flight.phase, s.flight.deadline = stuck, now.AddElapsed(s.nextTry.Until(now))
+	s.flight.phase, s.flight.deadline = stuck, now.AddElapsed(again.Until(now))
 }
 
 // postpone chooses the next try after one that brought no new token, but that

@@ -48,6 +48,12 @@ func (s *State) successor() *pending {
 // works with waits.
 func (s *State) succeeded() bool { return s.successor() != nil && !s.forced }
 
+// outdated reports whether what the provider works with now has not brought a token yet.
+func (s *State) outdated() bool {
+	p := s.successor()
+	return s.more().acquired != 0 && (p == nil || p.acquired != 0)
+}
+
 // mayAwait reports whether token h, which landed, has time: another one lives that
 // nobody reported as refused.
 func (s *State) mayAwait(now schedule.Instant, h *held) bool {

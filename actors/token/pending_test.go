@@ -344,3 +344,19 @@ func TestAnIdPThatIsAlwaysAheadIsToldOfOnce(t *testing.T) {
 		}
 	}, func(h *harness, _ *Options) { h.env.Log, hook = test.NewNullLogger() })
 }
+
+// A token of the configuration that counts waits: another process has nothing to ask for.
+func TestP5ATokenOfTheNewConfigurationThatWaitsIsEnoughAfterARestart(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.comesEarly(time.Hour, 4*time.Minute)
+		h.mustGet()
+		h.at(time.Minute)
+		h.adjust(func(o *Options) { o.Credential++ })
+		synctest.Wait()
+		h.wantRequests(2)
+		h.again()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		h.wantRequests(2)
+	})
+}

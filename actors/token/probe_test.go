@@ -155,3 +155,52 @@ func TestAProviderMaySayWhenToTryAgain(t *testing.T) {
 		h.wantRequests(6)
 	})
 }
+
+// Nor is one that does not end in time a failure of the service, or at once repeated.
+func TestAProbeThatDoesNotEndIsNoFailure(t *testing.T) {
+	bubble(t, func(h *harness) {
+		probes := 0
+		h.play(func(_ context.Context, n int, req provider.Request) (provider.Result, error) {
+			if req.Probe {
+				probes++
+				time.Sleep(time.Minute)
+				return provider.Result{}, &provider.Error{Class: messages.ClassRejected, Text: "still lost", Probe: time.Hour}
+			}
+			res := issue(n, time.Hour)
+			res.Probe = 5 * time.Minute
+			return res, nil
+		})
+		h.mustGet()
+		time.Sleep(5*time.Minute + 30*time.Second)
+		synctest.Wait()
+		h.wantState(messages.StateFresh)
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		if probes != 1 || h.count("refresh_failed") != 0 {
+			t.Errorf("%d probes, %d failures", probes, h.count("refresh_failed"))
+		}
+	})
+}
+
+// A refresh that finds a probe in the air and gets its token wants no other.
+func TestARefreshIsContentWithAProbeThatFindsTheLogin(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.play(func(_ context.Context, n int, req provider.Request) (provider.Result, error) {
+			res := issue(n, time.Hour)
+			if req.Probe {
+				time.Sleep(2 * time.Second)
+			} else {
+				res.Probe = 5 * time.Minute
+			}
+			return res, nil
+		})
+		h.mustGet()
+		time.Sleep(5*time.Minute + time.Second/2)
+		if err := h.refresh(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		h.wantRequests(2)
+	})
+}

@@ -40,7 +40,7 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		st.setProbe(now, max(rec.ProbeAt.Sub(now.Time()), 1))
 	}
 	st.resumeHeld(rec, now, o)
-	if st.more().acquired != 0 && st.needed {
+	if st.outdated() && st.needed {
 		st.forced = true
 		if st.failure == nil {
 			st.want = now // nobody knows what became of the attempt

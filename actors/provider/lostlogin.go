@@ -14,6 +14,7 @@ import (
 // is found to be lost, it says so once.
 func (p *refreshToken) renew(ctx context.Context, req *Request, now family, first Text) (Result, family, error) {
 	at := p.grant.Now()
+	now = now.known(at)
 	p.logins.note(req.Service, p.logins.chain(p.client, now))
 	if now.Lost && now.Client != p.client {
 		now.Since = 0 // what has been corrected counts for a new loss, which people know of
@@ -174,6 +175,19 @@ func (f family) tried(at time.Time, client string) family {
 		f.Next = next.UnixMilli()
 	} else {
 		f.Next = 0
+	}
+	return f
+}
+
+// known returns the family as a clock that was put back shows it: it cannot have been
+// found to be lost in the future.
+func (f family) known(at time.Time) family {
+	ahead := f.Since - at.UnixMilli()
+	if !f.Lost || ahead <= 0 {
+		return f
+	}
+	if f.Since -= ahead; f.Next != 0 {
+		f.Next -= ahead
 	}
 	return f
 }

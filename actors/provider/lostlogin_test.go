@@ -111,6 +111,24 @@ func TestALostLoginIsTriedForADay(t *testing.T) {
 	}
 }
 
+// A clock that was ahead when the login was lost, and was put right, costs one pause.
+func TestALostLoginIsTriedAfterTheClockWasPutRight(t *testing.T) {
+	l := newLogins(t, spent("invalid_grant"), rotates("b"))
+	l.at(365 * 24 * time.Hour)
+	if err := l.refresh(t.Context()); !near(err.Wait, 5*time.Minute) {
+		t.Fatalf("wait %v", err.Wait)
+	}
+	l.at(0)
+	if err := l.refresh(t.Context()); !near(err.Wait, 5*time.Minute) {
+		t.Fatalf("after the clock was put right: wait %v", err.Wait)
+	}
+	l.at(5 * time.Minute)
+	if _, err := l.acquire(); err != nil {
+		t.Fatal(err)
+	}
+	l.wantSent("first", "first")
+}
+
 // A server may be wrong once, such as one whose replica lags.
 func TestALostLoginIsFoundAgain(t *testing.T) {
 	l := newLogins(t, rotates("b"), spent("refresh_token_expired"), spent("refresh_token_expired"), spent("token_revoked"), rotates("c"), rotates(""))

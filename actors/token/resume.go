@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"tokend/actors/provider"
 	"tokend/actors/schedule"
 	"tokend/actors/vault"
 	"tokend/messages"
@@ -39,7 +40,7 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	if !rec.ProbeAt.IsZero() {
 		st.setProbe(now, max(rec.ProbeAt.Sub(now.Time()), 1))
 	}
-	st.resumeHeld(rec, now, o)
+	st.resumeHeld(ofEarlier(rec, o), now, o)
 	if st.outdated() && st.needed {
 		st.forced = true
 		if st.failure == nil {
@@ -50,6 +51,23 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 		st.want = now // nor of this one
 	}
 	return st
+}
+
+// ofEarlier returns a record that an earlier version may have made as this one would
+// have: that version took no second off a lifetime in whole seconds, and did not note
+// what the server had stated. Where no setting may have ended the token, the server has.
+func ofEarlier(rec *vault.Record, o *Options) *vault.Record {
+	if rec.Asked > 0 || rec.ExpiresAt.IsZero() {
+		return rec
+	}
+	again := *rec
+	if life := rec.ExpiresAt.Sub(rec.CreatedAt); life >= 2*time.Second && life%time.Second == 0 {
+		again.StatedEnd, again.ExpiresAt = rec.ExpiresAt, rec.ExpiresAt.Add(-time.Second)
+	}
+	if o.Bounds == (provider.Bounds{}) {
+		again.FirmEnd = again.ExpiresAt
+	}
+	return &again
 }
 
 // resumeHeld takes up the token of rec, if it is to be trusted.

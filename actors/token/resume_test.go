@@ -139,3 +139,38 @@ func TestAnUnkeptServiceTakesUpNothing(t *testing.T) {
 		h.wantState(messages.StateEmpty)
 	}, func(_ *harness, o *Options) { o.Unkept = true })
 }
+
+// An earlier version has kept tokens to the last of their whole seconds, and not what
+// their server stated.
+func TestP1ATokenThatAnEarlierVersionKeptEndsASecondEarly(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.play(func(context.Context, int, provider.Request) (provider.Result, error) { return issue(1, time.Hour), nil })
+		first := h.mustGet()
+		h.age()
+		h.at(time.Hour - time.Second - time.Nanosecond)
+		if tok := h.mustGet(); tok.Fingerprint != first.Fingerprint || !tok.ExpiresAt.Equal(first.ExpiresAt.Add(-time.Second)) {
+			t.Errorf("ends %v, first %v", tok.ExpiresAt, first.ExpiresAt)
+		}
+		time.Sleep(time.Nanosecond)
+		if tok, err := h.get(h.Context(), 0); err == nil {
+			t.Errorf("handed out until %v", tok.ExpiresAt)
+		}
+	})
+}
+
+// age has the service go on from what an earlier version would have kept of it.
+func (h *harness) age() {
+	h.Helper()
+	h.stop()
+	rec, err := h.env.Store.Load(recordKey("billing"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	old := *rec
+	old.Revision, old.Asked, old.FirmEnd, old.StatedEnd = rec.Revision+1, 0, time.Time{}, time.Time{}
+	h.env.Store.Save(&old)
+	if h.slot, err = NewSlot("billing", h.slot.PID(), h.env, h.slot.Options(), nil); err != nil {
+		h.Fatal(err)
+	}
+	h.start()
+}

@@ -82,6 +82,9 @@ func (x *exchange) abandon() {
 	spared := !isPatient(x.ctx) && x.link.isDear()
 	if !x.shared || x.owes && !spared && mayLie(age, x.link.silent(x.since), known && left == 0) {
 		x.link.drop()
+	} else if x.owes { // net/http may close it as soon as it is retired: in peace
+		x.owes = false
+		x.link.owe(-1)
 	}
 	if context.Cause(x.ctx) != context.Canceled {
 		x.link.batch.retire()

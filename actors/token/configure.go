@@ -21,9 +21,7 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 		k.change(func(s *State) { s.startOver(now, o.Credential) })
 	}
 	if h := k.state().held; h != nil && h.life > 0 {
-		again := *h
-		again.schedule(h.life, o)
-		again.dieAt(h.at.Expiry) // whatever the clocks did meanwhile
+		again := h.planned(o)
 		if again.at != h.at || again.minLeft != h.minLeft || again.warnAlways != h.warnAlways {
 			k.change(func(s *State) {
 				if s.nextTry == h.at.Refresh { // put off until then, not for a failure's sake
@@ -44,6 +42,16 @@ func (k *keeper) takeUpOptions(c actor.Context) {
 	if o.Eager && !k.state().needed {
 		k.change(func(s *State) { s.needed, s.since = true, now })
 	}
+}
+
+// planned returns the token with its schedule by those options.
+func (h *held) planned(o *Options) held {
+	again := *h
+	if h.life > 0 {
+		again.schedule(h.life, o)
+		again.dieAt(h.at.Expiry) // whatever the clocks did meanwhile
+	}
+	return again
 }
 
 // startOver forgets what belongs to the old configuration of the provider, but

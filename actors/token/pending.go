@@ -79,7 +79,7 @@ func (k *keeper) mature(now schedule.Instant) {
 	case p.held.at.Expiry.Reached(now):
 		k.change(func(s *State) { s.setPending(nil) })
 	default:
-		h := *p.held
+		h := p.held.planned(k.options())
 		h.number(before.held)
 		k.change(func(s *State) {
 			if s.acquiredWith(p.acquired); p.acquired == 0 {

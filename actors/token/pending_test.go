@@ -360,3 +360,19 @@ func TestP5ATokenOfTheNewConfigurationThatWaitsIsEnoughAfterARestart(t *testing.
 		h.wantRequests(2)
 	})
 }
+
+// What is configured meanwhile counts for a token that waits, too.
+func TestATokenThatWaitsIsPlannedAsConfiguredLater(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.comesEarly(time.Hour, 4*time.Minute)
+		h.mustGet()
+		if err := h.refresh(); err != nil {
+			h.Fatal(err)
+		}
+		h.adjust(func(o *Options) { o.Policy.RefreshThreshold = 20 * time.Minute })
+		h.at(5 * time.Minute)
+		if info := h.slot.Info(); info.Generation != 2 || info.RefreshThreshold != 20*time.Minute {
+			t.Errorf("generation %d, lead %v", info.Generation, info.RefreshThreshold)
+		}
+	})
+}

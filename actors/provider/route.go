@@ -100,7 +100,18 @@ func (r *routes) CloseIdleConnections() {
 		}
 	}
 	for at := r.idle.Front(); at != nil; at = at.Next() {
-		r.doomed = append(r.doomed, at.Value.(*link))
+		r.shut(at.Value.(*link))
+	}
+}
+
+// shut closes a connection that no exchange has. As long as there are exchanges in its
+// batch, net/http may have given it to one of them that has not said so yet: then
+// net/http, which knows, closes those of the batch that are idle. The routes are locked.
+func (r *routes) shut(l *link) {
+	if l.batch.flying == 0 {
+		r.doomed = append(r.doomed, l)
+	} else {
+		r.ended = append(r.ended, l.batch.transport)
 	}
 }
 
@@ -225,13 +236,14 @@ func (b *batch) end() {
 	b.doom()
 }
 
-// doom closes the connections that no exchange uses or is making. The routes are
+// doom closes the connections that are left when no exchange has any. The routes are
 // locked.
 func (b *batch) doom() {
+	if b.flying > 0 {
+		return // the last exchange does
+	}
 	for l := range b.links {
-		if l.resting != nil || b.flying == 0 {
-			b.of.doomed = append(b.of.doomed, l)
-		}
+		b.of.doomed = append(b.of.doomed, l)
 	}
 }
 
@@ -312,7 +324,7 @@ func (b *batch) free(l *link) {
 	}
 	switch {
 	case b.over:
-		b.of.doomed = append(b.of.doomed, l)
+		b.of.shut(l)
 	case b.links[l]:
 		b.of.rest(l)
 	}
@@ -322,7 +334,7 @@ func (b *batch) free(l *link) {
 func (r *routes) rest(l *link) {
 	l.resting = r.idle.PushBack(l)
 	if r.idle.Len() > idleAtAll {
-		r.doomed = append(r.doomed, r.idle.Front().Value.(*link))
+		r.shut(r.idle.Front().Value.(*link))
 	}
 }
 

@@ -315,6 +315,45 @@ func TestARetiredConnectionServesThoseWhoHaveIt(t *testing.T) {
 	}
 }
 
+// net/http gives a connection to a request before the exchange hears of it.
+func TestAConnectionThatWasJustGivenAwayIsNotClosed(t *testing.T) {
+	for name, retire := range map[string]func(r *routes, b *batch){
+		"evidence":        func(_ *routes, b *batch) { b.retire() },
+		"the idle closed": func(r *routes, _ *batch) { r.CloseIdleConnections() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, answer := make(chan struct{}), make(chan struct{})
+			slow := func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					close(asked)
+					<-answer
+				}
+				says(200, goodAnswer)(w, r)
+			}
+			inBubble(t, "http/1.1", []http.HandlerFunc{slow}, func(t *testing.T, m *machines, settings ClientCredentials) {
+				acquire(t, mustClient(t, settings))
+				web, _ := settings.Transports.Client(settings.TLS)
+				r := web.Transport.(*routes)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://idp.example/", http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, _ := r.enter(req.URL)
+				defer b.leave()
+				go func() {
+					<-asked
+					retire(r, b)
+					close(answer)
+				}()
+				resp, err := b.transport.RoundTrip(req)
+				if err != nil || resp.Body.Close() != nil || m.connections() != 1 {
+					t.Errorf("%v after %d connections", err, m.connections())
+				}
+			})
+		})
+	}
+}
+
 func TestIdleConnectionsAreBounded(t *testing.T) {
 	inBubble(t, "http/1.1", []http.HandlerFunc{says(200, goodAnswer)}, func(t *testing.T, m *machines, settings ClientCredentials) {
 		for i := range idleAtAll + 10 {

@@ -1,9 +1,15 @@
 package provider
 
-import "context"
+import (
+	"context"
+
+	"tokend/messages"
+)
 
 // ofPerson returns acquire with errors that say whose credentials were sent: those of
-// a person, whom a lock-out policy may watch.
+// a person, whom a lock-out policy may watch. Some servers say with a refusal when
+// another attempt is possible: it counts as one more all the same, so it does not
+// come soon.
 func ofPerson(acquire func(context.Context, Request) (Result, error)) func(context.Context, Request) (Result, error) {
 	return func(ctx context.Context, req Request) (Result, error) {
 		res, err := acquire(ctx, req)
@@ -12,6 +18,9 @@ func ofPerson(acquire func(context.Context, Request) (Result, error)) func(conte
 		}
 		e := *Classify(err)
 		e.Person = true
+		if e.Class == messages.ClassThrottled && (refuses(e.Status) || refusesLogin(e.Status)) {
+			e.Sparing = true
+		}
 		return res, &e
 	}
 }

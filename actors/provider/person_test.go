@@ -46,3 +46,35 @@ func TestARefusalSaysWhoseCredentialsWereSent(t *testing.T) {
 		})
 	}
 }
+
+// An account may be locked by attempts that come as soon as the server permits them.
+func TestARefusalThatNamesATimeSparesThePerson(t *testing.T) {
+	for name, c := range map[string]struct {
+		status  int
+		sparing bool
+	}{
+		"unauthorized":  {401, true},
+		"forbidden":     {403, true},
+		"a bad request": {400, true},
+		"locked":        {423, true},
+		"too many":      {429, false},
+		"trouble":       {503, false},
+		"a wrong place": {404, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, says(c.status, `{"message":"no"}`, "Content-Type", "application/json", "Retry-After", "1")).URL
+			byGrant, err := NewPassword(byPassword(t, url))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, p := range map[string]Provider{"login": mustLogin(t, loginTo(t, url, Response{Token: "t"})), "password": byGrant} {
+				if err := failure(t, p); err.Class != messages.ClassThrottled || err.Sparing != c.sparing {
+					t.Errorf("%s: %s, sparing %v", kind, err.Class, err.Sparing)
+				}
+			}
+			if err := failure(t, mustClient(t, client(t, url))); err.Class != messages.ClassThrottled || err.Sparing {
+				t.Errorf("a client: %s, sparing %v", err.Class, err.Sparing)
+			}
+		})
+	}
+}

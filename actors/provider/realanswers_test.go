@@ -169,7 +169,7 @@ func TestRealAnswersOfLogins(t *testing.T) {
 			"418":                         {says(418, ""), "transient: 418 i'm a teapot"},
 			"422":                         {says(422, `{"message":"The given data was invalid.","errors":{"email":["canary"]}}`), "rejected: 422 unprocessable entity: The given data was invalid."},
 			"423":                         {says(423, ""), "rejected: 423 locked"},
-			"423, told to wait":           {says(423, "", "Retry-After", "900"), "throttled: 423 locked; wait 15m0s"},
+			"423, told to wait":           {says(423, "", "Retry-After", "900"), "throttled sparing: 423 locked; wait 15m0s"},
 			"429":                         {says(429, ""), "throttled: 429 too many requests"},
 			"500":                         {says(500, `{"message":"wrong password"}`), "transient: 500 internal server error: wrong password"},
 			"200, the form anew":          {page(200, loginPage), "malformed again page: answer is HTML or XML, not JSON: is request.url right?"},

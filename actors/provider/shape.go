@@ -101,11 +101,11 @@ func checkURL(key string, pieces []piece) error {
 // by what stands beside them.
 func checkPath(key string, pieces []piece) error {
 	path, _, _ := strings.Cut(joined(pieces), "?")
-	lower := strings.ToLower(path)
+	lower := lowerASCII(path)
 	begin := 0
 	for _, p := range pieces {
 		end := begin + len(p.text)
-		if p.name != "" && begin < len(path) && len(lower) == len(path) {
+		if p.name != "" && begin < len(path) {
 			if hasEscape(lower, begin, end) {
 				return shapeless(key, p.name, "%2e or %2f, which some servers read as . and /")
 			}
@@ -119,6 +119,18 @@ func checkPath(key string, pieces []piece) error {
 		begin = end
 	}
 	return nil
+}
+
+// lowerASCII returns text with its letters A to Z in lower case and all other bytes as
+// they are, so that places in both are the same.
+func lowerASCII(text string) string {
+	lower := []byte(text)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }
 
 // hasEscape reports whether an escaped dot, slash or backslash has a part in

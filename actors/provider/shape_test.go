@@ -99,6 +99,8 @@ func TestCapturedValuesDoNotChangeARequest(t *testing.T) {
 
 func FuzzShape(f *testing.F) {
 	f.Add("../x", "%2", "e")
+	f.Add("../", "\xd0", "0")
+	f.Add("%2e%2E/", "\u0130", "0")
 	f.Add("a?b", "#", `\`)
 	f.Add(".", ".", "/")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
@@ -107,8 +109,8 @@ func FuzzShape(f *testing.F) {
 			return
 		}
 		path, query, _ := strings.Cut(strings.TrimPrefix(joined(pieces), "https://erp.example"), "?")
-		lower := strings.ToLower(path)
-		if strings.Contains(path+"/", "/../") || strings.ContainsAny(path, `?#\`) || strings.Contains(lower, "%2e") && len(lower) == len(path) || strings.ContainsAny(strings.TrimPrefix(query, "q="), "&#+%") {
+		lower := lowerASCII(path)
+		if strings.Contains(path+"/", "/../") || strings.ContainsAny(path, `?#\`) || strings.Contains(lower, "%2e") || strings.ContainsAny(strings.TrimPrefix(query, "q="), "&#+%") {
 			t.Errorf("%q %q", path, query)
 		}
 	})

@@ -155,7 +155,7 @@ func (s *State) sameAgain(l *landing) bool {
 func (h *held) slack() time.Duration { return min(2*time.Second, h.life/4) }
 
 // inRow returns the how manieth attempt in a row it is that ends like this.
-func (s *State) inRow(class string) int {
+func (s *State) inRow(class string) int32 {
 	last := ""
 	if s.failure != nil {
 		last = s.failure.Class

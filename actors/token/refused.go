@@ -121,7 +121,7 @@ const textUnlearned = "the process has ended again and again before the login wa
 func (s *State) outcome(class string, err *provider.Error) schedule.Outcome {
 	r := s.more().refused
 	o := schedule.Outcome{
-		Class: class, Streak: s.streak, Person: r.Person, RetryAfter: err.RetryAfter, Page: err.Page, Wait: max(err.Wait, 0),
+		Class: class, Streak: int(s.streak), Person: r.Person, RetryAfter: err.RetryAfter, Page: err.Page, Wait: max(err.Wait, 0),
 		// What was refused may be refused again, though no answer told: an attempt whose
 		// answer got lost counts with whoever locks accounts.
 		Sparing: err.Sparing || r.Person && r.Tries > 0,

@@ -164,7 +164,7 @@ func (k *keeper) repeat(now schedule.Instant, l *landing) {
 			s.nextTry = schedule.Instant{}
 			return
 		}
-		s.postpone(now, schedule.Outcome{Streak: s.streak}, k.env.Roll())
+		s.postpone(now, schedule.Outcome{Streak: int(s.streak)}, k.env.Roll())
 	})
 	k.slot.succeeded(l.took)
 	k.announce(now)

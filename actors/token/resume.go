@@ -32,7 +32,7 @@ func resume(rec *vault.Record, now schedule.Instant, o *Options) *State {
 	st.credential = kept // the actor takes up another one as if it had changed just now
 	st.needed, st.since = !rec.Unasked, now
 	if f := rec.Failure; f != nil {
-		st.failure, st.streak = f, f.Attempts
+		st.failure, st.streak = f, int32(min(max(f.Attempts, 0), math.MaxInt32)) //nolint:gosec // it fits
 		st.nextTry = atMost(now, f)
 	}
 	st.setRefused(refused{Refused: rec.Refused, limit: o.RejectedTries})

@@ -34,7 +34,6 @@ type Slot struct {
 	tally   atomic.Pointer[tally]            // what few services have; nil: nothing of it yet
 	waiting atomic.Int32                     // callers in the actor's queue; written by the actor only
 	resumed bool                             // the store had a record; read once, by the actor's first incarnation
-	noted   map[string]bool                  // the notes that were logged, by key; the actor's
 	before  <-chan struct{}                  // closed when an earlier service's flight has landed; nil: there was none
 
 	misses, refreshes, failures atomic.Uint64

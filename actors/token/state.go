@@ -12,7 +12,8 @@ import (
 )
 
 // State is all that a token actor knows about its service. It is immutable: a
-// change makes a new one. The zero State is that of a service never asked for.
+// change makes a new one. The zero State is that of a service never asked for. Every
+// service has one, so the order of the fields leaves no gaps between them.
 type State struct {
 	revision   uint64           // rises with everything that is to be kept
 	credential Credential       // version of what the provider works with
@@ -27,13 +28,13 @@ type State struct {
 	untold      bool // held has died, which is announced unless a new one comes at once, see [State.turning]
 	slow        bool // the last attempt timed out
 	forced      bool // a new configuration has not brought a token yet
+	byName      bool // who wants an attempt wants that very attempt, not just a token
 	asked       int8 // attempts that began in held's life, the one that brought it included; what is more does not count
 
+	streak  int32             // attempts in a row that ended as the last one did
 	failure *messages.Failure // of the last attempt, nil if it succeeded
-	streak  int               // attempts in a row that ended as the last one did
 	nextTry schedule.Instant  // set while the last attempt brought no new token
 	want    schedule.Instant  // when to make an attempt that somebody asked for
-	byName  bool              // who asked for it wants that attempt, not just a token
 
 	flight flight
 	ended  *ended // what was stated of the tokens before held; nil: nothing
@@ -107,8 +108,7 @@ type held struct {
 
 // flight is the last acquisition.
 type flight struct {
-	number   uint64 // counted from 1
-	phase    phase
+	number   uint64           // counted from 1
 	gate     *actor.PID       // whose place it has or waits for; nil: none needed
 	began    schedule.Instant // when it asked the IdP
 	deadline schedule.Instant // when to stop hoping for an answer
@@ -118,6 +118,7 @@ type flight struct {
 	// superseded: its configuration no longer counts. It is waited for all the
 	// same, so that there are never two at a time.
 	superseded bool
+	phase      phase
 	probe      bool // it asks a lost login alone
 	byName     bool // somebody wants this very attempt
 }

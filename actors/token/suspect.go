@@ -38,7 +38,7 @@ func (s *State) suspectHeld(class string) {
 // refresh point.
 func (s *State) hasten(now schedule.Instant, roll float64) {
 	if s.suspect && s.nextTry == s.held.at.Refresh {
-		s.postpone(now, schedule.Outcome{Class: s.failure.Class, Streak: s.streak}, roll)
+		s.postpone(now, schedule.Outcome{Class: s.failure.Class, Streak: int(s.streak)}, roll)
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"tokend/messages"
 )
 
-// tally counts what few services have: failures by class and restarts.
+// tally is what few services have: failures by class, restarts, and the notes that
+// were logged.
 type tally struct {
 	restarts atomic.Uint64
 	failures [len(classes)]atomic.Uint64
+	noted    map[string]bool // by key; the actor's
 }
 
 // classes are all classes of failure, in the order in which they are counted.

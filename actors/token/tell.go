@@ -56,13 +56,14 @@ const maxNotes = 32
 
 // first reports whether a note of that key is to be logged: it was not before.
 func (s *Slot) first(key string) bool {
-	if s.noted[key] || len(s.noted) >= maxNotes {
+	t := s.rare()
+	if t.noted[key] || len(t.noted) >= maxNotes {
 		return false
 	}
-	if s.noted == nil {
-		s.noted = map[string]bool{}
+	if t.noted == nil {
+		t.noted = map[string]bool{}
 	}
-	s.noted[key] = true
+	t.noted[key] = true
 	return true
 }
 

@@ -156,7 +156,7 @@ func Walk(path string) (*Directory, error) {
 // observer says who can change a directory.
 type observer struct {
 	trusted []uint32              // root, this user, and whose the root directory is
-	private func(gid uint32) bool // nobody but those is in the group
+	private func(gid uint32) bool // no one but those is in the group
 }
 
 // weakness returns what others can change of a directory, and whether that is anything.

@@ -146,7 +146,7 @@ func (w *walker) link(name string) (string, error) {
 	return string(text[:max(n, 0)]), err
 }
 
-// ours reports whether nobody else can have put a link where it is: in a sticky
+// ours reports whether no one else can have put a link where it is: in a sticky
 // directory everyone may, and owns it then.
 func (w *walker) ours(name string) bool {
 	if w.info.Mode()&fs.ModeSticky == 0 || w.info.Mode().Perm()&0o022 == 0 {

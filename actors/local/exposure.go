@@ -11,7 +11,7 @@ import (
 // Exposure says who else than root and this user can do something with a file.
 type Exposure struct {
 	Write []Weakness // who can change it, or put another one into its place
-	Read  *Readers   // who can read it; nil: nobody else
+	Read  *Readers   // who can read it; nil: no one else
 }
 
 // Readers are who can read a file.

@@ -47,7 +47,7 @@ type Error struct {
 	// may be locked after some attempts.
 	Person bool
 	// Wait is after how long another attempt makes sense, if the provider knows: 0 if it
-	// does not, and negative if none does before somebody asks for it.
+	// does not, and negative if none does before someone asks for it.
 	Wait time.Duration
 	// Probe is that of a [Result].
 	Probe time.Duration

@@ -24,7 +24,7 @@ type Logins struct {
 	busy   map[mark]chan struct{} // closed when the refresh token is free again
 }
 
-// mark stands for a refresh token of a client at an endpoint. Nobody can tell the
+// mark stands for a refresh token of a client at an endpoint. No one can tell the
 // refresh token from it.
 type mark [16]byte
 
@@ -33,7 +33,7 @@ type mark [16]byte
 type chain struct{ first, current, previous mark }
 
 // Sharing is told of services that live on one refresh token. Its functions are not
-// waited for, and nil where nobody wants to know.
+// waited for, and nil where no one wants to know.
 type Sharing struct {
 	Found func(service, other string) // both live on the same one
 	Spent func(service, by string)    // the one that service lives on was replaced in an answer to the other

@@ -155,7 +155,7 @@ func TestTheNextProcessKnowsWhoHasSpentALogin(t *testing.T) {
 	}
 	s.want([]string{"first"}, nil)
 	s.answers(rotates(""))
-	if _, err := s.refresh("b", "first", true); err != nil { // but somebody who asks, where nobody knows better
+	if _, err := s.refresh("b", "first", true); err != nil { // but someone who asks, where no one knows better
 		t.Fatal(err)
 	}
 }

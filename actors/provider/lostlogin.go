@@ -192,7 +192,7 @@ func (f family) known(at time.Time) family {
 	return f
 }
 
-// due reports whether a lost login is to be tried again now. One of which nobody knows
+// due reports whether a lost login is to be tried again now. One of which no one knows
 // since when it is lost was found to be by an earlier version, or as another client's.
 func (f family) due(at time.Time) bool {
 	return f.Since == 0 || f.Next != 0 && at.UnixMilli() >= f.Next

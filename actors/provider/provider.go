@@ -36,7 +36,7 @@ type Hosted interface {
 }
 
 // Personal is what a Provider implements that may send a person's credentials. Where it
-// does, that an attempt has begun is kept over a restart: nobody may learn of its
+// does, that an attempt has begun is kept over a restart: no one may learn of its
 // outcome, but whoever locks accounts counts it.
 type Personal interface {
 	// Personal reports whether it sends such credentials at every acquisition.
@@ -51,7 +51,7 @@ type Request struct {
 	// Previous, such as the token at hand: an endpoint may name it when it refuses to
 	// give out another.
 	Hidden []messages.Secret
-	// Asked says that somebody wants this very attempt: a pause that the provider keeps
+	// Asked says that someone wants this very attempt: a pause that the provider keeps
 	// by itself does not count.
 	Asked bool
 	// Probe asks for the login alone that was found to be lost, see [Result]: whatever

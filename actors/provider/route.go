@@ -15,7 +15,7 @@ import (
 const (
 	maxAge     = 2 * time.Minute  // the name may mean another machine by now
 	retirePace = time.Second      // between two retirements for a reason, of one host
-	keepRoute  = 10 * time.Minute // what is known of a host that nobody asks
+	keepRoute  = 10 * time.Minute // what is known of a host that no one asks
 	sweepPace  = time.Minute      // between two looks for that
 	shareWait  = time.Second      // for a connection that another request makes
 )
@@ -166,7 +166,7 @@ func (r *routes) way(u *url.URL, now moment) *route {
 	return way
 }
 
-// sweep lets go of what hosts need that nobody asks any more.
+// sweep lets go of what hosts need that no one asks any more.
 func (r *routes) sweep(now moment) {
 	if r.swept.until(now) < sweepPace {
 		return

@@ -157,7 +157,7 @@ func (k *keeper) needNow(c actor.Context) {
 	if !k.state().needed {
 		now := k.env.Clock.Now()
 		k.change(func(s *State) {
-			if s.needed = true; s.outdated() { // nobody needed what was configured anew then
+			if s.needed = true; s.outdated() { // no one needed what was configured anew then
 				s.force(now)
 			}
 		})

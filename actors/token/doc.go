@@ -43,7 +43,7 @@
 //
 // A token that came again is no new one: its earliest end stays, whatever is said of
 // it later, and it is asked for sparingly, see [schedule.Reissue]. For two seconds from
-// its end nobody is told of trouble, and callers wait.
+// its end no one is told of trouble, and callers wait.
 //
 // A token that is not valid yet waits beside the old one, see pending. Whoever looks at
 // the State must let it mature first.

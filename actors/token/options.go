@@ -25,7 +25,7 @@ type Options struct {
 	WarnAlways bool
 	Eager      bool
 	Required   bool
-	Unkept     bool // the store has no part in it: the token is configured, and may change while nobody looks
+	Unkept     bool // the store has no part in it: the token is configured, and may change while no one looks
 	// RejectedTries is after how many refusals in a row no attempt comes by itself any
 	// more; 0: it always does.
 	RejectedTries int

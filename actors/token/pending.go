@@ -55,7 +55,7 @@ func (s *State) outdated() bool {
 }
 
 // mayAwait reports whether token h, which landed, has time: another one lives that
-// nobody reported as refused.
+// no one reported as refused.
 func (s *State) mayAwait(now schedule.Instant, h *held) bool {
 	return s.living(now) && !s.invalidated && s.held.token.Fingerprint != h.token.Fingerprint
 }

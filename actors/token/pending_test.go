@@ -45,7 +45,7 @@ func notes(hook *test.Hook) (notes []string) {
 }
 
 // While an old token lives the new one waits until it is valid, for five minutes at the
-// most, and nobody notices that there is one.
+// most, and no one notices that there is one.
 func TestATokenThatIsNotValidYetWaits(t *testing.T) {
 	tests := map[string]struct {
 		life, from time.Duration

@@ -255,7 +255,7 @@ func (h *harness) die() {
 	h.again()
 }
 
-// Whoever locks accounts counts attempts whose answer nobody has lived to see.
+// Whoever locks accounts counts attempts whose answer no one has lived to see.
 func TestAttemptsThatNobodyLearnsTheOutcomeOfAreSpared(t *testing.T) {
 	for name, c := range map[string]struct {
 		refused bool // first

@@ -31,7 +31,7 @@ func (s *State) reissue() schedule.Reissue {
 }
 
 // turning reports whether such a token has died so recently that the next one may come
-// any moment: nobody is told of trouble yet, and callers wait.
+// any moment: no one is told of trouble yet, and callers wait.
 func (s *State) turning(now schedule.Instant) bool {
 	return s.held != nil && s.held.lasts() && !s.invalidated && s.reissue().Turning(now)
 }

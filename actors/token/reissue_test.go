@@ -363,7 +363,7 @@ func TestTroubleAtTheEndOfTheSameToken(t *testing.T) {
 	}
 }
 
-// Trouble that is over when the end comes costs nobody the token: who asks in the second
+// Trouble that is over when the end comes costs no one the token: who asks in the second
 // in which it is not served any more waits for the end that was stated.
 func TestTroubleBeforeTheEndOfTheSameToken(t *testing.T) {
 	idp := &cache{life: time.Hour, state: func(_, life time.Duration) provider.Result {

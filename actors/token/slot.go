@@ -166,7 +166,7 @@ func (s *Slot) Living(tok *messages.Token) bool {
 func (s *Slot) Expired() bool { return !s.state.Load().living(s.clock.Now()) }
 
 // Turning reports whether the service's token has died as it was to, so recently that
-// the next one may come any moment: nobody is told of trouble yet.
+// the next one may come any moment: no one is told of trouble yet.
 func (s *Slot) Turning() bool { return s.state.Load().turning(s.clock.Now()) }
 
 // Unready reports whether the service counts against the node's readiness: it is

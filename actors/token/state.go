@@ -120,7 +120,7 @@ type flight struct {
 	superseded bool
 	phase      phase
 	probe      bool // it asks a lost login alone
-	byName     bool // somebody wants this very attempt
+	byName     bool // someone wants this very attempt
 }
 
 type phase uint8

@@ -147,7 +147,7 @@ func TestATokenThatIsReportedInABackOffServesOn(t *testing.T) {
 			h.Error("a token")
 		}
 		h.failAs(messages.ClassTransient)
-		h.at(45 * time.Minute) // trouble again: nobody says now that the credentials are bad
+		h.at(45 * time.Minute) // trouble again: no one says now that the credentials are bad
 		h.wantSuspect(true)
 		h.mustGet()
 	})

@@ -46,7 +46,7 @@ type Record struct {
 	ValidFrom         time.Time // when the token begins to be valid; zero: when it came
 	Next              *Record   // the token that waits until it is valid, and what is about it alone; nil: none does
 	AdoptAt           time.Time // of a Next: when it replaces the token before it
-	Unasked           bool      // nobody has needed the service yet: it was used to keep a login alive
+	Unasked           bool      // no one has needed the service yet: it was used to keep a login alive
 }
 
 // Refused is what is known about credentials that no attempt has worked with since
@@ -56,9 +56,9 @@ type Refused struct {
 	Person  bool  // the credentials are those of a person
 	Doubted bool  // an answer came that is a refusal if it comes again
 	Waits   bool  // the provider has said when the next attempt is due
-	Begun   int   // attempts of a person that nobody knows the outcome of
+	Begun   int   // attempts of a person that no one knows the outcome of
 	BegunAt int64 // when the last of them began, in milliseconds since 1970
-	Over    bool  // the provider says that another attempt is worth nothing unless somebody asks for it
+	Over    bool  // the provider says that another attempt is worth nothing unless someone asks for it
 }
 
 // Store keeps records. Its methods may be called concurrently.

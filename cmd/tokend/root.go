@@ -15,10 +15,10 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	noCoreDumps    func() error                     // turns them off for the whole process; nil: it is somebody else's
+	noCoreDumps    func() error                     // turns them off for the whole process; nil: it is someone else's
 	started        string                           // the command that the program was started as; empty: tokend
 	manager        func() (manager, error)          // of this process; nil: none
-	guard          func(dir string) (*guard, error) // cleans up after a tokend exec that is killed; nil: nobody does
+	guard          func(dir string) (*guard, error) // cleans up after a tokend exec that is killed; nil: no one does
 	line           []string                         // the command line, without the program
 }
 

@@ -93,7 +93,7 @@ func encoded(t *testing.T, uris ...string) *x509.Certificate {
 	return cert
 }
 
-// A URI is another one if any letter of it is: nobody is taken for who is called nearly
+// A URI is another one if any letter of it is: no one is taken for who is called nearly
 // the same.
 func TestURIsAreComparedAsWritten(t *testing.T) {
 	p := policy(t,

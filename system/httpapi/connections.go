@@ -16,7 +16,7 @@ import (
 // connections bounds how many are open at a time. Who comes when there are as many waits
 // at the door, see enter. Room is made by those that wait for their next request, and by
 // those that send no request that is whole: who only holds connections, or sends a byte
-// now and then, is in nobody's way. No connection goes whose request was read, before it
+// now and then, is in no one's way. No connection goes whose request was read, before it
 // has been answered.
 type connections struct {
 	streams atomic.Int64 // connections that a stream of events holds

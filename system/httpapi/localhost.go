@@ -132,7 +132,7 @@ func (s *several) accept(l net.Listener) {
 		case s.came <- arrival{conn, err}:
 		case <-s.closing:
 			if conn != nil {
-				_ = conn.Close() // nobody takes it any more
+				_ = conn.Close() // no one takes it any more
 			}
 			return
 		}

@@ -74,7 +74,7 @@ func (s *Sink) check(at *local.Directory) error {
 
 // Exposed returns who else can change the directory of the file, or the way to it, as it
 // was when [Sink.Place] looked: they could put another token there. It is nil if there is
-// nobody but root, the user of this process and the file's owner.
+// no one but root, the user of this process and the file's owner.
 func (s *Sink) Exposed() error { return s.exposed }
 
 // wayTo walks to a directory, and says as a mistake in path what keeps it from that.

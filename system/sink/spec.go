@@ -57,7 +57,7 @@ type Sink struct {
 	services []string // whose tokens it holds, sorted
 	owner    owner
 	checked  fs.FileInfo // the directory that Place has found; nil: it has not looked
-	exposed  error       // who else can change it; nil: nobody
+	exposed  error       // who else can change it; nil: no one
 }
 
 // New checks spec and makes a Sink of it; known reports whether there is a service

@@ -86,7 +86,7 @@ func (l *loop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/slow": // no node lives to see the answer
-		_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the caller is gone
+		_, _ = io.Copy(io.Discard, r.Body) // else no one sees that the caller is gone
 		<-r.Context().Done()
 	case "/login":
 		_, _ = fmt.Fprint(w, `{"code":1001,"msg":"wrong password"}`)
